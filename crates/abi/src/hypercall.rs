@@ -1,0 +1,47 @@
+//! Ports: every exit is an `out` to one of them.
+//!
+//! A hypercall's arguments and result are in [`crate::mailbox::Hypercall`], not in registers. Nothing depends on
+//! RIP at an exit: it is behind the `out` on some kinds of KVM and at it on others.
+
+/// Port of the trap stub of exception vector `n` is `TRAP_PORT + n`, n < 32. Ring 0 only.
+pub const TRAP_PORT: u16 = 0x40;
+/// Port of the stub at LSTAR. Ring 0 only.
+pub const SYSCALL_PORT: u16 = 0x60;
+/// `out` of any value here wakes the VMM's I/O thread without an exit to user space (`ioeventfd`).
+pub const DOORBELL_PORT: u16 = 0x70;
+/// Port of hypercall `n` is `HYPERCALL_PORT + n`.
+pub const HYPERCALL_PORT: u16 = 0x80;
+
+/// Flush the whole TLB (resume with the twin of the top-level table).
+pub const FLUSH_TLB: u16 = 0;
+/// Sleep until an event is set, or [`crate::mailbox::Mailbox::sequence`] differs from argument 0, or the host's
+/// CLOCK_MONOTONIC reaches argument 1 (nanoseconds; `u64::MAX`: never).
+pub const WAIT: u16 = 1;
+/// Set `event::TIMER` when CLOCK_MONOTONIC reaches argument 0 (ns; `u64::MAX` disarms). Replaces the last one.
+pub const SET_TIMER: u16 = 2;
+/// The program is over: argument 0 is its wait status as wait(2) encodes it (exit code << 8, or the signal).
+/// Does not return.
+pub const EXIT: u16 = 3;
+/// The kernel cannot go on: argument 0 is the length of the message at `LOG_OFFSET`. Does not return.
+pub const PANIC: u16 = 4;
+/// Write the message at `LOG_OFFSET` (argument 0: length) to the VMM's log.
+pub const LOG: u16 = 5;
+/// Make RAM at least argument 0 bytes large. Result: the new size, or a negative errno (ENOMEM at the limit).
+pub const GROW_RAM: u16 = 6;
+/// Give the RAM at guest-physical argument 0, length argument 1 (both multiples of the page size) back to the
+/// host: it reads as zeros afterwards. Result: 0 or a negative errno.
+pub const RELEASE_RAM: u16 = 7;
+/// Serve the request at `HOSTFS_OFFSET`: see [`crate::hostfs`]. Result: as the request says, or a negative errno.
+pub const HOSTFS: u16 = 8;
+/// The program wrote `ready` (argument 0 = 0) or `done` (1) to `/dev/ramet`. Result: 0.
+pub const PROGRAM_STATE: u16 = 9;
+/// Set the FS base (argument 0) of the vCPU. Only for a CPU without FSGSBASE.
+pub const SET_FS_BASE: u16 = 10;
+
+/// Number of hypercalls.
+pub const HYPERCALLS: u16 = 11;
+
+/// Argument of [`PROGRAM_STATE`]: ready to be frozen.
+pub const STATE_READY: u64 = 0;
+/// Argument of [`PROGRAM_STATE`]: the work is done.
+pub const STATE_DONE: u64 = 1;

@@ -1,1 +1,17 @@
+//! The pure logic of Ramet's guest kernel: everything that needs neither a page table, nor a system
+//! register, nor a hypercall, so that ordinary host tests reach all of it.
+//!
+//! The kernel runs on one vCPU and is never preempted while it is in kernel code, so that the types here use
+//! `Rc`, `Cell` and `RefCell`, and nothing is locked. A borrow must never be held across a call that can block;
+//! nothing in this crate blocks: what cannot go on returns [`errno::Errno::EAGAIN`], and the caller waits on
+//! [`file::File::wait_queue`].
+//!
+//! Errors are Linux's errno values; a function's documentation names the section 2 manual page that it follows.
+#![cfg_attr(not(test), no_std)]
+extern crate alloc;
 
+pub mod errno;
+pub mod file;
+pub mod stat;
+pub mod user;
+pub mod wait;

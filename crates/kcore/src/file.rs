@@ -1,0 +1,146 @@
+//! What an open file description refers to.
+
+use crate::errno::{Errno, Result};
+use crate::stat::Stat;
+use crate::user::{Sink, Source, UserMemory};
+use crate::wait::{Events, WaitQueue};
+use alloc::rc::Rc;
+use core::any::Any;
+
+/// open(2) flags of x86-64 Linux that outlive the open.
+pub mod flags {
+    /// Mask of the access mode.
+    pub const O_ACCMODE: u32 = 3;
+    /// Read only.
+    pub const O_RDONLY: u32 = 0;
+    /// Write only.
+    pub const O_WRONLY: u32 = 1;
+    /// Both.
+    pub const O_RDWR: u32 = 2;
+    /// Create if missing.
+    pub const O_CREAT: u32 = 0o100;
+    /// Fail if it exists.
+    pub const O_EXCL: u32 = 0o200;
+    /// Do not make a terminal the controlling one.
+    pub const O_NOCTTY: u32 = 0o400;
+    /// Truncate.
+    pub const O_TRUNC: u32 = 0o1000;
+    /// Write at the end.
+    pub const O_APPEND: u32 = 0o2000;
+    /// Never block.
+    pub const O_NONBLOCK: u32 = 0o4000;
+    /// Synchronous data.
+    pub const O_DSYNC: u32 = 0o10000;
+    /// Signal-driven I/O.
+    pub const O_ASYNC: u32 = 0o20000;
+    /// Direct I/O (pipes: packet mode).
+    pub const O_DIRECT: u32 = 0o40000;
+    /// Accepted and ignored on 64-bit.
+    pub const O_LARGEFILE: u32 = 0o100000;
+    /// Must be a directory.
+    pub const O_DIRECTORY: u32 = 0o200000;
+    /// Do not follow a final symbolic link.
+    pub const O_NOFOLLOW: u32 = 0o400000;
+    /// Leave the access time alone.
+    pub const O_NOATIME: u32 = 0o1000000;
+    /// Close on exec (a descriptor flag).
+    pub const O_CLOEXEC: u32 = 0o2000000;
+    /// Synchronous.
+    pub const O_SYNC: u32 = 0o4010000;
+    /// Names a location, no I/O.
+    pub const O_PATH: u32 = 0o10000000;
+    /// Unnamed temporary file (includes O_DIRECTORY).
+    pub const O_TMPFILE: u32 = 0o20200000;
+}
+
+/// One page of file data that can be mapped: 4096 bytes at a stable address.
+///
+/// `Rc::strong_count` keeps it alive while the file or a mapping uses it. The kernel turns [`Page::address`] (an
+/// address in its direct map or in the mapped image) into the frame to map.
+pub trait Page {
+    /// Kernel address of the first byte, page aligned, valid while the page lives.
+    fn address(&self) -> usize;
+    /// Whether the page is the image's: it may be mapped, but never writable.
+    fn is_read_only(&self) -> bool;
+}
+
+/// How the kernel gives page-sized memory to file systems. Host tests use the heap.
+pub trait PageSource {
+    /// A page filled with zeros.
+    ///
+    /// # Errors
+    /// ENOMEM (file systems report ENOSPC).
+    fn zeroed(&self) -> Result<Rc<dyn Page>>;
+}
+
+/// An object behind an open file description: regular file, directory, pipe end, terminal, eventfd ...
+///
+/// No method blocks. `flags` are the open file description's current status flags.
+pub trait File: Any {
+    /// Reads at `offset` (streams ignore it). 0 is end of file.
+    ///
+    /// # Errors
+    /// EAGAIN: nothing now, wait for [`Events::IN`]; else as read(2).
+    fn read(&self, offset: u64, into: &mut dyn Sink, flags: u32) -> Result<usize>;
+
+    /// Writes at `offset` (streams ignore it; O_APPEND is the caller's business and comes as the file's size).
+    ///
+    /// # Errors
+    /// EAGAIN: no room now, wait for [`Events::OUT`]; EPIPE: the caller sends SIGPIPE; else as write(2).
+    fn write(&self, offset: u64, from: &mut dyn Source, flags: u32) -> Result<usize>;
+
+    /// Whether the offset counts; false gives ESPIPE for lseek and pread.
+    fn is_seekable(&self) -> bool {
+        false
+    }
+
+    /// Attributes.
+    ///
+    /// # Errors
+    /// EIO and the like from a host file.
+    fn stat(&self) -> Result<Stat>;
+
+    /// What is ready now.
+    fn poll(&self) -> Events {
+        Events(0x145) // IN | OUT | RDNORM | WRNORM: regular files are always ready
+    }
+
+    /// Where to wait for a change of [`File::poll`]; none: it never changes (epoll refuses such a file with EPERM).
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        None
+    }
+
+    /// ioctl(2). `argument` is the raw third argument.
+    ///
+    /// # Errors
+    /// ENOTTY for requests that the object does not know.
+    fn ioctl(&self, request: u32, argument: usize, memory: &dyn UserMemory) -> Result<i64> {
+        let _ = (request, argument, memory);
+        Err(Errno::ENOTTY)
+    }
+
+    /// New length, for ftruncate(2).
+    ///
+    /// # Errors
+    /// EINVAL for what has no length.
+    fn truncate(&self, size: u64) -> Result<()> {
+        let _ = size;
+        Err(Errno::EINVAL)
+    }
+
+    /// The page at `index` × 4096 for mmap(2). `for_write`: the page will be written through a shared mapping, so it must
+    /// be the file's own writable page. Pages past the end of the file are ENXIO (the caller sends SIGBUS).
+    ///
+    /// # Errors
+    /// ENODEV: this object cannot be mapped; ENXIO; ENOSPC.
+    fn page(&self, index: u64, for_write: bool) -> Result<Rc<dyn Page>> {
+        let _ = (index, for_write);
+        Err(Errno::ENODEV)
+    }
+
+    /// Called once, when the last descriptor of the description is closed.
+    fn release(&self) {}
+
+    /// For calls that need the concrete type (epoll_ctl, timerfd_settime ...).
+    fn as_any(&self) -> &dyn Any;
+}

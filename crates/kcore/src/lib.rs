@@ -10,8 +10,17 @@
 #![cfg_attr(not(test), no_std)]
 extern crate alloc;
 
+pub mod clock;
 pub mod errno;
+pub mod exec;
 pub mod file;
+pub mod fs;
+pub mod futex;
+pub mod ipc;
+pub mod mm;
+pub mod random;
+pub mod signal;
 pub mod stat;
+pub mod timer;
 pub mod user;
 pub mod wait;

@@ -1,0 +1,1 @@
+//! Clock arithmetic: time page to nanoseconds, timespec and timeval.

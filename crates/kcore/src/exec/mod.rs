@@ -1,0 +1,1 @@
+//! Loading programs: ELF, the initial stack, the auxiliary vector.

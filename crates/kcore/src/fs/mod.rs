@@ -1,0 +1,1 @@
+//! File systems: the namespace, regular files, open file descriptions, descriptor tables.

@@ -1,0 +1,1 @@
+//! Wait queues keyed by address: futex(2).

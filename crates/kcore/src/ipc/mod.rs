@@ -1,0 +1,1 @@
+//! Objects that threads talk through: pipes, eventfd, timerfd, epoll, socket pairs, terminals.

@@ -1,0 +1,1 @@
+//! Memory: frames, page tables, mappings.

@@ -1,0 +1,1 @@
+//! Signals: sets, dispositions, queues, frames.

@@ -1,0 +1,1 @@
+//! Timers ordered by deadline.

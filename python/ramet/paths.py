@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 from ramet.errors import HostError
@@ -130,26 +131,65 @@ def templates_dir() -> Path:
 
 
 def bin_dir() -> Path:
-    """Where the wheel puts the VMM and the guest kernel."""
+    """Where the wheel puts the guest kernel (and a developer may put a VMM)."""
     return Path(__file__).resolve().parent / "_bin"
 
 
-def _packaged(variable: str, name: str, what: str, *, executable: bool) -> Path:
-    override = os.environ.get(variable, "")
-    path = Path(os.path.abspath(override)) if override else bin_dir() / name
+def _installed_scripts(name: str) -> list[Path]:
+    """Where pip may have put an executable of our wheel: beside Python's own, or beside the package."""
+    package = Path(__file__).resolve().parent
+    return [
+        Path(sys.prefix) / "bin" / name,  # a virtual environment, editable installations included
+        package.parents[3] / "bin" / name,  # PREFIX/lib/pythonX.Y/site-packages/ramet: --user, --prefix
+        package.parent / "bin" / name,  # --target
+    ]
+
+
+def _recorded_script(name: str) -> Path | None:
+    """The slow, sure way: the installed distribution's list of files."""
+    from importlib import metadata
+
+    try:
+        files = metadata.files("ramet") or []
+    except metadata.PackageNotFoundError:
+        return None
+    for entry in files:
+        if entry.name == name:
+            return Path(os.path.realpath(entry.locate()))
+    return None
+
+
+def _override(variable: str, what: str) -> Path | None:
+    value = os.environ.get(variable, "")
+    if not value:
+        return None
+    path = Path(os.path.abspath(value))
     if not path.is_file():
-        where = f"named by {variable}" if override else "of this installation"
-        raise HostError(f"{what} {where} is missing: {path}", hint="install Ramet with `pip install .` or `make setup`")
-    if executable and not os.access(path, os.X_OK):
-        raise HostError(f"{what} is not executable: {path}", hint=f"chmod +x {path}")
+        raise HostError(f"{what} named by {variable} is missing: {path}", hint=f"unset {variable} or correct it")
     return path
+
+
+def _missing(what: str, path: Path) -> HostError:
+    return HostError(f"{what} is missing from this installation: {path}", hint="run `pip install .` or `make setup`")
 
 
 def vmm_path() -> Path:
     """The VMM executable (``RAMET_VMM`` overrides)."""
-    return _packaged("RAMET_VMM", "ramet-vmm", "the VMM", executable=True)
+    path = _override("RAMET_VMM", "the VMM")
+    if path is None:
+        wanted = bin_dir() / "ramet-vmm"
+        found = (candidate for candidate in [wanted, *_installed_scripts("ramet-vmm")] if candidate.is_file())
+        path = next(found, None) or _recorded_script("ramet-vmm")
+        if path is None:
+            raise _missing("the VMM", wanted)
+    if not os.access(path, os.X_OK):
+        raise HostError(f"the VMM is not executable: {path}", hint=f"chmod +x {path}")
+    return path
 
 
 def kernel_path() -> Path:
     """The guest kernel (``RAMET_KERNEL`` overrides)."""
-    return _packaged("RAMET_KERNEL", "ramet-kernel", "the guest kernel", executable=False)
+    path = _override("RAMET_KERNEL", "the guest kernel") or bin_dir() / "ramet-kernel"
+    if not path.is_file():
+        raise _missing("the guest kernel", path)
+    return path

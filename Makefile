@@ -1,0 +1,69 @@
+# Everything a developer needs, one word each: `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+CARGO ?= cargo
+# Where cargo builds; the packaging hands it on, so that nothing is compiled twice.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+FUZZ_SECONDS ?= 600
+PYTEST_ARGS ?=
+
+RUST_SOURCES := $(shell find crates -name '*.rs' -o -name '*.toml' -o -name '*.ld' -o -name '*.S' -o -name '*.s' 2>/dev/null) Cargo.toml Cargo.lock
+PYTHON_SOURCES := $(shell find python build_backend packaging -type f -not -path '*/_bin/*' -not -path '*/__pycache__/*' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test test-rust test-python test-svm fuzz bench demo lint clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMPS)/package ## check the host, make .venv, install Ramet and its tools there
+
+$(STAMPS)/system: scripts/host-setup
+	@scripts/host-setup "$(PYTHON)"
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/venv: pyproject.toml $(STAMPS)/system scripts/dev-requirements
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@scripts/dev-requirements pyproject.toml > $(STAMPS)/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(STAMPS)/requirements.txt
+	@touch $@
+
+$(STAMPS)/package: $(STAMPS)/venv $(RUST_SOURCES) $(PYTHON_SOURCES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+build: setup ## compile everything, install it into .venv
+
+test: setup test-rust test-python ## all functional tests, with a smoke of hardware-style KVM
+
+test-rust: $(STAMPS)/system
+	$(CARGO) test --quiet
+
+test-python: setup
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+test-svm: setup ## the functional tests on hardware-style KVM (SVM and nested paging, emulated: slow)
+	scripts/svm-host -t 10800 -m 4096 -- $(BIN)/python -m pytest -q -p no:cacheprovider -o timeout=1200 $(or $(PYTEST_ARGS),tests/functional)
+
+fuzz: setup ## a hostile guest against the VMM, for FUZZ_SECONDS
+	RAMET_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q -o timeout=0 tests/security
+
+bench: setup ## every benchmark: table, JSON and plots in target/bench
+	@mkdir -p target/bench
+	$(BIN)/ramet bench all --json target/bench/bench.json --plot target/bench/bench.png
+
+demo: setup ## boot Python, clone it a hundred times, check every answer
+	@$(BIN)/python -m ramet.demo
+
+lint: $(STAMPS)/venv ## formatting, clippy, ruff, mypy
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --release -p ramet-kernel -- -D warnings
+	$(BIN)/ruff check python build_backend tests benchmarks scripts
+	$(BIN)/ruff format --check python build_backend tests benchmarks scripts
+	$(BIN)/mypy
+
+clean: ## remove what was built
+	rm -rf $(VENV) target python/ramet/_bin .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -87,7 +87,7 @@ UNUSED static const char *signal_name(int number)
 // Ends the program: the guest itself could not do what it needs for its test.
 UNUSED static void die(const char *what)
 {
-    say("FAILED: %s: %s", what, error_name(errno));
+    say("TEST FAILED: %s: %s", what, error_name(errno));
     _exit(99);
 }
 

@@ -121,7 +121,7 @@ def check_all(out: Path, cases: list[Case], times: int) -> int:
     for case in cases:
         first = run_native(out, case)
         problems: list[str] = []
-        if first.status in (98, 99, 124) or "FAILED" in first.stdout:
+        if first.status in (98, 99, 124) or "TEST FAILED: " in first.stdout:
             problems.append(f"status {first.status}\n{first.stdout}{first.stderr}")
         if first.seconds > 2 and not case["slow"]:
             problems.append(f"took {first.seconds:.1f} s")

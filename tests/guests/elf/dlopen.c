@@ -31,7 +31,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/../lib/libtls.so", dirname(strdup(argv[0])));
     void *library = dlopen(path, RTLD_NOW);
     if (!library) {
-        say("FAILED: %s", dlerror());
+        say("TEST FAILED: %s", dlerror());
         return 99;
     }
     add = (int (*)(int))dlsym(library, "library_add");

@@ -5,6 +5,7 @@ use crate::stat::Stat;
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
 use alloc::rc::Rc;
+use alloc::string::String;
 use core::any::Any;
 
 /// open(2) flags of x86-64 Linux that outlive the open.
@@ -136,6 +137,11 @@ pub trait File: Any {
     fn page(&self, index: u64, for_write: bool) -> Result<Rc<dyn Page>> {
         let _ = (index, for_write);
         Err(Errno::ENODEV)
+    }
+
+    /// What `/proc/self/fd` shows for an object without a path: `pipe:[12]`, `anon_inode:[eventfd]`.
+    fn link_name(&self) -> Option<String> {
+        None
     }
 
     /// Called once, when the last descriptor of the description is closed.

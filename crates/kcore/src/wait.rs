@@ -94,19 +94,21 @@ impl WaitQueue {
 
     /// Tells every waiter whose mask meets `events` (ERR and HUP meet every mask).
     pub fn notify(&self, events: Events) {
-        if self.waiters.borrow().is_empty() {
-            return;
-        }
-        // Collected first: a waiter may change this queue.
         let always = Events::ERR.or(Events::HUP);
-        let told: Vec<Rc<dyn Wake>> = self
-            .waiters
-            .borrow()
-            .iter()
-            .filter(|w| w.mask.or(always).intersects(events))
-            .map(|w| w.wake.clone())
-            .collect();
-        for wake in told {
+        // One at a time, by key: a waiter may change this queue, and who joins it meanwhile is not told.
+        let (mut from, end) = (0, self.next.get());
+        loop {
+            let found = {
+                let waiters = self.waiters.borrow();
+                let start = waiters.partition_point(|w| w.key < from);
+                let waiting = waiters[start..].iter().take_while(|w| w.key < end);
+                waiting
+                    .filter(|w| w.mask.or(always).intersects(events))
+                    .map(|w| (w.key, w.wake.clone()))
+                    .next()
+            };
+            let Some((key, wake)) = found else { return };
+            from = key + 1;
             wake.wake(events);
         }
     }

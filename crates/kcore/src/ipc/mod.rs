@@ -1,1 +1,11 @@
-//! Objects that threads talk through: pipes, eventfd, timerfd, epoll, socket pairs, terminals.
+//! Objects that exist without a name in a file system: pipes, eventfd, timerfd, signalfd, epoll, sockets, terminals.
+//!
+//! None of them blocks. An operation that cannot go on returns EAGAIN. The caller that wants to block must be
+//! registered in the wait queue *before* it tries, and try again after each notification: [`File::poll`] saying
+//! "ready" is not a promise that one operation succeeds (a large write, a full peer).
+//!
+//! [`File::poll`]: crate::file::File::poll
+
+pub mod eventfd;
+pub mod object;
+pub mod pipe;

@@ -1,0 +1,133 @@
+//! One open file description of a pipe.
+
+use super::super::object::{Origin, pipe_name, requests};
+use super::Pipe;
+use crate::errno::{Errno, Result};
+use crate::file::{File, flags};
+use crate::stat::Stat;
+use crate::user::{Sink, Source, UserMemory};
+use crate::wait::{Events, WaitQueue};
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::any::Any;
+use core::cell::Cell;
+
+/// Where a FIFO's attributes come from: its inode.
+pub type StatFn = Rc<dyn Fn() -> Result<Stat>>;
+
+/// An end of a pipe: it reads, it writes, or (FIFOs) both.
+pub struct PipeEnd {
+    pipe: Rc<Pipe>,
+    reads: bool,
+    writes: bool,
+    /// HUP counts only when a writer has come since: a FIFO opened without one does not report it.
+    hup_after: u64,
+    inode: Option<StatFn>,
+    released: Cell<bool>,
+}
+
+/// A new pipe: its reader and its writer (pipe2(2)).
+pub fn pipe(origin: Origin) -> (Rc<PipeEnd>, Rc<PipeEnd>) {
+    let pipe = Rc::new(Pipe::new(origin));
+    let reader = Rc::new(PipeEnd::open(&pipe, true, false, 0, None));
+    let writer = Rc::new(PipeEnd::open(&pipe, false, true, 0, None));
+    (reader, writer)
+}
+
+impl PipeEnd {
+    pub(super) fn open(
+        pipe: &Rc<Pipe>,
+        reads: bool,
+        writes: bool,
+        hup_after: u64,
+        inode: Option<StatFn>,
+    ) -> PipeEnd {
+        pipe.opened(reads, writes);
+        PipeEnd { pipe: pipe.clone(), reads, writes, hup_after, inode, released: Cell::new(false) }
+    }
+
+    /// The pipe, if `file` is an end of one (F_GETPIPE_SZ, splice(2)).
+    pub fn of(file: &dyn File) -> Option<&PipeEnd> {
+        file.as_any().downcast_ref()
+    }
+
+    /// The pipe itself.
+    pub fn pipe(&self) -> &Rc<Pipe> {
+        &self.pipe
+    }
+
+    /// Whether it was opened for reading.
+    pub fn reads(&self) -> bool {
+        self.reads
+    }
+
+    /// Whether it was opened for writing.
+    pub fn writes(&self) -> bool {
+        self.writes
+    }
+}
+
+impl File for PipeEnd {
+    fn read(&self, _: u64, into: &mut dyn Sink, _: u32) -> Result<usize> {
+        if !self.reads {
+            return Err(Errno::EBADF);
+        }
+        self.pipe.read(into)
+    }
+
+    fn write(&self, _: u64, from: &mut dyn Source, flags: u32) -> Result<usize> {
+        if !self.writes {
+            return Err(Errno::EBADF);
+        }
+        self.pipe.write(from, flags & flags::O_DIRECT != 0)
+    }
+
+    fn stat(&self) -> Result<Stat> {
+        match &self.inode {
+            Some(stat) => stat(),
+            None => Ok(self.pipe.stat()),
+        }
+    }
+
+    fn poll(&self) -> Events {
+        self.pipe.poll(self.reads, self.writes, self.hup_after)
+    }
+
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        Some(match (self.reads, self.writes) {
+            (true, true) => &self.pipe.both_queue,
+            (false, true) => &self.pipe.write_queue,
+            _ => &self.pipe.read_queue,
+        })
+    }
+
+    fn ioctl(&self, request: u32, argument: usize, memory: &dyn UserMemory) -> Result<i64> {
+        match request {
+            requests::FIONREAD => {
+                memory.write(argument, &(self.pipe.unread() as i32).to_le_bytes())?;
+                Ok(0)
+            }
+            _ => Err(Errno::ENOTTY),
+        }
+    }
+
+    fn link_name(&self) -> Option<String> {
+        self.inode.is_none().then(|| pipe_name(self.pipe.id()))
+    }
+
+    fn release(&self) {
+        if !self.released.replace(true) {
+            self.pipe.closed(self.reads, self.writes);
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Drop for PipeEnd {
+    fn drop(&mut self) {
+        self.release();
+    }
+}

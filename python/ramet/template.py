@@ -1,0 +1,263 @@
+"""A VM frozen at a chosen point, from which clones are made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, overload
+
+from ramet import paths, registry
+from ramet.errors import RametError, TemplateError, TemplateNotFound, VMError
+from ramet.registry import Entry
+from ramet.registry.vms import check_name, link, unlink
+from ramet.streams import DEVNULL, PIPE, Stream
+from ramet.vm import VM, connect
+
+if TYPE_CHECKING:
+    import subprocess
+
+__all__ = ["Template", "freeze_entry"]
+
+
+class Template:
+    """A frozen VM. Made by :func:`ramet.freeze`, :meth:`VM.freeze` and :meth:`Template.find`.
+
+    A template without a name belongs to the object, and goes with it; one with a name stays until it is removed.
+    As a context manager it is removed when the block is left. Its clones live on.
+    """
+
+    def __init__(self, entry: Entry, *, child: subprocess.Popen[bytes] | None = None, owned: bool = False) -> None:
+        self._entry = entry
+        self._child = child
+        self._finalizer = weakref.finalize(self, _discard, entry, child, os.getpid()) if owned else None
+
+    @classmethod
+    def find(cls, name: str) -> Template:
+        """The template of that name, or the one whose VM has that id."""
+        directory = paths.templates_dir()
+        try:
+            entry = Entry(paths.vms_dir() / (directory / check_name(name)).readlink().name)
+            if entry.directory.is_dir():
+                return cls(entry)
+        except (OSError, RametError):
+            pass
+        with contextlib.suppress(RametError):
+            entry = registry.find(name)
+            if entry.status().state == "frozen":
+                return cls(entry)
+        raise TemplateNotFound(f"no template named {name!r}", hint="`ramet template ls` lists them")
+
+    @classmethod
+    def list(cls) -> Sequence[Template]:
+        """All templates that have a name."""
+        found = []
+        for path in sorted(paths.templates_dir().iterdir()):
+            with contextlib.suppress(OSError):
+                entry = Entry(paths.vms_dir() / path.readlink().name)
+                if entry.directory.is_dir():
+                    found.append(cls(entry))
+        return found
+
+    @property
+    def id(self) -> str:
+        """The id of the frozen VM."""
+        return self._entry.id
+
+    @property
+    def name(self) -> str:
+        """The name it was frozen under, or the id."""
+        from ramet.registry.vms import template_name
+
+        return template_name(self._entry) or self._entry.name
+
+    @property
+    def state(self) -> str:
+        """``frozen``; anything else means that it cannot be cloned any more."""
+        return self._entry.status().state
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of its VMM on the host."""
+        process = self._entry.process()
+        return process[0] if process else None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What it was made from: ``image``, ``image_digest``, ``args``, ``created``."""
+        return dict(self._entry.record)
+
+    def info(self) -> dict[str, Any]:
+        """What the VMM says about it: state, memory, generation."""
+        with connect(self._entry) as control:
+            answer = control.call({"op": "info"})
+        answer.pop("ok", None)
+        return answer
+
+    @overload
+    def clone(
+        self,
+        *,
+        input: bytes | str | None = ...,
+        args: Sequence[str] = ...,
+        env: Mapping[str, str] | None = ...,
+        name: str | None = ...,
+        timeout: float | None = ...,
+        memory: int | str | None = ...,
+        stdin: Stream = ...,
+        stdout: Stream = ...,
+        stderr: Stream = ...,
+        tty: bool = ...,
+        detach: bool = ...,
+        paused: bool = ...,
+        share_volumes: bool = ...,
+    ) -> VM: ...
+
+    @overload
+    def clone(
+        self,
+        n: int,
+        *,
+        input: bytes | str | None = ...,
+        args: Sequence[str] = ...,
+        env: Mapping[str, str] | None = ...,
+        name: str | None = ...,
+        timeout: float | None = ...,
+        memory: int | str | None = ...,
+        stdin: Stream = ...,
+        stdout: Stream = ...,
+        stderr: Stream = ...,
+        tty: bool = ...,
+        detach: bool = ...,
+        paused: bool = ...,
+        share_volumes: bool = ...,
+    ) -> Sequence[VM | RametError]: ...
+
+    def clone(
+        self,
+        n: int | None = None,
+        *,
+        input: bytes | str | None = None,
+        args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        name: str | None = None,
+        timeout: float | None = None,
+        memory: int | str | None = None,
+        stdin: Stream = PIPE,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        tty: bool = False,
+        detach: bool = False,
+        paused: bool = False,
+        share_volumes: bool = False,
+    ) -> VM | Sequence[VM | RametError]:
+        """Makes independent VMs that go on where the template was frozen.
+
+        Without ``n``: one VM, or an exception. With ``n``: a list of that many, each a VM or the error that came
+        instead; a ``name`` is then a prefix (``name-1``, ``name-2``, ...).
+
+        ``input`` (text, or bytes that are UTF-8), ``args`` and ``env`` are what the clone finds in its document in
+        ``/dev/ramet``. ``timeout`` is the clone's time limit in seconds, ``memory`` its own limit. The streams are as
+        in :func:`ramet.run`; ``detach`` sends the output to a log instead, and leaves the VM alone when Python exits.
+        A ``paused`` clone waits for :meth:`VM.resume`. Volumes are read-only in a clone unless ``share_volumes``.
+        """
+        from ramet.cloning import clone
+
+        return clone(
+            self._entry,
+            n,
+            input=input,
+            args=args,
+            env=env,
+            name=name,
+            timeout=timeout,
+            memory=memory,
+            stdin=DEVNULL if detach and stdin == PIPE else stdin,
+            stdout=stdout,
+            stderr=stderr,
+            tty=tty,
+            detach=detach,
+            paused=paused,
+            share_volumes=share_volumes,
+        )
+
+    def remove(self) -> None:
+        """Ends the frozen VM and removes it. Its clones live on."""
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        registry.remove(self._entry, force=True)
+        if self._child is not None:
+            self._child.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+    def __repr__(self) -> str:
+        return f"<ramet.Template {self.name}>"
+
+
+def freeze_entry(
+    entry: Entry,
+    name: str | None,
+    *,
+    on_ready: bool,
+    timeout: float | None,
+    child: subprocess.Popen[bytes] | None = None,
+) -> Template:
+    """Freezes a VM, and takes the name. A VM that cannot be frozen, or whose name is taken, goes on as it was."""
+    directory = paths.templates_dir()
+    if name is not None:
+        check_name(name, "template name")
+        try:
+            link(directory, name, entry)
+        except FileExistsError as error:
+            raise TemplateError(
+                f"the template name {name!r} is taken",
+                hint=f"choose another one, or remove it with `ramet template rm {name}`",
+            ) from error
+    try:
+        started = time.monotonic()
+        with connect(entry) as control:
+            if on_ready:
+                request = {"op": "wait_ready", "timeout": timeout}
+                control.call(request, timeout=None if timeout is None else timeout + 5.0)
+            left = None if timeout is None else max(1.0, timeout - (time.monotonic() - started))
+            control.call({"op": "freeze"}, timeout=left if left is not None else 60.0)
+        if name is not None:
+            (entry.directory / "template").write_text(name)
+    except BaseException as error:
+        if name is not None:
+            unlink(directory, name, entry)
+        if isinstance(error, VMError):
+            raise _why_not(entry, error) from error
+        raise
+    return Template(entry, child=child, owned=name is None)
+
+
+def _why_not(entry: Entry, error: VMError) -> VMError:
+    """The error of a failed freeze, with the program's last words if it has ended."""
+    ended = entry.ended()
+    if ended is None:
+        return error
+    last = ended.message or ""
+    if not last:
+        with contextlib.suppress(OSError):
+            last = entry.log.read_bytes()[-4096:].decode("utf-8", "replace").strip().rpartition("\n")[2]
+    return VMError(
+        f"it ended before it could be frozen ({ended.reason}, status {ended.status})" + (f": {last}" if last else ""),
+        hint="the program must write `ready` to /dev/ramet and wait",
+        vm=entry.name,
+    )
+
+
+def _discard(entry: Entry, child: subprocess.Popen[bytes] | None, owner: int) -> None:
+    if os.getpid() == owner:
+        with contextlib.suppress(RametError, OSError):
+            registry.remove(entry, force=True)
+            if child is not None:
+                child.wait(10)

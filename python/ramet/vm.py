@@ -1,0 +1,467 @@
+"""One VM, as a Python object."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from signal import Signals
+from typing import IO, TYPE_CHECKING, Any, Self, overload
+
+from ramet import registry
+from ramet.errors import RametError, TimeoutExpired, UsageError, VMError
+from ramet.registry import Ended, Entry
+from ramet.registry.control import Control
+from ramet.registry.files import read_object
+from ramet.registry.process import is_alive
+from ramet.result import Output, Result
+from ramet.streams import DEVNULL, PIPE, Exchange, Stream, run_exchanges
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from ramet.template import Template
+
+__all__ = ["VM"]
+
+
+class VM:
+    """A VM that runs, or has run.
+
+    Made by :func:`ramet.run`, :meth:`Template.clone` and :meth:`VM.clone`, found again by :meth:`VM.find`.
+
+    As a context manager it ends and removes the VM when the block is left. A VM without a name belongs to the object:
+    it is ended and removed when the object goes, at the latest when Python exits. A VM with a name stays until somebody
+    removes it.
+    """
+
+    def __init__(
+        self,
+        entry: Entry,
+        *,
+        near: Sequence[int | None] = (None, None, None),
+        tty: bool = False,
+        child: subprocess.Popen[bytes] | None = None,
+        status_pipe: int | None = None,
+        owned: bool = False,
+    ) -> None:
+        self._entry = entry
+        self._child = child
+        self._status_pipe = status_pipe
+        self._status_text = b""
+        self._process: int | None = None
+        self._ended: Ended | None = None
+        self._exchange: Exchange | None = None
+        self.tty = tty
+        #: For a clone: when its request was taken and when its process existed, as time stamp counter values.
+        self.timing: dict[str, int] = {}
+        self._stdin = None if near[0] is None else os.fdopen(near[0], "wb", buffering=0)
+        self._stdout = None if near[1] is None else os.fdopen(near[1], "rb")
+        self._stderr = None if near[2] is None else os.fdopen(near[2], "rb")
+        self._finalizer = weakref.finalize(self, _discard, entry, os.getpid()) if owned else None
+
+    @classmethod
+    def find(cls, reference: str) -> VM:
+        """The VM with that name or id. Its streams belong to whoever started it."""
+        return cls(registry.find(reference))
+
+    @classmethod
+    def list(cls) -> Sequence[VM]:
+        """All VMs of this user, also those that have ended and were not removed; oldest first."""
+        return [cls(entry) for entry in registry.entries()]
+
+    # What it is
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits, never used twice."""
+        return self._entry.id
+
+    @property
+    def name(self) -> str:
+        """The name, or the id if it was given none."""
+        return self._entry.name
+
+    @property
+    def directory(self) -> Path:
+        """The directory with the VM's files."""
+        return self._entry.directory
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of its VMM on the host, once there is one."""
+        process = self._entry.process()
+        return process[0] if process else None
+
+    @property
+    def state(self) -> str:
+        """``starting``, ``running``, ``paused``, ``frozen``, ``exited``, ``killed`` or ``unresponsive``."""
+        if self._ended is not None:
+            return "killed" if self._ended.reason == "killed" else "exited"
+        return self._entry.status().state
+
+    @property
+    def stdin(self) -> IO[bytes] | None:
+        """The pipe to the program's standard input, unbuffered."""
+        return self._stdin
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """The pipe from the program's standard output."""
+        return self._stdout
+
+    @property
+    def stderr(self) -> IO[bytes] | None:
+        """The pipe from the program's standard error."""
+        return self._stderr
+
+    def info(self) -> dict[str, Any]:
+        """What the VMM says about the VM: state, uptime, memory, system calls."""
+        answer = self._call({"op": "info"})
+        answer.pop("ok", None)
+        return answer
+
+    def logs(self) -> Output:
+        """The output so far of a detached VM, whose streams go to its log."""
+        try:
+            return Output(self._entry.log.read_bytes())
+        except FileNotFoundError:
+            raise VMError(
+                "it has no log: its output went to whoever started it", hint="start it detached", vm=self.name
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"<ramet.VM {self.name}>"
+
+    # Its end
+
+    def communicate(self, input: bytes | str | None = None, *, timeout: float | None = None) -> Result:
+        """Writes the input, closes it, reads all output and waits for the end.
+
+        Raises :class:`ramet.TimeoutExpired` when ``timeout`` seconds are over; the VM goes on, and a second call
+        goes on reading where the first one stopped.
+        """
+        run_exchanges([self.exchange(input)], timeout)
+        assert self._exchange is not None
+        return self._exchange.result()
+
+    def exchange(self, input: bytes | str | None = None) -> Exchange:
+        """The running exchange with this VM; started if there is none."""
+        if self._exchange is None:
+            self._exchange = Exchange(self, input.encode() if isinstance(input, str) else input)
+        elif input is not None:
+            raise UsageError("the input has been sent already", vm=self.name)
+        return self._exchange
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits for the end and returns the exit status. Reads no output: a program that fills a pipe never ends."""
+        import select
+
+        limit = None if timeout is None else time.monotonic() + timeout
+        while not self.see_end():
+            descriptor = self.end_fileno()
+            if descriptor is None:
+                time.sleep(0.001)  # starting: its process is not known yet
+            else:
+                poll = select.poll()
+                poll.register(descriptor, select.POLLIN)
+                poll.poll(None if limit is None else max(0, (limit - time.monotonic()) * 1000))
+            if limit is not None and time.monotonic() >= limit and not self.see_end():
+                raise TimeoutExpired(
+                    f"still running after {timeout:g} s",
+                    timeout=timeout,
+                    hint="give it more time, or kill() it",
+                    vm=self.name,
+                )
+        return self.finish(b"", b"").status
+
+    def kill(self) -> None:
+        """Ends the VM at once; its status is 137. Nothing happens to one that has ended."""
+        try:
+            self._call({"op": "kill"}, timeout=2.0)
+        except RametError:
+            from ramet.registry.vms import end
+
+            end(self._entry)
+
+    def signal(self, number: int | Signals) -> None:
+        """Sends a signal to the program."""
+        self._call({"op": "signal", "signal": int(number)})
+
+    def remove(self, *, force: bool = False) -> None:
+        """Removes what is left of a VM that has ended; with ``force``, ends it first."""
+        if force and self._child is not None:
+            self._child.kill()
+            self._child.wait()
+        self.close_streams()
+        # Reaps our own child, so that no zombie of it remains, and sees what exit.json says before it goes.
+        self.see_end()
+        if force and self._child is not None:
+            registry.discard(self._entry)
+        else:
+            registry.remove(self._entry, force=force)
+            self.see_end()
+        if self._finalizer is not None:
+            self._finalizer.detach()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove(force=True)
+
+    # Control
+
+    def pause(self) -> None:
+        """Stops the VM's CPU; returns when it has stopped."""
+        self._call({"op": "pause"})
+
+    def resume(self) -> None:
+        """Lets a paused VM go on."""
+        self._call({"op": "resume"})
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Sets the size of the terminal of a VM with ``tty``."""
+        self._call({"op": "resize", "rows": rows, "columns": columns})
+
+    def wait_ready(self, timeout: float | None = None) -> None:
+        """Waits until the program has written ``ready`` to ``/dev/ramet``."""
+        request = {"op": "wait_ready", "timeout": timeout}
+        with self._connect() as control:
+            control.call(request, timeout=None if timeout is None else timeout + 5.0)
+
+    # Copies
+
+    @overload
+    def clone(
+        self,
+        *,
+        input: bytes | str | None = ...,
+        args: Sequence[str] = ...,
+        env: Mapping[str, str] | None = ...,
+        name: str | None = ...,
+        timeout: float | None = ...,
+        memory: int | str | None = ...,
+        stdin: Stream = ...,
+        stdout: Stream = ...,
+        stderr: Stream = ...,
+        tty: bool = ...,
+        detach: bool = ...,
+        paused: bool = ...,
+        share_volumes: bool = ...,
+    ) -> VM: ...
+
+    @overload
+    def clone(
+        self,
+        n: int,
+        *,
+        input: bytes | str | None = ...,
+        args: Sequence[str] = ...,
+        env: Mapping[str, str] | None = ...,
+        name: str | None = ...,
+        timeout: float | None = ...,
+        memory: int | str | None = ...,
+        stdin: Stream = ...,
+        stdout: Stream = ...,
+        stderr: Stream = ...,
+        tty: bool = ...,
+        detach: bool = ...,
+        paused: bool = ...,
+        share_volumes: bool = ...,
+    ) -> Sequence[VM | RametError]: ...
+
+    def clone(
+        self,
+        n: int | None = None,
+        *,
+        input: bytes | str | None = None,
+        args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        name: str | None = None,
+        timeout: float | None = None,
+        memory: int | str | None = None,
+        stdin: Stream = PIPE,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        tty: bool = False,
+        detach: bool = False,
+        paused: bool = False,
+        share_volumes: bool = False,
+    ) -> VM | Sequence[VM | RametError]:
+        """Makes independent copies of this VM, taken between two of its instructions; it goes on undisturbed.
+
+        Without ``n``: one VM, or an exception. With ``n``: a list of that many, each a VM or the error that came
+        instead. Parameters as for :meth:`Template.clone`.
+        """
+        from ramet.cloning import clone
+
+        return clone(
+            self._entry,
+            n,
+            input=input,
+            args=args,
+            env=env,
+            name=name,
+            timeout=timeout,
+            memory=memory,
+            stdin=DEVNULL if detach and stdin == PIPE else stdin,
+            stdout=stdout,
+            stderr=stderr,
+            tty=tty,
+            detach=detach,
+            paused=paused,
+            share_volumes=share_volumes,
+        )
+
+    def freeze(self, name: str | None = None, *, on_ready: bool = False, timeout: float | None = None) -> Template:
+        """Turns this VM into a template: it never runs again, its clones do.
+
+        ``on_ready`` waits, for ``timeout`` seconds at most, until the program has written ``ready`` to ``/dev/ramet``.
+        """
+        from ramet.template import freeze_entry
+
+        template = freeze_entry(self._entry, name, on_ready=on_ready, timeout=timeout, child=self._child)
+        self.close_streams()
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        return template
+
+    # For the modules of this package
+
+    def end_fileno(self) -> int | None:
+        """A descriptor that becomes readable when the VM ends, or ``None`` if it has ended or has no process yet."""
+        if self._ended is not None:
+            return None
+        if self._status_pipe is not None:
+            return self._status_pipe
+        if self._process is None:
+            if self._child is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process = os.pidfd_open(self._child.pid)
+            else:
+                self._process = self._entry.open_process()
+        return self._process
+
+    def see_end(self) -> bool:
+        """Whether the VM has ended; notes how. Does not wait; worth a call when :meth:`end_fileno` is readable."""
+        if self._ended is not None:
+            return True
+        if self._status_pipe is not None:
+            return self._read_status()
+        if self._child is not None:
+            returned = self._child.poll()
+            if returned is None:
+                return False
+            document = read_object(self._entry.directory / "exit.json")
+            if document is not None:
+                self._set_ended(Ended.parse(document))
+            elif returned < 0:
+                self._set_ended(Ended.from_outside())
+            else:  # the VMM could not even write how it ended; what it said is on its standard error
+                self._set_ended(Ended(returned, "failed"))
+            return True
+        status = self._entry.status(ask=False)
+        if status.ended is None:
+            return False
+        # exit.json is there a moment before the process is gone.
+        process = self._entry.process()
+        if process is not None and is_alive(*process) and self._process is not None:
+            from ramet.registry.vms import wait_process
+
+            wait_process(self._process, 1.0)
+        self._set_ended(status.ended)
+        return True
+
+    def _read_status(self) -> bool:
+        import select
+
+        assert self._status_pipe is not None
+        poll = select.poll()
+        poll.register(self._status_pipe, select.POLLIN)
+        while poll.poll(0):
+            data = os.read(self._status_pipe, 65536)
+            if data:
+                self._status_text += data
+                continue
+            self._set_ended(_parse_status(self._status_text))
+            return True
+        return False
+
+    def _set_ended(self, ended: Ended) -> None:
+        self._ended = ended
+        for descriptor in (self._status_pipe, self._process):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._status_pipe = self._process = None
+
+    def finish(self, stdout: bytes, stderr: bytes) -> Result:
+        """The result, once the end was seen."""
+        ended = self._ended
+        assert ended is not None
+        if ended.reason == "failed":
+            said = ended.message or Output(stderr).text.strip().rpartition("\n")[2] or f"status {ended.status}"
+            raise VMError(f"the program could not run: {said.removeprefix('ramet-vmm: ')}", vm=self.name)
+        return Result(self.name, ended, stdout, stderr)
+
+    def close_streams(self) -> None:
+        """Closes the caller's ends of the streams."""
+        for stream in (self._stdin, self._stdout, self._stderr):
+            if stream is not None and not stream.closed:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _connect(self) -> Control:
+        return connect(self._entry)
+
+    def _call(self, request: dict[str, Any], *, timeout: float = 10.0) -> dict[str, Any]:
+        with self._connect() as control:
+            return control.call(request, timeout=timeout)
+
+    def __del__(self) -> None:
+        for descriptor in (getattr(self, "_status_pipe", None), getattr(self, "_process", None)):
+            if descriptor is not None:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+
+
+def connect(entry: Entry, *, timeout: float = 10.0) -> Control:
+    """Connects to a VM's control socket; waits for one that is just starting."""
+    limit = time.monotonic() + timeout
+    pause = 0.000_5
+    while True:
+        try:
+            return Control(entry.directory, entry.name)
+        except OSError as error:
+            status = entry.status(ask=False)
+            if not status.alive:
+                ended = status.ended
+                why = f" ({ended.reason}, status {ended.status})" if ended else ""
+                raise VMError(f"it is not running{why}", hint="`ramet ps -a` lists all VMs", vm=entry.name) from error
+            if time.monotonic() > limit:
+                raise VMError(
+                    f"its control socket does not answer: {error.strerror or error}",
+                    hint=f"`ramet rm -f {entry.name}` ends it",
+                    vm=entry.name,
+                ) from error
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+
+
+def _parse_status(text: bytes) -> Ended:
+    import json
+
+    try:
+        return Ended.parse(json.loads(text))
+    except (ValueError, AttributeError, TypeError):
+        return Ended.from_outside()
+
+
+def _discard(entry: Entry, owner: int) -> None:
+    """Ends and removes a VM whose object is gone. Not in a forked child of the owner: the VM is not its."""
+    if os.getpid() == owner:
+        with contextlib.suppress(RametError, OSError):
+            registry.remove(entry, force=True)

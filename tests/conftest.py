@@ -1,0 +1,116 @@
+"""Fixtures for all tests.
+
+Without ``/dev/kvm``: `ramet_home` (an empty RAMET_HOME), `fake_vmm` (a VMM that runs programs on the host) and
+`fake_image`. With it: `images`, the small images of ``tests/images``, built once for all tests.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+FAKE_VMM = TESTS / "fake_vmm.py"
+
+
+@pytest.fixture
+def ramet_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home for images and VMs; whatever still runs there at the end is ended."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("RAMET_HOME", str(home))
+    yield home
+    from ramet import registry
+
+    monkeypatch.setenv("RAMET_HOME", str(home))
+    for entry in registry.entries():
+        registry.remove(entry, force=True)
+
+
+@pytest.fixture
+def fake_vmm(ramet_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Makes Ramet start programs as processes of the host."""
+    kernel = ramet_home.parent / "kernel"
+    kernel.write_bytes(b"")
+    monkeypatch.setenv("RAMET_VMM", str(FAKE_VMM))
+    monkeypatch.setenv("RAMET_KERNEL", str(kernel))
+    return FAKE_VMM
+
+
+@pytest.fixture
+def fake_image(fake_vmm: Path) -> str:
+    """The name of an image for the fake VMM, with a command, a variable and a working directory."""
+    from ramet.image import Metadata, Store
+
+    store = Store()
+    with store.staging() as staging:
+        (staging / "image.erofs").write_bytes(b"no file system")
+        metadata = Metadata(cmd=["/bin/echo", "default"], env={"FROM_IMAGE": "yes"}, workdir="/", memory=64 << 20)
+        store.put(staging, metadata, name="fake")
+    return "fake"
+
+
+@pytest.fixture(scope="session")
+def session_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the images that all tests share. ``RAMET_TEST_HOME`` keeps them from one run to the next."""
+    kept = os.environ.get("RAMET_TEST_HOME")
+    return Path(kept) if kept else tmp_path_factory.mktemp("ramet")
+
+
+@pytest.fixture(scope="session")
+def images(session_home: Path) -> dict[str, str]:
+    """Builds every image of ``tests/images``; names them."""
+    from ramet.image import Spec, Store, build
+
+    store = Store(session_home)
+    built = {}
+    for path in sorted((TESTS / "images").glob("*.toml")):
+        image = build(Spec.from_file(path), store=store)
+        built[path.stem] = image.name
+    return built
+
+
+@pytest.fixture
+def kvm(images: dict[str, str], session_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The real VMM with the small images. Fails, and does not skip, where there is no /dev/kvm."""
+    assert os.access("/dev/kvm", os.R_OK | os.W_OK), "/dev/kvm is missing or not ours to use: see `ramet doctor`"
+    monkeypatch.setenv("RAMET_HOME", str(session_home))
+    yield images
+    from ramet import registry
+
+    monkeypatch.setenv("RAMET_HOME", str(session_home))
+    left = list(registry.entries())
+    for entry in left:
+        registry.remove(entry, force=True)
+
+
+@pytest.fixture
+def cli() -> Cli:
+    """Runs ``ramet`` as a process."""
+    return Cli()
+
+
+class Cli:
+    """The command line under test."""
+
+    command = (sys.executable, "-m", "ramet")
+
+    def __call__(
+        self, *args: str, input: str | None = None, timeout: float = 60, check: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*self.command, *args],
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        if check is not None:
+            assert done.returncode == check, (args, done.returncode, done.stdout, done.stderr)
+        return done

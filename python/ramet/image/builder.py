@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 
 from ramet.errors import ImageSpecError
-from ramet.image import apt, debian, erofs
+from ramet.image import apt, bytecode, debian, erofs, ldcache
 from ramet.image.metadata import Metadata
 from ramet.image.progress import Progress, Step, quiet
 from ramet.image.spec import Spec
@@ -24,7 +24,7 @@ from ramet.image.tree import Tree
 __all__ = ["build"]
 
 # Part of what an image is known to be built from: raise it when the same specification gives another image.
-_VERSION = 1
+_VERSION = 2
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -50,10 +50,10 @@ def build(spec: Spec, progress: Progress | None = None, *, store: Store | None =
             return known
     with store.staging() as staging:
         tree = Tree(staging)
-        metadata = _assemble(tree, spec, packages, staging, report)
+        metadata, complete = _assemble(tree, spec, packages, staging, report)
         report(Step("writing the file system"))
         erofs.make(tree, staging / "image.erofs", staging)
-        image = store.put(staging, metadata, name=spec.name, inputs=inputs)
+        image = store.put(staging, metadata, name=spec.name, inputs=inputs if complete else "")
     report(Step("done"))
     return image
 
@@ -70,8 +70,10 @@ def _inputs(spec: Spec, packages: list[apt.Package]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def _assemble(tree: Tree, spec: Spec, packages: list[apt.Package], staging: Path, report: Progress) -> Metadata:
-    """Fills the tree; returns what the image says of itself."""
+def _assemble(
+    tree: Tree, spec: Spec, packages: list[apt.Package], staging: Path, report: Progress
+) -> tuple[Metadata, bool]:
+    """Fills the tree; returns what the image says of itself, and whether another host would make the same."""
     sources: list[str] = []
     if packages:
         debian.install(tree, packages, report)
@@ -85,8 +87,11 @@ def _assemble(tree: Tree, spec: Spec, packages: list[apt.Package], staging: Path
     for path, target in sorted(spec.links.items()):
         tree.add_symlink(path, target)
     debian.finish(tree)
+    complete = bytecode.compile_python(tree, staging, report)
+    if packages or not tree.exists("/etc/ld.so.cache"):
+        ldcache.write(tree)
     env = {"PATH": _PATH, **spec.env}
-    return Metadata(
+    metadata = Metadata(
         env=dict(sorted(env.items())),
         workdir=spec.workdir or "/",
         entrypoint=spec.entrypoint or [],
@@ -99,3 +104,4 @@ def _assemble(tree: Tree, spec: Spec, packages: list[apt.Package], staging: Path
         packages={package.name: package.version for package in packages},
         sources=sources,
     )
+    return metadata, complete

@@ -125,7 +125,9 @@ def finish(tree: Tree) -> None:
     tree.default_file("/etc/group", tree.read("/usr/share/base-passwd/group.master") or groups.encode())
     tree.default_file("/etc/nsswitch.conf", tree.read("/usr/share/base-files/nsswitch.conf") or _NSSWITCH.encode())
     tree.default_file("/etc/hosts", _HOSTS.encode())
-    tree.default_file("/etc/profile", tree.read("/usr/share/base-files/profile") or b"")
+    profile = tree.read("/usr/share/base-files/profile")
+    if profile is not None:
+        tree.default_file("/etc/profile", profile)
     _shell(tree)
     _certificates(tree)
 

@@ -1,11 +1,12 @@
 //! What an open file description refers to.
 
 use crate::errno::{Errno, Result};
-use crate::stat::Stat;
+use crate::stat::{S_IFIFO, S_IFMT, S_IFSOCK, Stat};
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
+use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::String;
+use alloc::vec::Vec;
 use core::any::Any;
 
 /// open(2) flags of x86-64 Linux that outlive the open.
@@ -139,9 +140,69 @@ pub trait File: Any {
         Err(Errno::ENODEV)
     }
 
-    /// What `/proc/self/fd` shows for an object without a path: `pipe:[12]`, `anon_inode:[eventfd]`.
-    fn link_name(&self) -> Option<String> {
+    /// The run of pages of the image that hold this file's data from page `index` on: the kernel address of the first
+    /// one and how many follow each other, all of them whole file pages (or followed by zeros) and never written. None:
+    /// ask [`File::page`].
+    fn image_extent(&self, index: u64) -> Option<(usize, u64)> {
+        let _ = index;
         None
+    }
+
+    /// fallocate(2) with `mode` (0: also extends the file).
+    ///
+    /// # Errors
+    /// ENODEV for what has no length; EOPNOTSUPP for a mode that it does not have; ENOSPC; EFBIG.
+    fn allocate(&self, mode: u32, offset: u64, length: u64) -> Result<()> {
+        let _ = (mode, offset, length);
+        Err(Errno::ENODEV)
+    }
+
+    /// The next offset from `offset` on that is data (`data`) or a hole, for lseek(2). By default everything is data.
+    ///
+    /// # Errors
+    /// ENXIO at or past the end of the file.
+    fn seek_data(&self, offset: u64, data: bool) -> Result<u64> {
+        let size = self.stat()?.size;
+        if offset >= size {
+            return Err(Errno::ENXIO);
+        }
+        Ok(if data { offset } else { size })
+    }
+
+    /// fsync(2).
+    ///
+    /// # Errors
+    /// EINVAL for what cannot be synchronised; EIO.
+    fn sync(&self) -> Result<()> {
+        if self.is_seekable() { Ok(()) } else { Err(Errno::EINVAL) }
+    }
+
+    /// The seals of a memory file (F_GET_SEALS), after adding `add` (F_ADD_SEALS; 0: only ask).
+    ///
+    /// # Errors
+    /// EINVAL: the object has no seals; EPERM: sealed against more seals; EBUSY: mapped writable.
+    fn seals(&self, add: u32) -> Result<u32> {
+        let _ = add;
+        Err(Errno::EINVAL)
+    }
+
+    /// Another open file of the same object, for opening `/proc/self/fd/N` of what has no path (pipes, terminals).
+    ///
+    /// # Errors
+    /// ENXIO: cannot be opened again (sockets, anonymous files).
+    fn reopen(&self, flags: u32) -> Result<Rc<dyn File>> {
+        let _ = flags;
+        Err(Errno::ENXIO)
+    }
+
+    /// What `readlink("/proc/self/fd/N")` shows for an object that has no path.
+    fn describe(&self) -> Vec<u8> {
+        let (inode, mode) = self.stat().map_or((0, 0), |s| (s.inode, s.mode & S_IFMT));
+        match mode {
+            S_IFIFO => format!("pipe:[{inode}]").into_bytes(),
+            S_IFSOCK => format!("socket:[{inode}]").into_bytes(),
+            _ => b"anon_inode:[file]".to_vec(),
+        }
     }
 
     /// Called once, when the last descriptor of the description is closed.

@@ -89,7 +89,13 @@ impl WaitQueue {
 
     /// Ends a registration; nothing happens if it has ended already.
     pub fn remove(&self, key: WaitKey) {
-        self.waiters.borrow_mut().retain(|w| w.key != key.0);
+        let mut waiters = self.waiters.borrow_mut();
+        if let Ok(index) = waiters.binary_search_by_key(&key.0, |w| w.key) {
+            let waiter = waiters.remove(index);
+            // Dropping the waiter may come back to this queue.
+            drop(waiters);
+            drop(waiter);
+        }
     }
 
     /// Tells every waiter whose mask meets `events` (ERR and HUP meet every mask).

@@ -7,7 +7,7 @@ use crate::stat::Stat;
 use crate::user::{Sink, Source};
 use crate::wait::{Events, WaitQueue};
 use alloc::rc::Rc;
-use alloc::string::String;
+use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::Cell;
 
@@ -98,8 +98,8 @@ impl File for EventFd {
         Some(&self.queue)
     }
 
-    fn link_name(&self) -> Option<String> {
-        Some(anon_name("[eventfd]"))
+    fn describe(&self) -> Vec<u8> {
+        anon_name("eventfd")
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -155,6 +155,6 @@ mod tests {
         assert_eq!(fd.write(0, &mut SliceSource(&[1; 16]), 0), Ok(8));
         assert_eq!(fd.read(0, &mut SliceSink::new(&mut [0; 16]), 0), Ok(8));
         assert_eq!(fd.stat().unwrap().mode, 0o600);
-        assert_eq!(fd.link_name().unwrap(), "anon_inode:[eventfd]");
+        assert_eq!(fd.describe(), b"anon_inode:[eventfd]");
     }
 }

@@ -6,6 +6,10 @@
 //!
 //! [`File::poll`]: crate::file::File::poll
 
+pub mod epoll;
 pub mod eventfd;
 pub mod object;
 pub mod pipe;
+pub mod poll;
+pub mod signalfd;
+pub mod timerfd;

@@ -3,7 +3,7 @@
 
 use crate::stat::{Nanoseconds, S_IFIFO, S_IFSOCK, Stat, makedev};
 use alloc::format;
-use alloc::string::String;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Who makes an object, and when: what stat(2) says of it later.
@@ -65,19 +65,9 @@ pub fn anon_stat() -> Stat {
     stat(ANON_DEVICE, ANON_INODE, 0o600, Origin::default())
 }
 
-/// `pipe:[12]`.
-pub fn pipe_name(id: u64) -> String {
-    format!("pipe:[{id}]")
-}
-
-/// `socket:[12]`.
-pub fn socket_name(id: u64) -> String {
-    format!("socket:[{id}]")
-}
-
-/// `anon_inode:[eventpoll]`; `class` is given with its brackets where Linux has them (`[eventfd]`, but `inotify`).
-pub fn anon_name(class: &str) -> String {
-    format!("anon_inode:{class}")
+/// `anon_inode:[eventpoll]`: what `/proc/self/fd` shows for an object on the anonymous inode.
+pub fn anon_name(class: &str) -> Vec<u8> {
+    format!("anon_inode:[{class}]").into_bytes()
 }
 
 /// ioctl(2) requests that more than one kind of object knows.

@@ -1,6 +1,6 @@
 //! One open file description of a pipe.
 
-use super::super::object::{Origin, pipe_name, requests};
+use super::super::object::{Origin, requests};
 use super::Pipe;
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
@@ -8,7 +8,6 @@ use crate::stat::Stat;
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
 use alloc::rc::Rc;
-use alloc::string::String;
 use core::any::Any;
 use core::cell::Cell;
 
@@ -111,8 +110,14 @@ impl File for PipeEnd {
         }
     }
 
-    fn link_name(&self) -> Option<String> {
-        self.inode.is_none().then(|| pipe_name(self.pipe.id()))
+    fn reopen(&self, open_flags: u32) -> Result<Rc<dyn File>> {
+        let (reads, writes) = match open_flags & flags::O_ACCMODE {
+            flags::O_RDONLY => (true, false),
+            flags::O_WRONLY => (false, true),
+            flags::O_RDWR => (true, true),
+            _ => return Err(Errno::EINVAL),
+        };
+        Ok(Rc::new(PipeEnd::open(&self.pipe, reads, writes, 0, self.inode.clone())))
     }
 
     fn release(&self) {

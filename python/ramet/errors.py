@@ -59,7 +59,7 @@ def _rebuild(kind: type[RametError], message: str, state: dict[str, object]) -> 
 
 
 class UsageError(RametError, ValueError):
-    """The caller asked for something that makes no sense (a bad option, a bad size, two options that exclude each other)."""
+    """The caller asked for something that makes no sense: a bad option, a bad size, options that exclude each other."""
 
 
 class HostError(RametError):

@@ -10,6 +10,7 @@ import json
 import struct
 import sys
 import warnings
+from typing import Any
 
 FLAG_REF = 0x80
 UNCHECKED_HASH = 1
@@ -26,15 +27,17 @@ class Canonical:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
-        self.out = []  # bytes, or [index of an object] for a back reference, or (index, type) for a marked object
+        self.out: list[
+            Any
+        ] = []  # bytes, or [index of an object] for a back reference, or (index, type) for a marked object
         self.marks = 0
-        self.used = set()
+        self.used: set[int] = set()
 
     def run(self) -> bytes:
         self.value()
         if self.at != len(self.data):
             raise ValueError("trailing bytes")
-        numbers = {}
+        numbers: dict[int, int] = {}
         result = bytearray()
         for item in self.out:
             if isinstance(item, bytes):
@@ -62,7 +65,7 @@ class Canonical:
         return chunk
 
     def length(self) -> int:
-        return struct.unpack("<i", self.copy(4))[0]
+        return int.from_bytes(self.copy(4), "little", signed=True)
 
     def values(self, count: int) -> None:
         for _ in range(count):
@@ -123,7 +126,7 @@ def compile_one(source: bytes, path: str) -> bytes:
 
     code = compile(source, path, "exec", dont_inherit=True, optimize=0)
     data = marshal.dumps(code)
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 11):  # noqa: UP036 -- the image's Python, which may be older than ours
         data = Canonical(data).run()
     head = importlib.util.MAGIC_NUMBER + struct.pack("<I", UNCHECKED_HASH)
     return head + importlib.util.source_hash(source) + data

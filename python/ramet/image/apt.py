@@ -53,7 +53,9 @@ class Package:
     def files(self) -> Iterator[IO[bytes]]:
         """The archive of its files, as a tar stream."""
         command = [programs.need("dpkg-deb", "dpkg"), "--fsys-tarfile", os.fspath(self.path)]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as child:
             assert child.stdout is not None and child.stderr is not None
             try:
                 yield child.stdout
@@ -68,7 +70,7 @@ class Package:
 
     def control(self) -> dict[str, str]:
         """Its control files by name: ``control``, ``postinst``, ``conffiles`` and so on."""
-        command = [programs.need("dpkg-deb", "dpkg"), "--ctrl-tarfile", self.path]
+        command = [programs.need("dpkg-deb", "dpkg"), "--ctrl-tarfile", os.fspath(self.path)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         try:
             with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
@@ -195,9 +197,13 @@ def fetch(packages: Sequence[Package], progress: Progress) -> None:
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
             progress(Step("downloading packages", batch[0].name, done, total))
-            triples = [item for package in batch for item in (package.uri, home / package.sha256, f"SHA256:{package.sha256}")]
+            triples = [
+                item for package in batch for item in (package.uri, home / package.sha256, f"SHA256:{package.sha256}")
+            ]
             options = [*("-o", f"Dir::Cache={home}"), *("-o", "APT::Sandbox::User="), *("-o", "Acquire::Retries=2")]
-            programs.run([_HELPER, *options, "-q", "download-file", *triples], "a Debian package could not be downloaded")
+            programs.run(
+                [_HELPER, *options, "-q", "download-file", *triples], "a Debian package could not be downloaded"
+            )
             for package in batch:
                 file = home / package.sha256
                 if file.is_symlink():  # a local repository: apt points at the file instead of copying it

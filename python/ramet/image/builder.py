@@ -2,7 +2,7 @@
 
 ::
 
-    OCI layers → Debian packages → pip's wheels → files → links → defaults → Python's bytecode, loader's cache → EROFS → store
+    OCI layers → Debian packages → wheels → files → links → defaults → bytecode → loader's cache → EROFS → store
 
 Everything happens in one directory beside the store, which is gone at the end whatever happens.
 """
@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 
 from ramet.errors import ImageSpecError
-from ramet.image import apt, bytecode, debian, erofs, ldcache
+from ramet.image import apt, bytecode, debian, erofs, ldcache, oci, wheels
 from ramet.image.metadata import Metadata
 from ramet.image.progress import Progress, Step, quiet
 from ramet.image.spec import Spec
@@ -37,7 +37,9 @@ def build(spec: Spec, progress: Progress | None = None, *, store: Store | None =
     report = progress or quiet
     store = store or Store()
     if not (spec.packages or spec.pip or spec.files or spec.oci):
-        raise ImageSpecError("the specification names nothing to put into the image", hint="give packages, files, pip or oci")
+        raise ImageSpecError(
+            "the specification names nothing to put into the image", hint="give packages, files, pip or oci"
+        )
     packages = apt.closure(spec.packages, report)
     inputs = _inputs(spec, packages)
     if inputs:
@@ -75,9 +77,18 @@ def _assemble(
 ) -> tuple[Metadata, bool]:
     """Fills the tree; returns what the image says of itself, and whether another host would make the same."""
     sources: list[str] = []
+    base = oci.Config("", {"PATH": _PATH}, [], [], "/", "0", {})
+    pip: dict[str, str] = {}
+    if spec.oci is not None:
+        layout = oci.fetch(spec.oci, staging, report)
+        base = oci.apply(tree, layout, spec.oci, report)
+        sources.append(f"oci:{base.digest}")
     if packages:
         debian.install(tree, packages, report)
         sources += [f"deb:{name}" for name in sorted(spec.packages)]
+    if spec.pip:
+        pip = wheels.install(tree, spec.pip, staging, report)
+        sources += [f"pip:{name}" for name in sorted(spec.pip)]
     for item in spec.files:
         report(Step("copying files", str(item.source)))
         if not item.source.exists():
@@ -90,18 +101,22 @@ def _assemble(
     complete = bytecode.compile_python(tree, staging, report)
     if packages or not tree.exists("/etc/ld.so.cache"):
         ldcache.write(tree)
-    env = {"PATH": _PATH, **spec.env}
+    env = {**base.env, **spec.env}
+    env.setdefault("PATH", _PATH)
+    # As in a Dockerfile: a new entry point does not take the old one's arguments.
+    inherited = base.cmd if spec.entrypoint is None else []
     metadata = Metadata(
         env=dict(sorted(env.items())),
-        workdir=spec.workdir or "/",
-        entrypoint=spec.entrypoint or [],
-        cmd=spec.cmd or [],
-        user=spec.user or "0",
+        workdir=spec.workdir or base.workdir,
+        entrypoint=base.entrypoint if spec.entrypoint is None else spec.entrypoint,
+        cmd=inherited if spec.cmd is None else spec.cmd,
+        user=spec.user or base.user,
         memory=spec.memory,
         max_clones=spec.max_clones,
         warmup=spec.warmup,
-        labels=dict(sorted(spec.labels.items())),
+        labels=dict(sorted({**base.labels, **spec.labels}.items())),
         packages={package.name: package.version for package in packages},
+        pip=pip,
         sources=sources,
     )
     return metadata, complete

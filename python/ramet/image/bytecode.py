@@ -49,7 +49,9 @@ def _host_python(version: str) -> str | None:
 def _runs(python: str, version: str) -> bool:
     command = [python, "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0 and done.stdout.strip() == version
@@ -112,7 +114,9 @@ def _compile_all(python: str, work: list[tuple[str, str, str]]) -> list[str]:
         for child in children:
             out, err = child.communicate()
             if child.returncode != 0:
-                raise BuildError(f"Python's modules could not be compiled: {programs.last_line(err.decode(errors='replace'))}")
+                raise BuildError(
+                    f"Python's modules could not be compiled: {programs.last_line(err.decode(errors='replace'))}"
+                )
             written += json.loads(out)
     finally:
         for child in children:
@@ -123,7 +127,7 @@ def _compile_all(python: str, work: list[tuple[str, str, str]]) -> list[str]:
 
 
 def _keep_valid(tree: Tree) -> None:
-    """Compiled files that came with a layer name their source's time, which in an image is always the same: adapt them."""
+    """Compiled files of a layer name their source's time, which every file of an image has the same: adapt them."""
     for path, node in list(tree.walk()):
         if not isinstance(node, Regular) or not path.endswith(".pyc") or "/__pycache__/" not in path:
             continue

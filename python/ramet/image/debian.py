@@ -19,6 +19,10 @@ from ramet.image.tree import Directory, Regular, Tree
 __all__ = ["finish", "install", "prepare"]
 
 _MERGED = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
+_SKELETON = (
+    *(("/dev", 0o755), ("/proc", 0o555), ("/sys", 0o555), ("/run", 0o755), ("/tmp", 0o1777), ("/root", 0o700)),
+    *(("/etc", 0o755), ("/home", 0o755), ("/mnt", 0o755), ("/var", 0o755), ("/var/tmp", 0o1777), ("/var/lib", 0o755)),
+)
 _USERS = """\
 root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
@@ -39,11 +43,13 @@ irc:x:39:39:ircd:/run/ircd:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 """
 _GROUPS = (
-    "root:0 daemon:1 bin:2 sys:3 adm:4 tty:5 disk:6 lp:7 mail:8 news:9 uucp:10 man:12 proxy:13 kmem:15 dialout:20 fax:21 "
-    "voice:22 cdrom:24 floppy:25 tape:26 sudo:27 audio:29 dip:30 www-data:33 backup:34 operator:37 list:38 irc:39 src:40 "
-    "shadow:42 utmp:43 video:44 sasl:45 plugdev:46 staff:50 games:60 users:100 nogroup:65534"
+    "root:0 daemon:1 bin:2 sys:3 adm:4 tty:5 disk:6 lp:7 mail:8 news:9 uucp:10 man:12 proxy:13 kmem:15 dialout:20 "
+    "fax:21 voice:22 cdrom:24 floppy:25 tape:26 sudo:27 audio:29 dip:30 www-data:33 backup:34 operator:37 list:38 irc:39 "
+    "src:40 shadow:42 utmp:43 video:44 sasl:45 plugdev:46 staff:50 games:60 users:100 nogroup:65534"
 )
-_NSSWITCH = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n"
+_NSSWITCH = (
+    "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n"
+)
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
 _DOC = "/usr/share/doc/"
@@ -58,7 +64,8 @@ def _skip(path: str) -> bool:
 
 
 def prepare(tree: Tree) -> None:
-    """Before anything else: ``/bin`` and its like lead into ``/usr``, as on every Debian 12 system."""
+    """Before the packages: ``/bin`` and its like lead into ``/usr``, as on every Debian 12 system."""
+    _directories(tree)
     for name in _MERGED:
         if tree.get(f"/{name}", follow=False) is None and name not in ("lib32", "libx32"):
             tree.make_directory(f"/usr/{name}")
@@ -73,7 +80,7 @@ def install(tree: Tree, packages: Sequence[Package], progress: Progress) -> None
     for done, package in enumerate(packages):
         progress(Step("unpacking packages", package.name, done, len(packages)))
         with package.files() as stream:
-            paths = tarball.unpack(tree, stream, origin=f"package {package.name}", skip=_skip)  # type: ignore[arg-type]
+            paths = tarball.unpack(tree, stream, origin=f"package {package.name}", skip=_skip)
         control = package.control()
         fields = control.get("control", "").rstrip("\n").splitlines()
         status.append("\n".join([*fields[:1], "Status: install ok installed", *fields[1:]]) + "\n")
@@ -88,7 +95,7 @@ def install(tree: Tree, packages: Sequence[Package], progress: Progress) -> None
 
 
 def _read_alternatives(script: str, found: dict[str, tuple[int, str]]) -> None:
-    """``update-alternatives --install LINK NAME PATH PRIORITY [--slave LINK NAME PATH]...``, where it is written plainly."""
+    """``update-alternatives --install LINK NAME PATH PRIORITY [--slave LINK NAME PATH]...``, if written plainly."""
     for match in _ALTERNATIVE.finditer(script.replace("\\\n", " ")):
         try:
             words = shlex.split(match[0].splitlines()[0])
@@ -111,15 +118,8 @@ def _read_alternatives(script: str, found: dict[str, tuple[int, str]]) -> None:
 
 def finish(tree: Tree) -> None:
     """What every root file system needs, where nothing has put it yet."""
-    for path, mode in (
-        *(("/dev", 0o755), ("/proc", 0o555), ("/sys", 0o555), ("/run", 0o755), ("/tmp", 0o1777), ("/root", 0o700)),
-        *(("/etc", 0o755), ("/home", 0o755), ("/mnt", 0o755), ("/var", 0o755), ("/var/tmp", 0o1777), ("/var/lib", 0o755)),
-    ):
-        tree.make_directory(path, mode=mode)
-    for node_path, mode in (("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/root", 0o700)):
-        node = tree.get(node_path)
-        if isinstance(node, Directory):
-            node.mode = mode
+    _directories(tree)
+
     tree.default_file("/etc/passwd", tree.read("/usr/share/base-passwd/passwd.master") or _USERS.encode())
     groups = "".join(f"{name}:x:{gid}:\n" for name, gid in (item.split(":") for item in _GROUPS.split()))
     tree.default_file("/etc/group", tree.read("/usr/share/base-passwd/group.master") or groups.encode())
@@ -130,6 +130,11 @@ def finish(tree: Tree) -> None:
         tree.default_file("/etc/profile", profile)
     _shell(tree)
     _certificates(tree)
+
+
+def _directories(tree: Tree) -> None:
+    for path, mode in _SKELETON:
+        tree.make_directory(path, mode=mode)
 
 
 def _shell(tree: Tree) -> None:

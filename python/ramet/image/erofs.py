@@ -38,7 +38,7 @@ _UUID_NAMESPACE = uuid.UUID("6b1f3f0a-6a0e-5d6e-9a52-0f5ad0c2a7c1")
 
 
 def make(tree: Tree, image: Path, scratch: Path) -> None:
-    """Writes the tree, which is used up, to ``image``. ``scratch`` is on the same file system as the tree's contents."""
+    """Writes the tree, which is used up, to ``image``. ``scratch`` is on the file system of the tree's contents."""
     mkfs = programs.need("mkfs.erofs", "erofs-utils")
     identity = uuid.uuid5(_UUID_NAMESPACE, tree.fingerprint().hex())
     nodes = [tree.root, *(node for _, node in tree.walk())]
@@ -47,7 +47,17 @@ def make(tree: Tree, image: Path, scratch: Path) -> None:
     tree.materialise(source)
     options = ["noinline_data", "force-inode-extended" if wide else "force-inode-compact"]
     programs.run(
-        [mkfs, "--quiet", f"-T{TIMESTAMP}", f"-U{identity}", "-x-1", "--all-root", f"-E{','.join(options)}", image, source],
+        [
+            mkfs,
+            "--quiet",
+            f"-T{TIMESTAMP}",
+            f"-U{identity}",
+            "-x-1",
+            "--all-root",
+            f"-E{','.join(options)}",
+            image,
+            source,
+        ],
         "the file system could not be written",
     )
     with open(image, "r+b") as stream, mmap.mmap(stream.fileno(), 0) as memory:

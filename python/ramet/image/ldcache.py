@@ -1,8 +1,8 @@
 """Makes ``/etc/ld.so.cache``, as ``ldconfig -r`` does, but without root and without running the image's programs.
 
 With it the loader finds a library by one binary search instead of failing opens in every directory and subdirectory of
-its path. The format is glibc's ``sysdeps/generic/dl-cache.h``, version 1.1. Libraries below ``glibc-hwcaps``, variants for
-newer processors, are not entered: the loader takes the plain ones.
+its path. The format is glibc's ``sysdeps/generic/dl-cache.h``, version 1.1. Libraries below ``glibc-hwcaps``, variants
+for newer processors, are not entered: the loader takes the plain ones.
 """
 
 from __future__ import annotations

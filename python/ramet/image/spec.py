@@ -89,7 +89,9 @@ class Spec:
         for key, value in document.items():
             reader = _READERS.get(key)
             if reader is None:
-                raise ImageSpecError(f"{origin}: unknown field {key!r}", hint=f"the fields are {', '.join(sorted(_READERS))}")
+                raise ImageSpecError(
+                    f"{origin}: unknown field {key!r}", hint=f"the fields are {', '.join(sorted(_READERS))}"
+                )
             try:
                 values.update(reader(key, value, base))
             except ImageSpecError as error:

@@ -45,7 +45,8 @@ def check_name(name: str) -> str:
     """The name, if it can be one."""
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no image name", hint="use letters, digits and . _ : -, at most 128, beginning with a letter or digit"
+            f"{name!r} is no image name",
+            hint="use letters, digits and . _ : -, at most 128, beginning with a letter or digit",
         )
     return name
 
@@ -88,7 +89,9 @@ def disk_errors(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFull(f"no space left in {where}", hint="free some (`ramet rmi IMAGE`) or set RAMET_HOME") from error
+            raise StoreFull(
+                f"no space left in {where}", hint="free some (`ramet rmi IMAGE`) or set RAMET_HOME"
+            ) from error
         if error.errno == errno.EROFS or isinstance(error, PermissionError):
             raise BuildError(f"cannot write in {where}: {error.strerror}", hint="set RAMET_HOME") from error
         raise
@@ -153,7 +156,9 @@ class Store:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise ImageError(f"image {digest[:12]} is damaged: {error}", hint=f"ramet rmi {digest[:12]}, then build it again") from error
+            raise ImageError(
+                f"image {digest[:12]} is damaged: {error}", hint=f"ramet rmi {digest[:12]}, then build it again"
+            ) from error
         if not isinstance(document, dict) or size != document.get("size"):
             raise ImageError(
                 f"image {digest[:12]} is damaged: image.erofs has {size} bytes, not those it was built with",

@@ -5,21 +5,38 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import IO
 
 from ramet.errors import BuildError
 from ramet.image.tree import Directory, Tree
 
-__all__ = ["unpack"]
+__all__ = ["BoundedTarInfo", "unpack"]
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _MAX_ENTRIES = 4_000_000
+_MAX_HEADER = 1 << 20
+_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
+class BoundedTarInfo(tarfile.TarInfo):
+    """Refuses extended headers of absurd size, which tarfile would read into memory whole."""
+
+    def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _HEADERS and not 0 <= self.size <= _MAX_HEADER:
+            raise tarfile.ReadError(f"an extended header of {self.size} bytes")
+        return super()._proc_member(tarfile_)  # type: ignore[misc, no-any-return]
 
 
 def unpack(
     tree: Tree,
-    stream: BinaryIO,
+    stream: IO[bytes],
     *,
     origin: str,
     layer: bool = False,
@@ -33,7 +50,7 @@ def unpack(
     """
     paths: list[str] = []
     try:
-        with tarfile.open(fileobj=stream, mode="r|*") as archive:
+        with tarfile.open(fileobj=stream, mode="r|*", tarinfo=BoundedTarInfo) as archive:
             if layer:
                 return _unpack_layer(tree, archive, origin, skip)
             for member in archive:
@@ -130,7 +147,7 @@ def _add(tree: Tree, archive: tarfile.TarFile, member: tarfile.TarInfo, path: st
         source = archive.extractfile(member)
         if source is None:
             raise BuildError(f"{origin}: {path} has no content")
-        tree.add_file(path, source, mode=mode, uid=uid, gid=gid)  # type: ignore[arg-type]
+        tree.add_file(path, source, mode=mode, uid=uid, gid=gid)
     elif member.issym():
         _make_way(tree, path, layer)
         tree.add_symlink(path, member.linkname, uid=uid, gid=gid)

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from ramet.errors import BuildError
 
@@ -155,7 +155,7 @@ class Tree:
         directory.entries[name] = node
 
     def add_file(
-        self, path: str, source: BinaryIO | bytes, *, mode: int = 0o644, uid: int = 0, gid: int = 0
+        self, path: str, source: IO[bytes] | bytes, *, mode: int = 0o644, uid: int = 0, gid: int = 0
     ) -> Regular:
         """A regular file with the bytes of ``source``."""
         self._serial += 1
@@ -174,7 +174,9 @@ class Tree:
         self._put(path, node)
         return node
 
-    def add_directory(self, path: str, *, mode: int = 0o755, uid: int = 0, gid: int = 0, replace_link: bool = False) -> None:
+    def add_directory(
+        self, path: str, *, mode: int = 0o755, uid: int = 0, gid: int = 0, replace_link: bool = False
+    ) -> None:
         """A directory; over an existing one only its owner and mode change.
 
         A symbolic link to a directory stays (a merged /usr: ``/bin`` → ``usr/bin``) unless ``replace_link``.
@@ -318,7 +320,7 @@ class Tree:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _chunks(source: BinaryIO | bytes) -> Iterator[bytes]:
+def _chunks(source: IO[bytes] | bytes) -> Iterator[bytes]:
     if isinstance(source, bytes):
         yield source
         return

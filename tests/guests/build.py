@@ -225,7 +225,7 @@ def build(out: Path, pattern: str, jobs: int) -> tuple[list[dict[str, object]], 
     work: list[tuple[list[str], Path, list[Path]]] = []
     entries: list[dict[str, object]] = []
     flags = cpu_flags()
-    shared = HERE / "guest.h"
+    shared = sorted(HERE.glob("*.h"))
     libraries: set[str] = set()
     for source in sorted(HERE.glob("*/*.c")):
         area = source.parent.name
@@ -239,7 +239,7 @@ def build(out: Path, pattern: str, jobs: int) -> tuple[list[dict[str, object]], 
             target = tests / area / f"{source.stem}-{variant}"
             pthread = [] if variant == "bare" else ["-pthread", "-lm"]
             command = [*VARIANTS[variant], *COMMON, f"-I{HERE}", "-o", str(target), str(source), *header.flags, *pthread]
-            work.append((command, target, [source, shared]))
+            work.append((command, target, [source, *shared]))
             entries += cases_of(source, header, variant, f"/tests/{area}/{target.name}", [])
     for name in sorted(libraries):
         target = tests / "lib" / f"lib{name}.so"
@@ -260,7 +260,7 @@ def build(out: Path, pattern: str, jobs: int) -> tuple[list[dict[str, object]], 
             entries += cases_of(source, read_header(source), "luajit", f"/tests/{area}/{source.name}", ["/usr/bin/luajit"])
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         complaints = [text for text in pool.map(lambda job: compile_one(*job), work) if text]
-    return entries, complaints
+    return [entry for entry in entries if (out / str(entry["path"]).lstrip("/")).exists()], complaints
 
 
 def finish_tree(out: Path) -> None:

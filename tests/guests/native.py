@@ -83,7 +83,7 @@ def run_on_terminal(command: list[str], *, stdin: str | None, timeout: float, **
     return status, output
 
 
-def run_native(out: Path, case: Case, timeout: float = 30) -> Result:
+def run_native(out: Path, case: Case, timeout: float = 10) -> Result:
     """Run one case on this machine's Linux. The executables are those of the tree `out`."""
     argv = [str(out) + word if word.startswith("/tests/") else word for word in case["argv"]]
     directory = scratch_directory()

@@ -90,6 +90,11 @@ def _normalise(site: Path, target: str, interpreter: bytes) -> dict[str, str]:
         match = _SHEBANG.match(data)
         if match is not None:
             script.write_bytes(b"#!" + interpreter + b"\n" + data[match.end() :])
+    for path, _, files in os.walk(site):  # the builder's umask is not the image's
+        for name in files:
+            file = Path(path, name)
+            file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
+        Path(path).chmod(0o755)
     installed: dict[str, str] = {}
     for info in sorted(site.glob("*.dist-info")):
         (info / "direct_url.json").unlink(missing_ok=True)

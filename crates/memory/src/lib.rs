@@ -1,1 +1,15 @@
+//! Guest memory: the only crate that touches guest bytes.
+//!
+//! The guest runs while the VMM looks, and is hostile. So bytes are copied out with volatile accesses, once, and the
+//! copy is checked and used; words that both sides use at the same time are atomics. No Rust reference to plain data
+//! in guest memory ever exists.
 
+mod mapping;
+mod ram;
+mod ring;
+mod shared;
+
+pub use mapping::{Mapping, OutOfBounds};
+pub use ram::{INITIAL_RAM, MIN_RAM, Ram};
+pub use ring::{BrokenRing, Consumer, Producer};
+pub use shared::SharedArea;

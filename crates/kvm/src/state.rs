@@ -1,0 +1,101 @@
+//! The whole state of a vCPU, for a clone to start from.
+
+use crate::vcpu::msr;
+use crate::{Error, Host, Vcpu};
+use kvm_bindings::{
+    Msrs, Xsave, kvm_debugregs, kvm_msr_entry, kvm_regs, kvm_sregs, kvm_vcpu_events, kvm_xcrs, kvm_xsave,
+};
+
+/// Registers that a clone needs beside the general and system ones. The TSC is not among them: every vCPU shows
+/// the host's.
+const SAVED_MSRS: [u32; 5] = [msr::STAR, msr::LSTAR, msr::CSTAR, msr::SFMASK, msr::KERNEL_GS_BASE];
+
+enum VectorState {
+    /// `KVM_GET_XSAVE`: 4 KiB.
+    Fixed(Box<kvm_xsave>),
+    /// `KVM_GET_XSAVE2`: as large as this host's KVM says.
+    Sized(Xsave),
+}
+
+/// State of a vCPU between two instructions.
+pub struct CpuState {
+    regs: kvm_regs,
+    sregs: kvm_sregs,
+    vector: VectorState,
+    xcrs: kvm_xcrs,
+    debug: kvm_debugregs,
+    events: kvm_vcpu_events,
+    msrs: Vec<kvm_msr_entry>,
+}
+
+impl CpuState {
+    /// General registers.
+    pub fn registers(&self) -> &kvm_regs {
+        &self.regs
+    }
+}
+
+impl Vcpu {
+    /// Reads the whole state. The last exit must have been completed ([`Vcpu::complete_exit`]).
+    pub fn save(&self, host: &Host) -> Result<CpuState, Error> {
+        let vector = if host.xsave_size > size_of::<kvm_xsave>() {
+            let extra = (host.xsave_size - size_of::<kvm_xsave>()).div_ceil(size_of::<u32>());
+            let too_large = |_| Error {
+                operation: "KVM_GET_XSAVE2",
+                source: std::io::Error::from_raw_os_error(libc::E2BIG),
+            };
+            let mut xsave = Xsave::new(extra).map_err(too_large)?;
+            // SAFETY: the buffer has at least the size that KVM_CAP_XSAVE2 reported for this host.
+            unsafe { self.fd.get_xsave2(&mut xsave) }.map_err(Error::of("KVM_GET_XSAVE2"))?;
+            VectorState::Sized(xsave)
+        } else {
+            VectorState::Fixed(Box::new(self.fd.get_xsave().map_err(Error::of("KVM_GET_XSAVE"))?))
+        };
+        let entries = SAVED_MSRS.map(|index| kvm_msr_entry { index, ..Default::default() });
+        let too_many =
+            |_| Error { operation: "KVM_GET_MSRS", source: std::io::Error::from_raw_os_error(libc::E2BIG) };
+        let mut msrs = Msrs::from_entries(&entries).map_err(too_many)?;
+        let read = self.fd.get_msrs(&mut msrs).map_err(Error::of("KVM_GET_MSRS"))?;
+        if read != SAVED_MSRS.len() {
+            return Err(Error {
+                operation: "KVM_GET_MSRS",
+                source: std::io::Error::other(format!("register {:#x} was refused", SAVED_MSRS[read])),
+            });
+        }
+        Ok(CpuState {
+            regs: self.fd.get_regs().map_err(Error::of("KVM_GET_REGS"))?,
+            sregs: self.fd.get_sregs().map_err(Error::of("KVM_GET_SREGS"))?,
+            vector,
+            xcrs: self.fd.get_xcrs().map_err(Error::of("KVM_GET_XCRS"))?,
+            debug: self.fd.get_debug_regs().map_err(Error::of("KVM_GET_DEBUGREGS"))?,
+            events: self.fd.get_vcpu_events().map_err(Error::of("KVM_GET_VCPU_EVENTS"))?,
+            msrs: msrs.as_slice().to_vec(),
+        })
+    }
+
+    /// Loads the whole state into a new vCPU of the same host.
+    pub fn restore(&mut self, host: &Host, state: &CpuState) -> Result<(), Error> {
+        self.fd.set_sregs(&state.sregs).map_err(Error::of("KVM_SET_SREGS"))?;
+        self.fd.set_regs(&state.regs).map_err(Error::of("KVM_SET_REGS"))?;
+        if host.xcr0 != 0 {
+            self.fd.set_xcrs(&state.xcrs).map_err(Error::of("KVM_SET_XCRS"))?;
+        }
+        match &state.vector {
+            // SAFETY: KVM_SET_XSAVE reads 4 KiB, the size of the structure that KVM_GET_XSAVE filled; dynamic
+            // features (AMX), which would need more, are not enabled in these vCPUs.
+            VectorState::Fixed(xsave) => {
+                unsafe { self.fd.set_xsave(xsave) }.map_err(Error::of("KVM_SET_XSAVE"))?
+            }
+            // SAFETY: the buffer has the size that KVM_CAP_XSAVE2 reported for this host.
+            VectorState::Sized(xsave) => {
+                unsafe { self.fd.set_xsave2(xsave) }.map_err(Error::of("KVM_SET_XSAVE"))?
+            }
+        }
+        self.set_msrs(&state.msrs)?;
+        self.fd.set_debug_regs(&state.debug).map_err(Error::of("KVM_SET_DEBUGREGS"))?;
+        self.fd.set_vcpu_events(&state.events).map_err(Error::of("KVM_SET_VCPU_EVENTS"))?;
+        let sync = self.fd.sync_regs_mut();
+        (sync.regs, sync.sregs, sync.events) = (state.regs, state.sregs, state.events);
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! From a configuration to a VM that is about to execute its kernel's first instruction.
+
+mod config;
+mod elf;
+mod image;
+mod records;
+mod slots;
+mod tables;
+
+pub use config::{Config, ConfigError, Volume, check_id, check_timeout};
+pub use slots::{add as add_slots, add_ram};
+pub use tables::in_syscall_stub;
+
+use crate::vm::{Body, Clock, Error, Identity, KICK, Machine, Shared, TIMER, host_tsc, write_identity};
+use ramet_abi::ABI_VERSION;
+use ramet_abi::boot::BootInfo;
+use ramet_abi::layout::{ROOT_TABLE_GPA, selector};
+use ramet_kvm::{Host, Registers, Setup, SystemRegisters, Vcpu, Vm};
+use ramet_memory::{Ram, SharedArea};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Flags with which guest code is entered: interrupts on, the reserved bit.
+pub const GUEST_FLAGS: u64 = 0x202;
+
+/// Control register bits (SDM vol. 3, 2.5).
+mod control {
+    /// PE, MP, ET, NE, WP, AM, PG.
+    pub const CR0: u64 = 1 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 16 | 1 << 18 | 1 << 31;
+    /// PAE, OSFXSR, OSXMMEXCPT.
+    pub const CR4: u64 = 1 << 5 | 1 << 9 | 1 << 10;
+    pub const CR4_FSGSBASE: u64 = 1 << 16;
+    pub const CR4_OSXSAVE: u64 = 1 << 18;
+    /// SCE, LME, LMA, NXE.
+    pub const EFER: u64 = 1 | 1 << 8 | 1 << 10 | 1 << 11;
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Input(error.to_string())
+    }
+}
+
+/// Boots a VM: everything but its first entry.
+pub fn boot(config: &Config) -> Result<Machine, Error> {
+    let host = Arc::new(Host::open()?);
+    let image = config.image.as_deref().map(image::map).transpose()?;
+    let kernel_path = config.kernel.display().to_string();
+    let kernel = std::fs::read(&config.kernel).map_err(Error::host(format!("kernel {kernel_path}")))?;
+    let ram =
+        Ram::new(config.memory).map_err(Error::host(format!("{} bytes of guest memory", config.memory)))?;
+    let header = elf::load(&kernel, &ram)
+        .map_err(|e| Error::Kernel { path: kernel_path.clone(), reason: e.to_string() })?;
+    drop(kernel);
+    tables::page_tables(&ram)?;
+    tables::descriptors(&ram)?;
+    let area = SharedArea::new().map_err(Error::host("shared memory"))?;
+
+    let mut vm = Vm::new(&host)?;
+    let mut ram_slots = Vec::with_capacity(4);
+    ram_slots.push(0..ram.present());
+    add_slots(&mut vm, &ram, &ram_slots, &area, image.as_ref())?;
+    let mut vcpu = Vcpu::new(&host, &vm, &[KICK, TIMER])?;
+    check_tsc(&vcpu)?;
+    let clock = Clock::new(vcpu.tsc_hz()?);
+    clock.publish(area.time());
+    let info = BootInfo {
+        abi_version: ABI_VERSION,
+        flags: records::flags(config, host.fsgsbase()),
+        ram_size: ram.present(),
+        ram_limit: ram.limit(),
+        image_size: image.as_ref().map_or(0, |i| i.length()),
+        xcr0: host.xcr0(),
+        records_length: 0,
+        tsc_hz: clock.tsc_hz(),
+        host_cpus: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+    };
+    records::write(&area, config, info).map_err(|e| Error::Input(e.to_string()))?;
+    write_identity(
+        &area,
+        &Identity {
+            id: config.id.clone(),
+            generation: 0,
+            name: config.name.clone(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            input: None,
+        },
+    )?;
+    let sregs = system_registers(vcpu.reset_state()?, &host);
+    let regs = Registers { rip: header.boot, rflags: GUEST_FLAGS, ..Default::default() };
+    vcpu.boot(&host, &SETUP, &regs, &sregs)?;
+    let shared = Arc::new(Shared::new(area));
+    let body = Body { host, ram, ram_slots, image, header, shared, clock };
+    Ok(Machine { vcpu, vm, volume_slots: BTreeMap::new(), body })
+}
+
+/// `syscall` loads CS and SS from bits 47-32; `sysret` would from bits 63-48 (SDM vol. 3, 5.8.8). It clears TF, IF, DF,
+/// IOPL, NT and AC, like Linux.
+const SETUP: Setup = Setup {
+    star: (0x23 << 48) | (selector::KERNEL_CODE as u64) << 32,
+    lstar: tables::SYSCALL_STUB,
+    sfmask: 0x4_7700,
+};
+
+fn system_registers(reset: SystemRegisters, host: &Host) -> SystemRegisters {
+    let mut sregs = reset;
+    sregs.cs = Vcpu::code_segment(selector::USER_CODE, 3);
+    sregs.ss = Vcpu::data_segment(selector::USER_DATA, 3);
+    let null = Vcpu::null_segment();
+    (sregs.ds, sregs.es, sregs.fs, sregs.gs, sregs.ldt) = (null, null, null, null, null);
+    sregs.tr = Vcpu::task_segment(selector::TASK_STATE, tables::TSS, tables::TSS_LIMIT);
+    (sregs.gdt.base, sregs.gdt.limit) = (tables::GDT, tables::GDT_LIMIT);
+    (sregs.idt.base, sregs.idt.limit) = (tables::IDT, tables::IDT_LIMIT);
+    sregs.cr0 = control::CR0;
+    sregs.cr3 = ROOT_TABLE_GPA;
+    sregs.cr4 = control::CR4;
+    if host.fsgsbase() {
+        sregs.cr4 |= control::CR4_FSGSBASE;
+    }
+    if host.xcr0() != 0 {
+        sregs.cr4 |= control::CR4_OSXSAVE;
+    }
+    sregs.efer = control::EFER;
+    sregs
+}
+
+/// The guest computes time from its TSC, and a clone from its parent's: all must be the host's.
+pub fn check_tsc(vcpu: &Vcpu) -> Result<(), Error> {
+    let before = host_tsc();
+    let guest = vcpu.tsc()?;
+    let after = host_tsc();
+    // KVM's answer is from between the two readings, unless the offset is not zero.
+    let slack = 1 << 16;
+    if guest.wrapping_add(slack) < before || guest > after.wrapping_add(slack) {
+        return Err(Error::Tsc(guest.wrapping_sub(after) as i64));
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Boot information and records: what the kernel is told about the program to run.
+
+use super::config::Config;
+use ramet_abi::boot::{BootInfo, flag, tag};
+use ramet_abi::layout::{BOOT_OFFSET, RECORDS_OFFSET, RECORDS_SIZE};
+use ramet_memory::{OutOfBounds, SharedArea};
+
+/// Why the records could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordsError {
+    /// More than fits.
+    #[error("arguments and environment are {0} bytes, more than {RECORDS_SIZE}")]
+    TooLarge(u64),
+    /// The layout is wrong.
+    #[error(transparent)]
+    Bounds(#[from] OutOfBounds),
+}
+
+fn push(records: &mut Vec<u8>, tag: u32, parts: &[&[u8]]) {
+    let length: usize = parts.iter().map(|p| p.len()).sum();
+    records.extend(tag.to_le_bytes());
+    records.extend((length as u32).to_le_bytes());
+    for part in parts {
+        records.extend_from_slice(part);
+    }
+    records.resize(records.len().next_multiple_of(8), 0);
+}
+
+fn records(config: &Config) -> Vec<u8> {
+    let mut records = Vec::new();
+    for argument in &config.args {
+        push(&mut records, tag::ARGUMENT, &[argument.as_bytes()]);
+    }
+    for variable in &config.env {
+        push(&mut records, tag::ENVIRONMENT, &[variable.as_bytes()]);
+    }
+    push(&mut records, tag::DIRECTORY, &[config.cwd.as_bytes()]);
+    push(&mut records, tag::USER, &[config.user.as_bytes()]);
+    push(&mut records, tag::HOSTNAME, &[config.hostname.as_bytes()]);
+    for (index, volume) in config.volumes.iter().enumerate() {
+        let flags = u32::from(volume.read_only);
+        push(
+            &mut records,
+            tag::VOLUME,
+            &[&(index as u32).to_le_bytes(), &flags.to_le_bytes(), volume.guest.as_bytes()],
+        );
+    }
+    records
+}
+
+/// Flags of [`BootInfo`] that follow from the configuration.
+pub fn flags(config: &Config, fsgsbase: bool) -> u32 {
+    let mut flags = 0;
+    for (set, bit) in [
+        (config.tty, flag::TERMINAL),
+        (config.strace, flag::STRACE),
+        (fsgsbase, flag::FSGSBASE),
+        (!config.patch_syscalls, flag::NO_PATCHING),
+    ] {
+        if set {
+            flags |= bit;
+        }
+    }
+    flags
+}
+
+/// Writes the boot page and the records. `info.records_length` is filled in here.
+pub fn write(area: &SharedArea, config: &Config, mut info: BootInfo) -> Result<(), RecordsError> {
+    let records = records(config);
+    info.records_length = records.len() as u64;
+    if info.records_length > RECORDS_SIZE {
+        return Err(RecordsError::TooLarge(info.records_length));
+    }
+    area.write(RECORDS_OFFSET, &records)?;
+    let mut page = Vec::with_capacity(size_of::<BootInfo>());
+    page.extend(info.abi_version.to_le_bytes());
+    page.extend(info.flags.to_le_bytes());
+    for word in [
+        info.ram_size,
+        info.ram_limit,
+        info.image_size,
+        info.xcr0,
+        info.records_length,
+        info.tsc_hz,
+        info.host_cpus,
+    ] {
+        page.extend(word.to_le_bytes());
+    }
+    Ok(area.write(BOOT_OFFSET, &page)?)
+}

@@ -1,0 +1,34 @@
+//! Memory slots of a VM: what is present, and nothing else.
+
+use ramet_abi::layout::{IMAGE_GPA, RAM_GPA, SHARED_GPA, SHARED_SIZE};
+use ramet_kvm::{Error, Vm};
+use ramet_memory::{Mapping, Ram, SharedArea};
+use std::ops::Range;
+
+/// Gives a new VM its RAM, shared area and image. The memory belongs to the same `Machine` as the VM, and is dropped
+/// after it.
+pub fn add(
+    vm: &mut Vm,
+    ram: &Ram,
+    ram_slots: &[Range<u64>],
+    area: &SharedArea,
+    image: Option<&Mapping>,
+) -> Result<(), Error> {
+    for range in ram_slots {
+        add_ram(vm, ram, range)?;
+    }
+    // SAFETY: the shared area outlives the VM (see above) and is accessed with volatile and atomic accesses only.
+    unsafe { vm.add_slot(SHARED_GPA, area.address(), SHARED_SIZE, false) }?;
+    if let Some(image) = image {
+        // SAFETY: as above; the mapping is read-only on both sides.
+        unsafe { vm.add_slot(IMAGE_GPA, image.address(), image.length(), true) }?;
+    }
+    Ok(())
+}
+
+/// Adds one range of RAM.
+pub fn add_ram(vm: &mut Vm, ram: &Ram, range: &Range<u64>) -> Result<(), Error> {
+    // SAFETY: RAM outlives the VM, never moves, and is accessed with volatile accesses only.
+    unsafe { vm.add_slot(RAM_GPA + range.start, ram.address(range.start), range.end - range.start, false) }?;
+    Ok(())
+}

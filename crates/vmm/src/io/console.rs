@@ -1,0 +1,224 @@
+//! The console: bytes between the guest's rings and the VM's standard streams.
+//!
+//! Streams are shared with other processes, so that they are not made non-blocking: a write happens when poll(2) has
+//! said that it will not block, and is no larger than a pipe takes at once.
+
+use crate::vm::Shared;
+use ramet_abi::mailbox::event;
+use ramet_abi::ring::{ERROR, INPUT, OUTPUT, RINGS, TRACE, kind};
+use ramet_memory::{BrokenRing, Consumer, Producer};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+
+/// poll(2) says that a pipe is writable when it takes this much (PIPE_BUF).
+const PIPE_CHUNK: u32 = 4096;
+/// Most bytes for one write to a stream that never blocks (a regular file).
+const FILE_CHUNK: u32 = 1 << 16;
+
+/// One output: ring and descriptor.
+#[derive(Debug)]
+struct Output {
+    ring: usize,
+    consumer: Consumer,
+    fd: Option<OwnedFd>,
+    chunk: u32,
+}
+
+/// The VMM's end of the console.
+#[derive(Debug)]
+pub struct Console {
+    input: Producer,
+    input_fd: Option<OwnedFd>,
+    outputs: [Output; 3],
+    terminal: bool,
+}
+
+/// The VM's standard streams.
+#[derive(Debug)]
+pub struct Streams {
+    /// Standard input, output and error.
+    pub fds: [OwnedFd; 3],
+}
+
+impl Streams {
+    /// Duplicates of this process's descriptors 0, 1 and 2.
+    pub fn standard() -> io::Result<Self> {
+        let duplicate = |fd: i32| {
+            // SAFETY: the standard library opens 0, 1 and 2 at start if they are closed, and nothing here closes them.
+            let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+            fd.try_clone_to_owned()
+        };
+        Ok(Self { fds: [duplicate(0)?, duplicate(1)?, duplicate(2)?] })
+    }
+}
+
+fn kind_of(fd: &OwnedFd, terminal: bool) -> u32 {
+    if terminal {
+        return kind::TERMINAL;
+    }
+    // SAFETY: zeros are a valid stat buffer.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the descriptor is open, the buffer is of this frame.
+    if unsafe { libc::fstat(fd.as_raw_fd(), &mut stat) } != 0 {
+        return kind::NULL;
+    }
+    let null = libc::makedev(1, 3);
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFREG => kind::FILE,
+        libc::S_IFCHR if stat.st_rdev == null => kind::NULL,
+        _ => kind::PIPE,
+    }
+}
+
+impl Console {
+    /// A console over new rings (`fresh`), or over rings that a clone inherited: what is in those is the parent's.
+    pub fn new(shared: &Shared, streams: Streams, terminal: bool, fresh: bool) -> io::Result<Self> {
+        let area = &shared.area;
+        let control = area.console();
+        let kinds = [0, 1, 2].map(|i| kind_of(&streams.fds[i], terminal));
+        for (word, kind) in control.kinds.iter().zip(kinds) {
+            word.store(kind, Release);
+        }
+        control.input_ended.store(u32::from(kinds[0] == kind::NULL), Release);
+        for closed in &control.output_closed {
+            closed.store(0, Release);
+        }
+        let trace = streams.fds[2].try_clone()?;
+        let [input, output, error] = streams.fds;
+        let consumer = |ring| if fresh { Consumer::new(ring) } else { Consumer::drop_content(area, ring) };
+        let chunk = |kind| if kind == kind::FILE || kind == kind::NULL { FILE_CHUNK } else { PIPE_CHUNK };
+        let out =
+            |ring, fd, kind| Output { ring, consumer: consumer(ring), fd: Some(fd), chunk: chunk(kind) };
+        Ok(Self {
+            input: if fresh { Producer::new(INPUT) } else { Producer::take_back(area, INPUT) },
+            input_fd: (kinds[0] != kind::NULL).then_some(input),
+            outputs: [
+                out(OUTPUT, output, kinds[1]),
+                out(ERROR, error, kinds[2]),
+                out(TRACE, trace, kinds[2]),
+            ],
+            terminal,
+        })
+    }
+
+    /// What to poll for now: descriptor and events. In this order: input (if wanted), then outputs with bytes.
+    pub fn interest(&self, shared: &Shared) -> Result<Vec<libc::pollfd>, BrokenRing> {
+        let poll = |fd: &OwnedFd, events| libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+        let mut interest = Vec::with_capacity(RINGS);
+        if let Some(fd) = &self.input_fd
+            && self.wants_input(shared)
+            && self.input.room(&shared.area)? > 0
+        {
+            interest.push(poll(fd, libc::POLLIN));
+        }
+        for output in &self.outputs {
+            if let Some(fd) = &output.fd
+                && output.consumer.available(&shared.area)? > 0
+            {
+                interest.push(poll(fd, libc::POLLOUT));
+            }
+        }
+        Ok(interest)
+    }
+
+    fn wants_input(&self, shared: &Shared) -> bool {
+        // A terminal is always read: ^C must reach a program that does not read.
+        self.terminal || shared.area.console().input_wanted.load(Acquire) != 0
+    }
+
+    /// Announces that nobody looks at the output rings until the doorbell rings. True if there are bytes after all.
+    pub fn announce_sleep(&self, shared: &Shared) -> Result<bool, BrokenRing> {
+        let mut more = false;
+        for output in &self.outputs {
+            output.consumer.announce_sleep(&shared.area);
+            more |= output.fd.is_some() && output.consumer.available(&shared.area)? > 0;
+        }
+        Ok(more)
+    }
+
+    /// Moves bytes for the descriptors that poll(2) reported.
+    pub fn transfer(&mut self, shared: &Shared, ready: &[libc::pollfd]) -> Result<(), BrokenRing> {
+        let is_ready = |fd: &OwnedFd, output: bool| {
+            ready.iter().any(|p| {
+                p.fd == fd.as_raw_fd() && p.revents != 0 && (p.events & libc::POLLOUT != 0) == output
+            })
+        };
+        let mut events = 0;
+        if self.input_fd.as_ref().is_some_and(|fd| is_ready(fd, false)) {
+            events |= self.read_input(shared)?;
+        }
+        for output in &mut self.outputs {
+            if output.fd.as_ref().is_some_and(|fd| is_ready(fd, true)) {
+                output.write(shared)?;
+            } else if output.fd.is_none() {
+                // The other end is gone: what the guest still writes is dropped.
+                let gone = output.consumer.available(&shared.area)?;
+                output.consumer.consume(&shared.area, gone);
+            }
+            if output.consumer.take_producer_waits(&shared.area) {
+                events |= event::OUTPUT_ROOM;
+            }
+        }
+        if events != 0 {
+            shared.raise(events);
+        }
+        Ok(())
+    }
+
+    fn read_input(&mut self, shared: &Shared) -> Result<u32, BrokenRing> {
+        let Some(fd) = &self.input_fd else { return Ok(0) };
+        let room = self.input.room(&shared.area)?;
+        if room == 0 {
+            return Ok(0);
+        }
+        match self.input.read_from(&shared.area, room, fd.as_raw_fd()) {
+            Ok(0) => self.end_input(shared),
+            Ok(_) => {}
+            Err(e) => match e.raw_os_error() {
+                Some(libc::EINTR | libc::EAGAIN) => return Ok(0),
+                // A terminal that hung up (EIO), or a descriptor that cannot be read: end of file.
+                _ => self.end_input(shared),
+            },
+        }
+        shared.area.console().input_wanted.swap(0, AcqRel);
+        Ok(event::INPUT)
+    }
+
+    fn end_input(&mut self, shared: &Shared) {
+        self.input_fd = None;
+        shared.area.console().input_ended.store(1, Release);
+    }
+
+    /// Whether all output that the guest has produced is written (or has nowhere to go).
+    pub fn drained(&self, shared: &Shared) -> Result<bool, BrokenRing> {
+        for output in &self.outputs {
+            if output.fd.is_some() && output.consumer.available(&shared.area)? > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Output {
+    fn write(&mut self, shared: &Shared) -> Result<(), BrokenRing> {
+        let available = self.consumer.available(&shared.area)?;
+        let Some(fd) = self.fd.as_ref().map(AsRawFd::as_raw_fd) else { return Ok(()) };
+        if available == 0 {
+            return Ok(());
+        }
+        match self.consumer.write_to(&shared.area, available.min(self.chunk), fd) {
+            Ok(_) => {}
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => {}
+            Err(_) => {
+                // EPIPE, or a full disk: the stream is gone for good, and the guest is told.
+                self.fd = None;
+                shared.area.console().output_closed[self.ring].store(1, Release);
+                self.consumer.consume(&shared.area, available);
+                shared.raise(event::OUTPUT_ROOM);
+            }
+        }
+        Ok(())
+    }
+}

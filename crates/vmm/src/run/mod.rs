@@ -1,0 +1,143 @@
+//! The run loop: enter the guest, decode why it stopped, serve it, enter again.
+//!
+//! Races, and what makes them harmless:
+//! 1. An event is set while the guest runs: the kick ends the run with [`Exit::Interrupted`].
+//! 2. An event is set while this thread is in the VMM: the kick's signal stays pending and ends the next run at once.
+//! 3. A kick finds the guest inside its kernel: nothing is done here; the kernel looks at the events before it leaves,
+//!    and a kick inside the leaving sequence starts that again ([`ramet_abi::header::RestartRange`]).
+//! 4. A kick finds an exception about to be delivered: the exception goes first, and its upcall looks at the events.
+
+mod exits;
+mod hypercalls;
+mod timer;
+
+pub use timer::Timer;
+
+use crate::boot::in_syscall_stub;
+use crate::vm::{Ending, GuestFault, Machine};
+use ramet_abi::hypercall::{HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT};
+use ramet_kvm::Exit;
+
+/// Why the run loop returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// [`crate::vm::Shared::request`] was called: look at the requests, then run again.
+    Request,
+    /// The program wrote to `/dev/ramet`: one of the `STATE_*` of [`ramet_abi::hypercall`].
+    State(u64),
+    /// The VM is over.
+    Ended(Ending),
+}
+
+/// What an exit asks for. Decoded from the port and the privilege level, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// An exception reached its ring 0 stub.
+    Trap(u8),
+    /// A `syscall` instruction reached the stub at LSTAR (at CPL 0 on hardware, at CPL 3 on software KVM).
+    Syscall,
+    /// A hypercall.
+    Hypercall(u16),
+    /// The doorbell, where KVM cannot bind it to an event.
+    Doorbell,
+    /// A port that means nothing: what a processor without I/O permission answers with a protection fault.
+    Forbidden,
+}
+
+fn decode(port: u16, ring0: bool, in_stub: bool) -> Call {
+    match port {
+        p if (TRAP_PORT..TRAP_PORT + 32).contains(&p) && ring0 => Call::Trap((p - TRAP_PORT) as u8),
+        SYSCALL_PORT if in_stub => Call::Syscall,
+        ramet_abi::hypercall::DOORBELL_PORT => Call::Doorbell,
+        p if (HYPERCALL_PORT..HYPERCALL_PORT + HYPERCALLS).contains(&p) => {
+            Call::Hypercall(p - HYPERCALL_PORT)
+        }
+        _ => Call::Forbidden,
+    }
+}
+
+/// State of the run loop beside the machine's.
+#[derive(Debug)]
+pub struct Runner {
+    timer: Timer,
+    doorbell: ramet_kvm::EventFd,
+    /// Address and count of host faults in a row.
+    faults: (u64, u32),
+}
+
+/// So many host faults in a row at one instruction end the guest.
+const MOST_FAULTS: u32 = 10_000;
+
+impl Runner {
+    /// For the calling thread. `doorbell` is signalled where KVM does not do it by itself.
+    pub fn new(doorbell: ramet_kvm::EventFd) -> Result<Self, crate::vm::Error> {
+        Ok(Self { timer: Timer::new()?, doorbell, faults: (0, 0) })
+    }
+
+    /// Runs the guest until something concerns more than this thread.
+    pub fn run(&mut self, machine: &mut Machine) -> Stop {
+        loop {
+            if machine.body.shared.take_request() {
+                return Stop::Request;
+            }
+            let exit = match machine.vcpu.run() {
+                Ok(exit) => exit,
+                Err(e) => return Stop::Ended(crate::vm::Error::from(e).into()),
+            };
+            match self.serve(machine, exit) {
+                Ok(None) => {}
+                Ok(Some(stop)) => return stop,
+                Err(fault) => return Stop::Ended(fault.into()),
+            }
+        }
+    }
+
+    fn serve(&mut self, machine: &mut Machine, exit: Exit) -> Result<Option<Stop>, GuestFault> {
+        let rip = machine.vcpu.registers().rip;
+        if !matches!(exit, Exit::MemoryFault { .. } | Exit::Interrupted) {
+            self.faults = (0, 0);
+        }
+        match exit {
+            Exit::Out { port } => match decode(port, exits::in_ring0(machine), in_syscall_stub(rip)) {
+                Call::Trap(vector) => exits::trap(machine, vector)?,
+                Call::Syscall => exits::syscall(machine),
+                Call::Hypercall(number) => return hypercalls::serve(self, machine, number),
+                Call::Doorbell => {
+                    // Full means that the I/O thread has been told already.
+                    let _ = self.doorbell.write(1);
+                }
+                Call::Forbidden => exits::forbidden(machine),
+            },
+            Exit::In { .. } => exits::forbidden(machine),
+            Exit::Interrupted => exits::interrupted(machine),
+            Exit::MemoryFault { address } => {
+                self.faults = if self.faults.0 == rip { (rip, self.faults.1 + 1) } else { (rip, 1) };
+                if self.faults.1 > MOST_FAULTS || exits::in_ring0(machine) {
+                    return Err(GuestFault::FaultLoop { rip });
+                }
+                exits::host_fault(machine, address);
+            }
+            Exit::Shutdown => return Err(GuestFault::TripleFault { rip }),
+            Exit::Mmio { .. }
+            | Exit::Halt
+            | Exit::InternalError { .. }
+            | Exit::FailEntry { .. }
+            | Exit::Unexpected { .. } => return Err(GuestFault::Exit { exit, rip }),
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ring_0_ports_are_forbidden_to_the_program() {
+        assert_eq!(decode(TRAP_PORT + 14, true, false), Call::Trap(14));
+        assert_eq!(decode(TRAP_PORT + 14, false, false), Call::Forbidden);
+        assert_eq!(decode(SYSCALL_PORT, false, false), Call::Forbidden);
+        assert_eq!(decode(HYPERCALL_PORT + 3, false, false), Call::Hypercall(3));
+        assert_eq!(decode(HYPERCALL_PORT + HYPERCALLS, true, false), Call::Forbidden);
+    }
+}

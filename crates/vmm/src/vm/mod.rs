@@ -1,0 +1,51 @@
+//! The parts of a running VM, which every stage works on.
+
+mod clock;
+mod error;
+mod identity;
+mod shared;
+mod signals;
+
+pub use clock::{Clock, host_tsc, monotonic, realtime};
+pub use error::{Ending, Error, GuestFault};
+pub use identity::{Identity, write as write_identity};
+pub use shared::{Shared, Wake};
+pub use signals::{KICK, TIMER, block, take_pending, wait_until};
+
+use ramet_abi::header::KernelHeader;
+use ramet_kvm::{Host, Slot, Vcpu, Vm};
+use ramet_memory::{Mapping, Ram};
+use std::sync::Arc;
+
+/// The vCPU, its memory and what belongs to them. Owned by the vCPU's thread. The KVM objects come first, so that
+/// they are dropped before the memory they show.
+#[derive(Debug)]
+pub struct Machine {
+    /// The vCPU.
+    pub vcpu: Vcpu,
+    /// The KVM virtual machine.
+    pub vm: Vm,
+    /// Slots of the volume window, by their offset in it.
+    pub volume_slots: std::collections::BTreeMap<u64, Slot>,
+    /// Everything else: what a clone keeps.
+    pub body: Body,
+}
+
+/// What a VM is besides its KVM objects.
+#[derive(Debug)]
+pub struct Body {
+    /// The host's KVM.
+    pub host: Arc<Host>,
+    /// RAM.
+    pub ram: Ram,
+    /// Sizes of RAM's slots, in order of their addresses.
+    pub ram_slots: Vec<std::ops::Range<u64>>,
+    /// The image, if there is one.
+    pub image: Option<Mapping>,
+    /// The kernel's entry points, read once.
+    pub header: KernelHeader,
+    /// What other threads see.
+    pub shared: Arc<Shared>,
+    /// Source of the time page.
+    pub clock: Clock,
+}

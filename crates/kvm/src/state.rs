@@ -80,17 +80,18 @@ impl Vcpu {
         if host.xcr0 != 0 {
             self.fd.set_xcrs(&state.xcrs).map_err(Error::of("KVM_SET_XCRS"))?;
         }
-        match &state.vector {
-            // SAFETY: KVM_SET_XSAVE reads 4 KiB, the size of the structure that KVM_GET_XSAVE filled; dynamic
-            // features (AMX), which would need more, are not enabled in these vCPUs.
+        let loaded = match &state.vector {
             VectorState::Fixed(xsave) => {
-                unsafe { self.fd.set_xsave(xsave) }.map_err(Error::of("KVM_SET_XSAVE"))?
+                // SAFETY: KVM_SET_XSAVE reads 4 KiB, the size of the structure that KVM_GET_XSAVE filled; dynamic
+                // features (AMX), which would need more, are not enabled in these vCPUs.
+                unsafe { self.fd.set_xsave(xsave) }
             }
-            // SAFETY: the buffer has the size that KVM_CAP_XSAVE2 reported for this host.
             VectorState::Sized(xsave) => {
-                unsafe { self.fd.set_xsave2(xsave) }.map_err(Error::of("KVM_SET_XSAVE"))?
+                // SAFETY: the buffer has the size that KVM_CAP_XSAVE2 reported for this host.
+                unsafe { self.fd.set_xsave2(xsave) }
             }
-        }
+        };
+        loaded.map_err(Error::of("KVM_SET_XSAVE"))?;
         self.set_msrs(&state.msrs)?;
         self.fd.set_debug_regs(&state.debug).map_err(Error::of("KVM_SET_DEBUGREGS"))?;
         self.fd.set_vcpu_events(&state.events).map_err(Error::of("KVM_SET_VCPU_EVENTS"))?;

@@ -13,6 +13,44 @@ pub(crate) struct Features {
     pub fsgsbase: bool,
 }
 
+/// User-mode instructions, by CPUID leaf: (leaf, subleaf, EAX, EBX, ECX, EDX). They need nothing of an operating system but
+/// XCR0 and CR4.FSGSBASE (SDM vol. 2, CPUID).
+const USER_MODE: [(u32, u32, [u32; 4]); 5] = [
+    // SSE3, PCLMULQDQ, SSSE3, FMA, CMPXCHG16B, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C, RDRAND
+    (1, 0, [0, 0, 0x76d8_3203, 0]),
+    // FSGSBASE, BMI1, AVX2, BMI2, ERMS, AVX-512, RDSEED, ADX, CLFLUSHOPT, CLWB, SHA; VBMI, GFNI, VAES ...; FSRM, FP16 ...
+    (7, 0, [0, 0xfdaf_0329, 0x1a00_5f42, 0x0080_411c]),
+    // AVX-VNNI, AVX-512-BF16, fast short string operations
+    (7, 1, [0x1c30, 0, 0, 0]),
+    // XSAVEOPT, XSAVEC, XGETBV with ECX = 1
+    (0xd, 1, [7, 0, 0, 0]),
+    // LAHF, LZCNT, PREFETCHW
+    (0x8000_0001, 0, [0, 0, 0x121, 0]),
+];
+
+/// A KVM without hardware virtualization runs CPL 3 code on the CPU itself and reports only what its emulator of CPL 0 code knows:
+/// no XSAVE in leaf 1, although leaf 13 has its components. There the CPU's own user-mode features work, as XCR0 allows.
+pub(crate) fn add_native(cpuid: &mut CpuId) {
+    use std::arch::x86_64::__cpuid_count;
+    let word = |function, index| cpuid.as_slice().iter().find(|e| e.function == function && e.index == index);
+    let hides_xsave = word(1, 0).is_some_and(|e| e.ecx & 1 << 26 == 0) && word(0xd, 0).is_some_and(|e| e.eax & 3 == 3);
+    let native_has_it = __cpuid_count(1, 0).ecx & 1 << 27 != 0;
+    if !hides_xsave || !native_has_it {
+        return;
+    }
+    for entry in cpuid.as_mut_slice() {
+        for (function, index, [eax, ebx, ecx, edx]) in USER_MODE {
+            if (entry.function, entry.index) == (function, index) {
+                let native = __cpuid_count(function, index);
+                entry.eax |= native.eax & eax;
+                entry.ebx |= native.ebx & ebx;
+                entry.ecx |= native.ecx & ecx;
+                entry.edx |= native.edx & edx;
+            }
+        }
+    }
+}
+
 /// Hides what the guest cannot use, and reports what decides the vCPU's control registers.
 pub(crate) fn restrict(cpuid: &mut CpuId) -> Features {
     let mut supported = 0;

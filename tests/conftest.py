@@ -70,7 +70,7 @@ def images(session_home: Path) -> dict[str, str]:
     store = Store(session_home)
     built = {}
     for path in sorted((TESTS / "images").glob("*.toml")):
-        image = build(Spec.from_file(path), store=store)
+        image = build(Spec.from_toml(path), store=store)
         built[path.stem] = image.name
     return built
 

@@ -38,6 +38,8 @@ class Vmm:
         self.over = threading.Event()
         self.killed = False
         self.child: subprocess.Popen[bytes] | None = None
+        self.started = threading.Event()
+        self.pending: list[int] = []
         self.status_pipe = int(os.environ.pop("FAKE_STATUS_PIPE", "-1"))
 
     def run(self) -> int:
@@ -66,7 +68,7 @@ class Vmm:
         if self.clone:
             environment["RAMET_DOCUMENT"] = json.dumps(self.clone["document"])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-            signal.signal(number, lambda n, _frame: self.child and self.child.send_signal(n))
+            signal.signal(number, self.hand_on)
         command = config["args"]
         if self.clone and self.clone["document"].get("paused"):
             command = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *command]
@@ -77,6 +79,9 @@ class Vmm:
             return self.end(127, "failed", message=f"{config['args'][0]}: not found")
         except PermissionError:
             return self.end(126, "failed", message=f"{config['args'][0]}: not executable")
+        self.started.set()
+        for number in self.pending:
+            self.child.send_signal(number)
         try:
             status = self.child.wait(config.get("timeout"))
         except subprocess.TimeoutExpired:
@@ -90,7 +95,14 @@ class Vmm:
             return self.end(128 - status, "signal", -status)
         return self.end(status, "exited")
 
+    def hand_on(self, number: int, _frame: object) -> None:
+        if self.started.is_set():
+            self.child.send_signal(number)
+        else:
+            self.pending.append(number)
+
     def end(self, status: int, reason: str, number: int | None = None, message: str | None = None) -> int:
+        self.started.set()
         document = {"status": status, "reason": reason, "signal": number, "ended": time.time()}
         if message:
             document["message"] = message
@@ -134,6 +146,7 @@ class Vmm:
                     buffer += data
                 line, _, buffer = buffer.partition(b"\n")
                 request = json.loads(line)
+                self.started.wait(5)
                 try:
                     answer = {"ok": True, **(getattr(self, "do_" + request["op"])(request, descriptors) or {})}
                 except Exception as error:
@@ -158,6 +171,8 @@ class Vmm:
             "parent": self.clone and self.clone["parent"],
             "ready": self.ready.is_set(),
             "uptime": 1.0,
+            "first_instruction_tsc": 1,
+            "program_start_tsc": 1,
             "memory": {"limit": self.config["memory"], "present": 0},
             "syscalls": {},
         }

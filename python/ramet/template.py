@@ -7,6 +7,7 @@ import os
 import time
 import weakref
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from ramet import paths, registry
@@ -72,6 +73,11 @@ class Template:
         from ramet.registry.vms import template_name
 
         return template_name(self._entry) or self._entry.name
+
+    @property
+    def directory(self) -> Path:
+        """The directory with the frozen VM's files."""
+        return self._entry.directory
 
     @property
     def state(self) -> str:

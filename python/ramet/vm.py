@@ -104,6 +104,11 @@ class VM:
         return self._entry.status().state
 
     @property
+    def ended(self) -> Ended | None:
+        """How the VM ended, once :meth:`wait` or :meth:`communicate` has seen it."""
+        return self._ended
+
+    @property
     def stdin(self) -> IO[bytes] | None:
         """The pipe to the program's standard input, unbuffered."""
         return self._stdin
@@ -204,6 +209,11 @@ class VM:
         else:
             registry.remove(self._entry, force=force)
             self.see_end()
+        if self._finalizer is not None:
+            self._finalizer.detach()
+
+    def keep(self) -> None:
+        """Lets the VM live on, and stay listed, when this object goes."""
         if self._finalizer is not None:
             self._finalizer.detach()
 

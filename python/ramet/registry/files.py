@@ -31,8 +31,8 @@ def write_object(path: Path | str, value: dict[str, Any]) -> None:
     try:
         with os.fdopen(descriptor, "w") as file:
             json.dump(value, file)
-        os.replace(temporary, path)  # noqa: PTH105 - called for every clone; pathlib would cost more than the call
+        os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)  # noqa: PTH108
+            os.unlink(temporary)
         raise

@@ -163,7 +163,7 @@ def _find(reference: str, *links: Path) -> Entry | None:
             if entry.directory.is_dir():
                 return entry
     if re.fullmatch(r"[0-9a-f]{4,15}", reference):
-        matches = [name for name in os.listdir(vms) if name.startswith(reference) and _ID.fullmatch(name)]  # noqa: PTH208
+        matches = [name for name in os.listdir(vms) if name.startswith(reference) and _ID.fullmatch(name)]
         if len(matches) > 1:
             raise UsageError(f"{reference!r} begins {len(matches)} ids", hint="give more of it")
         if matches:

@@ -1,0 +1,7 @@
+"""``python -m ramet`` is ``ramet``."""
+
+import sys
+
+from ramet.cli import main
+
+sys.exit(main())

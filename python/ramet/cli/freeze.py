@@ -1,0 +1,31 @@
+"""``ramet freeze``."""
+
+from __future__ import annotations
+
+from ramet import registry
+from ramet.cli.options import seconds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Adds the options."""
+    add = parser.add_argument
+    add("--on-ready", action="store_true", help="wait until the program writes `ready` to /dev/ramet")
+    add("--timeout", metavar="SECONDS", type=seconds, help="how long that may take")
+    add("-t", "--template", metavar="TEMPLATE", required=True, help="name of the template")
+    add("vm", metavar="VM", help="name or id; it never runs again, its clones do")
+
+
+def run(options: Namespace) -> int:
+    """Freezes the VM; prints the template's name."""
+    from ramet.template import freeze_entry
+
+    entry = registry.find(options.vm)
+    freeze_entry(entry, options.template, on_ready=options.on_ready, timeout=options.timeout)
+    print(options.template)
+    return 0

@@ -1,1 +1,0 @@
-//! Wait queues keyed by address: futex(2).

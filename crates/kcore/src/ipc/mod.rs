@@ -13,3 +13,4 @@ pub mod pipe;
 pub mod poll;
 pub mod signalfd;
 pub mod timerfd;
+pub mod unix;

@@ -1,0 +1,327 @@
+//! AF_UNIX sockets: unix(7), inside one VM.
+//!
+//! ```text
+//!             listen              connect (the other side: accept)
+//! Listening <-------- Unconnected --------------------------------> Connected
+//!                          ^                                            |
+//!                          '---- datagram: the peer is gone, or AF_UNSPEC
+//! ```
+//! Names in the file system are the caller's: it makes an inode of type S_IFSOCK that refers weakly to the socket
+//! and tells it by [`UnixSocket::bound_to_path`]. What a message carries (bytes, descriptions, credentials) is moved,
+//! never borrowed, while it is copied or dropped: a description that dies with its message may close other sockets.
+//!
+//! A description sent over a socket that it refers to itself is not collected.
+
+mod address;
+mod connect;
+mod control;
+mod file;
+mod message;
+mod options;
+mod receive;
+mod send;
+#[cfg(test)]
+mod tests;
+
+pub use address::{Address, SUN_MAX};
+pub use control::{Control, ControlReader, ControlWriter};
+pub use message::{Outgoing, Received};
+pub use options::SocketOptions;
+
+use super::object::{Origin, next_id};
+use crate::errno::{Errno, Result};
+use crate::file::File;
+use crate::wait::{Events, WaitQueue};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use message::Message;
+
+/// Flags of send(2) and recv(2).
+pub mod msg {
+    /// Out-of-band data: not offered.
+    pub const OOB: u32 = 1;
+    /// Leave the data in the queue.
+    pub const PEEK: u32 = 2;
+    /// Result: control data were cut off.
+    pub const CTRUNC: u32 = 8;
+    /// In: return the datagram's real length. Result: it was cut off.
+    pub const TRUNC: u32 = 0x20;
+    /// Never block.
+    pub const DONTWAIT: u32 = 0x40;
+    /// End of a record.
+    pub const EOR: u32 = 0x80;
+    /// Block until the buffer is full (the caller repeats).
+    pub const WAITALL: u32 = 0x100;
+    /// No SIGPIPE.
+    pub const NOSIGNAL: u32 = 0x4000;
+    /// Received descriptors are close-on-exec.
+    pub const CMSG_CLOEXEC: u32 = 0x4000_0000;
+}
+
+/// Most descriptions in one message (SCM_MAX_FD).
+pub const MAX_RIGHTS: usize = 253;
+/// Datagrams that may wait for a receiver that is not connected to the sender (net.unix.max_dgram_qlen).
+const DATAGRAM_BACKLOG: usize = 10;
+/// Largest listen(2) backlog (net.core.somaxconn).
+const MAX_BACKLOG: usize = 4096;
+
+const READABLE: Events = Events(Events::IN.0 | Events::RDNORM.0);
+const WRITABLE: Events = Events(Events::OUT.0 | Events::WRNORM.0 | 0x200);
+
+const SHUT_RECEIVE: u8 = 1;
+const SHUT_SEND: u8 = 2;
+const SHUT_BOTH: u8 = 3;
+
+/// struct ucred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// Process.
+    pub pid: i32,
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Credentials {
+    /// What SO_PEERCRED says without a peer.
+    pub const NONE: Credentials = Credentials { pid: 0, uid: u32::MAX, gid: u32::MAX };
+
+    /// struct ucred as bytes.
+    pub fn encode(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        bytes[..4].copy_from_slice(&self.pid.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.uid.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.gid.to_le_bytes());
+        bytes
+    }
+
+    /// struct ucred from bytes.
+    pub fn decode(bytes: &[u8; 12]) -> Credentials {
+        let word = |at: usize| [0, 1, 2, 3].map(|k| bytes[at + k]);
+        Credentials {
+            pid: i32::from_le_bytes(word(0)),
+            uid: u32::from_le_bytes(word(4)),
+            gid: u32::from_le_bytes(word(8)),
+        }
+    }
+}
+
+/// Socket types of socket(2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SocketType {
+    /// SOCK_STREAM.
+    Stream = 1,
+    /// SOCK_DGRAM.
+    Datagram = 2,
+    /// SOCK_SEQPACKET.
+    SeqPacket = 5,
+}
+
+impl SocketType {
+    /// From socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC; SOCK_RAW is SOCK_DGRAM in this domain.
+    ///
+    /// # Errors
+    /// ESOCKTNOSUPPORT. EINVAL: no socket type at all.
+    pub fn from_number(number: u32) -> Result<SocketType> {
+        match number {
+            1 => Ok(SocketType::Stream),
+            2 | 3 => Ok(SocketType::Datagram),
+            5 => Ok(SocketType::SeqPacket),
+            0 | 4 | 6 | 10 => Err(Errno::ESOCKTNOSUPPORT),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+}
+
+/// What the sockets of one VM have in common.
+pub struct UnixDomain {
+    names: RefCell<BTreeMap<Vec<u8>, Weak<UnixSocket>>>,
+    current: Box<dyn Fn() -> Credentials>,
+    next_name: Cell<u32>,
+}
+
+impl UnixDomain {
+    /// A domain without names. `current` gives the credentials of the calling thread's process.
+    pub fn new(current: Box<dyn Fn() -> Credentials>) -> Rc<UnixDomain> {
+        Rc::new(UnixDomain { names: RefCell::default(), current, next_name: Cell::new(0) })
+    }
+
+    /// The socket with this abstract name (without its leading zero).
+    ///
+    /// # Errors
+    /// ECONNREFUSED: there is none.
+    pub fn find(&self, name: &[u8]) -> Result<Rc<UnixSocket>> {
+        self.names.borrow().get(name).and_then(Weak::upgrade).ok_or(Errno::ECONNREFUSED)
+    }
+
+    fn credentials(&self) -> Credentials {
+        (self.current)()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Unconnected,
+    Listening,
+    Connected,
+}
+
+/// One socket.
+pub struct UnixSocket {
+    me: Weak<UnixSocket>,
+    domain: Rc<UnixDomain>,
+    id: u64,
+    origin: Origin,
+    kind: SocketType,
+    state: Cell<State>,
+    dead: Cell<bool>,
+    address: RefCell<Option<Rc<Address>>>,
+    /// Whom it is connected to, alive or not.
+    peer: RefCell<Option<Weak<UnixSocket>>>,
+    /// The name of a peer that has closed.
+    last_peer: RefCell<Option<Rc<Address>>>,
+    peer_credentials: Cell<Credentials>,
+    inbox: RefCell<VecDeque<Message>>,
+    /// Bytes in the inbox.
+    unread: Cell<usize>,
+    /// Connections that nobody has accepted yet.
+    pending: RefCell<VecDeque<Rc<UnixSocket>>>,
+    backlog: Cell<usize>,
+    /// What this socket's messages in other inboxes count against SO_SNDBUF.
+    charged: Cell<usize>,
+    /// Sockets that wait for room in this one's inbox or backlog.
+    blocked: RefCell<Vec<Weak<UnixSocket>>>,
+    shut: Cell<u8>,
+    error: Cell<Option<Errno>>,
+    options: SocketOptions,
+    queue: WaitQueue,
+}
+
+impl UnixSocket {
+    /// An unconnected socket (socket(2)).
+    pub fn new(domain: &Rc<UnixDomain>, kind: SocketType, origin: Origin) -> Rc<UnixSocket> {
+        Rc::new_cyclic(|me| UnixSocket {
+            me: me.clone(),
+            domain: domain.clone(),
+            id: next_id(),
+            origin,
+            kind,
+            state: Cell::new(State::Unconnected),
+            dead: Cell::new(false),
+            address: RefCell::default(),
+            peer: RefCell::default(),
+            last_peer: RefCell::default(),
+            peer_credentials: Cell::new(Credentials::NONE),
+            inbox: RefCell::default(),
+            unread: Cell::new(0),
+            pending: RefCell::default(),
+            backlog: Cell::new(DATAGRAM_BACKLOG),
+            charged: Cell::new(0),
+            blocked: RefCell::default(),
+            shut: Cell::new(0),
+            error: Cell::new(None),
+            options: SocketOptions::default(),
+            queue: WaitQueue::new(),
+        })
+    }
+
+    /// Two connected sockets (socketpair(2)).
+    pub fn pair(
+        domain: &Rc<UnixDomain>,
+        kind: SocketType,
+        origin: Origin,
+    ) -> (Rc<UnixSocket>, Rc<UnixSocket>) {
+        let (a, b) = (UnixSocket::new(domain, kind, origin), UnixSocket::new(domain, kind, origin));
+        for (socket, peer) in [(&a, &b), (&b, &a)] {
+            socket.connected_to(peer, domain.credentials());
+        }
+        (a, b)
+    }
+
+    /// The socket, if `file` is one.
+    pub fn of(file: &dyn File) -> Option<&UnixSocket> {
+        file.as_any().downcast_ref()
+    }
+
+    /// Its type.
+    pub fn kind(&self) -> SocketType {
+        self.kind
+    }
+
+    /// Inode number.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether a write that fails with EPIPE sends SIGPIPE: only a stream's does.
+    pub fn signals_broken_pipe(&self) -> bool {
+        self.kind == SocketType::Stream
+    }
+
+    /// Options, for the caller to consult (time-outs).
+    pub fn options(&self) -> &SocketOptions {
+        &self.options
+    }
+
+    fn connected_to(&self, peer: &Rc<UnixSocket>, credentials: Credentials) {
+        *self.peer.borrow_mut() = Some(Rc::downgrade(peer));
+        self.peer_credentials.set(credentials);
+        self.state.set(State::Connected);
+    }
+
+    /// The live peer.
+    fn peer(&self) -> Option<Rc<UnixSocket>> {
+        self.peer.borrow().as_ref()?.upgrade().filter(|peer| !peer.dead.get())
+    }
+
+    fn is_peer_of(&self, other: &UnixSocket) -> bool {
+        other.peer.borrow().as_ref().is_some_and(|peer| core::ptr::eq(peer.as_ptr(), self))
+    }
+
+    fn is_connection_based(&self) -> bool {
+        self.kind != SocketType::Datagram
+    }
+
+    fn has_shut(&self, side: u8) -> bool {
+        self.shut.get() & side != 0
+    }
+
+    fn take_error(&self) -> Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether `sender` must wait because too much is waiting here already.
+    fn is_full_for(&self, sender: &UnixSocket) -> bool {
+        !core::ptr::eq(self, sender)
+            && !sender.is_peer_of(self)
+            && self.inbox.borrow().len() > self.backlog.get()
+    }
+
+    /// Has `sender` told when there is room again.
+    fn block(&self, sender: &UnixSocket) {
+        let mut blocked = self.blocked.borrow_mut();
+        if !blocked.iter().any(|other| other.ptr_eq(&sender.me)) {
+            blocked.push(sender.me.clone());
+        }
+    }
+
+    fn unblock(&self) {
+        if self.blocked.borrow().is_empty() {
+            return;
+        }
+        for sender in self.blocked.take() {
+            if let Some(sender) = sender.upgrade() {
+                sender.queue.notify(WRITABLE);
+            }
+        }
+    }
+
+    /// Whether poll(2) calls it writable: three quarters of the send buffer are free.
+    fn is_writable(&self) -> bool {
+        self.state.get() != State::Listening && self.charged.get() * 4 <= self.options.send_buffer.get()
+    }
+}

@@ -1,0 +1,156 @@
+//! sendmsg(2).
+
+use super::message::{Message, Outgoing, STREAM_PART, datagram_charge, stream_charge};
+use super::{MAX_RIGHTS, READABLE, SHUT_RECEIVE, SHUT_SEND, SocketType, State, UnixSocket, msg};
+use crate::errno::{Errno, Result};
+use crate::user::Source;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::mem;
+
+impl UnixSocket {
+    /// Sends; a stream may take only the first part.
+    ///
+    /// # Errors
+    /// EAGAIN: wait for [`Events::OUT`](crate::wait::Events::OUT). EPIPE: with a signal if
+    /// [`UnixSocket::signals_broken_pipe`] and not MSG_NOSIGNAL. ENOTCONN, EISCONN, EMSGSIZE, ECONNREFUSED,
+    /// ECONNRESET, EPERM, EOPNOTSUPP, EINVAL (too many descriptions), EFAULT, ENOBUFS.
+    pub fn send(&self, from: &mut dyn Source, message: Outgoing) -> Result<usize> {
+        if message.flags & msg::OOB != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        if message.rights.len() > MAX_RIGHTS {
+            return Err(Errno::EINVAL);
+        }
+        match self.kind {
+            SocketType::Stream => self.send_stream(from, message),
+            SocketType::Datagram | SocketType::SeqPacket => self.send_packet(from, message),
+        }
+    }
+
+    fn send_stream(&self, from: &mut dyn Source, mut message: Outgoing) -> Result<usize> {
+        if message.to.is_some() {
+            let connected = self.state.get() == State::Connected;
+            return Err(if connected { Errno::EISCONN } else { Errno::EOPNOTSUPP });
+        }
+        if self.peer.borrow().is_none() {
+            return Err(Errno::ENOTCONN);
+        }
+        if self.has_shut(SHUT_SEND) {
+            return Err(Errno::EPIPE);
+        }
+        let mut done = 0;
+        while from.remaining() > 0 {
+            let half = (self.options.send_buffer.get() / 2).saturating_sub(64).max(1);
+            let size = from.remaining().min(half).min(STREAM_PART);
+            match self.send_part(from, size, &mut message) {
+                Ok(()) => done += size,
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// One message of a stream; the first one carries the descriptions.
+    fn send_part(&self, from: &mut dyn Source, size: usize, message: &mut Outgoing) -> Result<()> {
+        self.check_room()?;
+        let peer = self.peer().filter(|peer| !peer.has_shut(SHUT_RECEIVE)).ok_or(Errno::EPIPE)?;
+        let data = take(from, size)?;
+        let rights = mem::take(&mut message.rights);
+        self.deliver(&peer, data, stream_charge(size), rights, message);
+        Ok(())
+    }
+
+    fn send_packet(&self, from: &mut dyn Source, mut message: Outgoing) -> Result<usize> {
+        if self.kind == SocketType::SeqPacket {
+            if self.state.get() != State::Connected {
+                return Err(Errno::ENOTCONN);
+            }
+            message.to = None;
+        }
+        let connected = self.peer.borrow().clone();
+        if message.to.is_none() && connected.is_none() {
+            return Err(Errno::ENOTCONN);
+        }
+        let size = from.remaining();
+        if size > self.options.send_buffer.get() - 32 {
+            return Err(Errno::EMSGSIZE);
+        }
+        self.check_room()?;
+        let by_address = message.to.is_some();
+        let target = message.to.take().or_else(|| connected.and_then(|peer| peer.upgrade()));
+        let Some(target) = target.filter(|target| !target.dead.get()) else {
+            if self.kind == SocketType::SeqPacket {
+                return Err(Errno::EPIPE);
+            }
+            if !by_address {
+                self.disconnect(None);
+            }
+            return Err(Errno::ECONNREFUSED);
+        };
+        if target.kind != self.kind {
+            return Err(Errno::EPROTOTYPE);
+        }
+        if target.has_shut(SHUT_RECEIVE) {
+            return Err(Errno::EPIPE);
+        }
+        if self.kind == SocketType::Datagram && !self.may_send_to(&target) {
+            return Err(Errno::EPERM);
+        }
+        if target.is_full_for(self) {
+            target.block(self);
+            return Err(Errno::EAGAIN);
+        }
+        let data = take(from, size)?;
+        let rights = mem::take(&mut message.rights);
+        self.deliver(&target, data, datagram_charge(size), rights, &message);
+        Ok(size)
+    }
+
+    fn check_room(&self) -> Result<()> {
+        self.take_error()?;
+        if self.has_shut(SHUT_SEND) {
+            return Err(Errno::EPIPE);
+        }
+        if self.charged.get() >= self.options.send_buffer.get() {
+            return Err(Errno::EAGAIN);
+        }
+        Ok(())
+    }
+
+    fn deliver(
+        &self,
+        target: &Rc<UnixSocket>,
+        data: Vec<u8>,
+        charge: usize,
+        rights: Vec<Rc<dyn Any>>,
+        message: &Outgoing,
+    ) {
+        self.charged.set(self.charged.get() + charge);
+        target.unread.set(target.unread.get() + data.len());
+        let message = Message {
+            data,
+            start: 0,
+            rights,
+            credentials: message.credentials.unwrap_or_else(|| self.domain.credentials()),
+            address: self.address.borrow().clone(),
+            sender: self.me.clone(),
+            charge,
+        };
+        target.inbox.borrow_mut().push_back(message);
+        target.queue.notify(READABLE);
+    }
+}
+
+/// Copies the next `size` bytes; all or nothing.
+fn take(from: &mut dyn Source, size: usize) -> Result<Vec<u8>> {
+    let mut data = Vec::new();
+    data.try_reserve_exact(size).map_err(|_| Errno::ENOBUFS)?;
+    data.resize(size, 0);
+    if size > 0 && from.take(&mut data)? < size {
+        return Err(Errno::EFAULT);
+    }
+    Ok(data)
+}

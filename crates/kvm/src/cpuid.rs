@@ -33,7 +33,8 @@ const USER_MODE: [(u32, u32, [u32; 4]); 5] = [
 pub(crate) fn add_native(cpuid: &mut CpuId) {
     use std::arch::x86_64::__cpuid_count;
     let word = |function, index| cpuid.as_slice().iter().find(|e| e.function == function && e.index == index);
-    let hides_xsave = word(1, 0).is_some_and(|e| e.ecx & 1 << 26 == 0) && word(0xd, 0).is_some_and(|e| e.eax & 3 == 3);
+    let hides_xsave =
+        word(1, 0).is_some_and(|e| e.ecx & 1 << 26 == 0) && word(0xd, 0).is_some_and(|e| e.eax & 3 == 3);
     let native_has_it = __cpuid_count(1, 0).ecx & 1 << 27 != 0;
     if !hides_xsave || !native_has_it {
         return;

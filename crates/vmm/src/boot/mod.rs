@@ -20,8 +20,9 @@ use ramet_memory::{Ram, SharedArea};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Flags with which guest code is entered: interrupts on, the reserved bit.
-pub const GUEST_FLAGS: u64 = 0x202;
+/// Flags with which guest code is entered: IOPL 3, interrupts on, the reserved bit. IOPL 3 lets code at CPL 3 use ports on
+/// hardware; software KVM loses it, and goes by the task state segment's bitmap.
+pub const GUEST_FLAGS: u64 = 0x3202;
 
 /// Control register bits (SDM vol. 3, 2.5).
 mod control {

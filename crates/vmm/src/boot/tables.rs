@@ -118,8 +118,8 @@ pub fn descriptors(ram: &Ram) -> Result<(), OutOfBounds> {
 }
 
 /// I/O permission bitmap: hypercalls and the doorbell are open to CPL 3, and so is the port of the stub at LSTAR, which
-/// software KVM enters at CPL 3. The traps' ports are not. Not IOPL: software KVM loses it at the first exit, and it
-/// would open all ports.
+/// software KVM enters at CPL 3. For software KVM, which loses IOPL at the first exit; on hardware, IOPL opens all ports,
+/// and the run loop refuses those that are not in this list.
 fn port_bitmap() -> [u8; TSS_LIMIT as usize + 1 - TSS_SIZE as usize] {
     let mut bitmap = [0xff; TSS_LIMIT as usize + 1 - TSS_SIZE as usize];
     for port in (HYPERCALL_PORT..PORTS_END).chain([DOORBELL_PORT, SYSCALL_PORT]) {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import io
 import os
 import re
@@ -49,6 +50,20 @@ class Package:
     sha256: str
     path: Path
 
+    def is_whole(self) -> bool:
+        """Whether it has been downloaded."""
+        try:
+            return self.path.stat().st_size == self.size
+        except FileNotFoundError:
+            return False
+
+    def _digest(self) -> str:
+        with open(self.path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def _damaged(self, detail: str = "its digest is another") -> BuildError:
+        return BuildError(f"{self.path} is damaged: {detail}", hint="remove it and build again")
+
     @contextlib.contextmanager
     def files(self) -> Iterator[IO[bytes]]:
         """The archive of its files, as a tar stream."""
@@ -61,12 +76,14 @@ class Package:
                 yield child.stdout
                 while child.stdout.read(1 << 16):
                     pass
-            except BaseException:
+            except BaseException as error:
                 child.kill()
+                if isinstance(error, BuildError) and self._digest() != self.sha256:
+                    raise self._damaged() from error
                 raise
             message = child.stderr.read().decode(errors="replace")
         if child.returncode != 0:
-            raise BuildError(f"{self.path} is damaged: {programs.last_line(message)}", hint="remove it and build again")
+            raise self._damaged(programs.last_line(message))
 
     def control(self) -> dict[str, str]:
         """Its control files by name: ``control``, ``postinst``, ``conffiles`` and so on."""
@@ -81,7 +98,7 @@ class Package:
                     if stream is not None
                 }
         except tarfile.TarError as error:
-            raise BuildError(f"{self.path} is damaged: {error}", hint="remove it and build again") from error
+            raise self._damaged(str(error)) from error
 
 
 def check_request(text: str) -> str:
@@ -182,7 +199,7 @@ def _age(lists: Path) -> float | None:
 
 def fetch(packages: Sequence[Package], progress: Progress) -> None:
     """Downloads what is not in the cache yet; apt checks the digests."""
-    missing = [package for package in packages if not package.path.exists()]
+    missing = [package for package in packages if not package.is_whole()]
     total = sum(package.size for package in missing)
     done = 0
     if not missing:

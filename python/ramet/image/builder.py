@@ -13,7 +13,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from ramet.errors import ImageSpecError
+from ramet.errors import ImageNotFound, ImageSpecError
 from ramet.image import apt, bytecode, debian, erofs, ldcache, oci, wheels
 from ramet.image.metadata import Metadata
 from ramet.image.progress import Progress, Step, quiet
@@ -24,7 +24,7 @@ from ramet.image.tree import Tree
 __all__ = ["build"]
 
 # Part of what an image is known to be built from: raise it when the same specification gives another image.
-_VERSION = 2
+_VERSION = 3
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -42,14 +42,10 @@ def build(spec: Spec, progress: Progress | None = None, *, store: Store | None =
         )
     packages = apt.closure(spec.packages, report)
     inputs = _inputs(spec, packages)
-    if inputs:
-        known = store.find_inputs(inputs)
-        if known is not None:
-            if spec.name is not None:
-                store.tag(known.digest, spec.name)
-                known = store.find(spec.name)
-            report(Step("done", "it was there already"))
-            return known
+    known = _known(store, spec, inputs)
+    if known is not None:
+        report(Step("done", "it was there already"))
+        return known
     with store.staging() as staging:
         tree = Tree(staging)
         metadata, complete = _assemble(tree, spec, packages, staging, report)
@@ -58,6 +54,17 @@ def build(spec: Spec, progress: Progress | None = None, *, store: Store | None =
         image = store.put(staging, metadata, name=spec.name, inputs=inputs if complete else "")
     report(Step("done"))
     return image
+
+
+def _known(store: Store, spec: Spec, inputs: str) -> Image | None:
+    """The image, under its new name, if it has been built from the same inputs."""
+    known = store.find_inputs(inputs)
+    if known is None or spec.name is None:
+        return known
+    try:
+        return store.tag(known.digest, spec.name)
+    except ImageNotFound:  # removed in this moment
+        return None
 
 
 def _inputs(spec: Spec, packages: list[apt.Package]) -> str:

@@ -54,7 +54,7 @@ _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
 _DOC = "/usr/share/doc/"
 _LEFT_OUT = ("/usr/share/man/", "/usr/share/info/", "/usr/share/lintian/", "/usr/share/doc-base/", "/usr/share/bug/")
-_ALTERNATIVE = re.compile(r"update-alternatives\s[^;&|]*?--install\s[^;&|]*")
+_ALTERNATIVE = re.compile(r"update-alternatives\s[^;&|\n]*?--install\s[^;&|\n]*")
 
 
 def _skip(path: str) -> bool:
@@ -98,7 +98,7 @@ def _read_alternatives(script: str, found: dict[str, tuple[int, str]]) -> None:
     """``update-alternatives --install LINK NAME PATH PRIORITY [--slave LINK NAME PATH]...``, if written plainly."""
     for match in _ALTERNATIVE.finditer(script.replace("\\\n", " ")):
         try:
-            words = shlex.split(match[0].splitlines()[0])
+            words = shlex.split(match[0])
         except ValueError:
             continue
         if "$" in match[0] or "--install" not in words:

@@ -231,13 +231,14 @@ class Store:
                 self._discard(self.images / digest)
         return digest
 
-    def tag(self, digest: str, name: str) -> None:
+    def tag(self, digest: str, name: str) -> Image:
         """Makes ``name`` mean the image; an image that loses its last name so stays, under its digest."""
         check_name(name)
         with self._locked():
             if not (self.images / digest).is_dir():
                 raise ImageNotFound(f"no image with digest {digest}")
             _write_atomically(self.names / name, digest.encode() + b"\n")
+            return self.find(name)
 
     def put(self, staging: Path, metadata: Metadata, *, name: str | None = None, inputs: str = "") -> Image:
         """Takes ``staging/image.erofs``, from a directory that `staging` gave, into the store."""
@@ -267,7 +268,7 @@ class Store:
                 _write_atomically(target / "meta.json", (ready / "meta.json").read_bytes())
             if name is not None:
                 _write_atomically(self.names / name, digest.encode() + b"\n")
-        return self.find(name if name is not None else digest)
+            return self.find(name if name is not None else digest)
 
     def _is_whole(self, directory: Path) -> bool:
         try:

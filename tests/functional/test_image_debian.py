@@ -71,7 +71,7 @@ def test_what_is_there_already_is_not_built_again(store: Store) -> None:
 
 
 def test_an_ordinary_user_builds_the_same(store: Store, tmp_path: Path) -> None:
-    """Owners, modes and bytes are those that root gets; bash's closure has setgid programs and files of other groups."""
+    """Owners, modes and bytes are those that root gets; passwd has setgid programs of another group."""
     spec = {"packages": ["bash", "passwd"]}
     expected = build(Spec(**spec), store=store)  # type: ignore[arg-type]
     reader = erofs.Reader(expected.erofs.read_bytes())

@@ -210,7 +210,8 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
         print("ready", flush=True)
         base = pathlib.Path(sys.argv[1])
         for number in range(100):
-            build(Spec(name=f"x{number}", files=[CopySource(base / "source", f"/{number}")]), store=Store(base / "store"))
+            files = [CopySource(base / "source", f"/{number}")]
+            build(Spec(name=f"x{number}", files=files), store=Store(base / "store"))
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
@@ -258,8 +259,7 @@ def test_specification(tmp_path: Path) -> None:
     )
     spec = Spec.from_toml(file)
     assert (
-        spec.name == "web" and spec.memory == 128 << 20 and spec.user == "33"
-    assert spec.warmup == ["python3", "warm.py"]
+        spec.name == "web" and spec.memory == 128 << 20 and spec.user == "33" and spec.warmup == ["python3", "warm.py"]
     )
     assert spec.files[0].source == tmp_path / "app" and spec.files[0].target == "/srv/app"
     assert spec.env == {"PORT": "80", "NAME": "x"}

@@ -150,6 +150,8 @@ impl Errno {
     pub const EINPROGRESS: Errno = Errno(115);
     /// Stale file handle.
     pub const ESTALE: Errno = Errno(116);
+    /// Structure needs cleaning: the file system's data are not consistent.
+    pub const EUCLEAN: Errno = Errno(117);
     /// Disk quota exceeded.
     pub const EDQUOT: Errno = Errno(122);
     /// Operation canceled.
@@ -243,6 +245,7 @@ impl Errno {
             114 => "EALREADY",
             115 => "EINPROGRESS",
             116 => "ESTALE",
+            117 => "EUCLEAN",
             122 => "EDQUOT",
             125 => "ECANCELED",
             130 => "EOWNERDEAD",

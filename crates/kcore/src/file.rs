@@ -102,6 +102,14 @@ pub trait File: Any {
     /// EIO and the like from a host file.
     fn stat(&self) -> Result<Stat>;
 
+    /// Length in bytes.
+    ///
+    /// # Errors
+    /// As [`File::stat`].
+    fn size(&self) -> Result<u64> {
+        Ok(self.stat()?.size)
+    }
+
     /// What is ready now.
     fn poll(&self) -> Events {
         Events(0x145) // IN | OUT | RDNORM | WRNORM: regular files are always ready
@@ -184,6 +192,15 @@ pub trait File: Any {
     fn seals(&self, add: u32) -> Result<u32> {
         let _ = add;
         Err(Errno::EINVAL)
+    }
+
+    /// A shared writable mapping is being made (`change` 1) or has ended (-1).
+    ///
+    /// # Errors
+    /// EPERM: the file is sealed against writing.
+    fn note_shared_writable(&self, change: i32) -> Result<()> {
+        let _ = change;
+        Ok(())
     }
 
     /// Another open file of the same object, for opening `/proc/self/fd/N` of what has no path (pipes, terminals).

@@ -1,0 +1,176 @@
+//! Names that have been looked up: [`Dentry`].
+//!
+//! A dentry is a name in a directory together with its inode. The tree of dentries is the cache of lookups, and what tells
+//! a path its current name: renaming moves the dentry, so that everyone who holds it sees the new name.
+//! A parent refers to its cached children and a child to its parent; [`Dentry::prune`] removes what nobody else holds.
+
+use super::inode::Inode;
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+struct Place {
+    parent: Option<Rc<Dentry>>,
+    name: Rc<[u8]>,
+}
+
+/// A name and its inode.
+pub struct Dentry {
+    inode: Rc<dyn Inode>,
+    place: RefCell<Place>,
+    children: RefCell<BTreeMap<Rc<[u8]>, Rc<Dentry>>>,
+    mounts: Cell<u32>,
+    deleted: Cell<bool>,
+}
+
+impl Dentry {
+    /// The root of a file system, or an object without a place (`name` is what is shown for it).
+    pub fn root(inode: Rc<dyn Inode>, name: &[u8]) -> Rc<Dentry> {
+        Self::new(inode, None, name.into())
+    }
+
+    fn new(inode: Rc<dyn Inode>, parent: Option<Rc<Dentry>>, name: Rc<[u8]>) -> Rc<Dentry> {
+        Rc::new(Dentry {
+            inode,
+            place: RefCell::new(Place { parent, name }),
+            children: RefCell::new(BTreeMap::new()),
+            mounts: Cell::new(0),
+            deleted: Cell::new(false),
+        })
+    }
+
+    /// The inode that it names.
+    #[inline]
+    pub fn inode(&self) -> &Rc<dyn Inode> {
+        &self.inode
+    }
+
+    /// The directory it is in; none for a root.
+    pub fn parent(&self) -> Option<Rc<Dentry>> {
+        self.place.borrow().parent.clone()
+    }
+
+    /// Its current (or last) name.
+    pub fn name(&self) -> Rc<[u8]> {
+        self.place.borrow().name.clone()
+    }
+
+    /// Whether the name has been removed.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.get()
+    }
+
+    /// Number of mounts on it.
+    #[inline]
+    pub fn mounts(&self) -> u32 {
+        self.mounts.get()
+    }
+
+    /// Whether `self` is `other` or above it.
+    pub fn is_ancestor_of(self: &Rc<Self>, other: &Rc<Dentry>) -> bool {
+        let mut at = Some(other.clone());
+        while let Some(dentry) = at {
+            if Rc::ptr_eq(self, &dentry) || self.inode.id() == dentry.inode.id() {
+                return true;
+            }
+            at = dentry.parent();
+        }
+        false
+    }
+
+    /// The cached child `name`.
+    #[inline]
+    pub fn child(&self, name: &[u8]) -> Option<Rc<Dentry>> {
+        self.children.borrow().get(name).cloned()
+    }
+
+    /// Makes the dentry for `inode`, which a lookup of `name` or a creation gave. Kept if names here change only through this kernel.
+    pub fn add(self: &Rc<Self>, name: &[u8], inode: Rc<dyn Inode>) -> Rc<Dentry> {
+        let name: Rc<[u8]> = name.into();
+        let child = Self::new(inode, Some(self.clone()), name.clone());
+        if self.inode.is_cacheable() {
+            // The old value, if any, is dropped after the borrow.
+            let old = self.children.borrow_mut().insert(name, child.clone());
+            drop(old);
+        }
+        child
+    }
+
+    /// The name has been removed from the file system.
+    pub fn delete(&self, name: &[u8]) {
+        let child = self.children.borrow_mut().remove(name);
+        if let Some(child) = child {
+            child.deleted.set(true);
+        }
+    }
+
+    /// The child `old` has become `new` in `directory`, where it took the place of what had that name.
+    pub fn rename(&self, old: &[u8], directory: &Rc<Dentry>, new: &[u8]) {
+        let moved = self.children.borrow_mut().remove(old);
+        directory.delete(new);
+        if let Some(moved) = moved {
+            moved.settle(directory, new);
+        }
+    }
+
+    /// The children `old` here and `new` in `directory` have changed places.
+    pub fn exchange(self: &Rc<Self>, old: &[u8], directory: &Rc<Dentry>, new: &[u8]) {
+        let first = self.children.borrow_mut().remove(old);
+        let second = directory.children.borrow_mut().remove(new);
+        if let Some(first) = first {
+            first.settle(directory, new);
+        }
+        if let Some(second) = second {
+            second.settle(self, old);
+        }
+    }
+
+    fn settle(self: Rc<Self>, directory: &Rc<Dentry>, name: &[u8]) {
+        let name: Rc<[u8]> = name.into();
+        let old = self.place.replace(Place { parent: Some(directory.clone()), name: name.clone() });
+        directory.children.borrow_mut().insert(name, self);
+        drop(old);
+    }
+
+    /// Notes a mount on it (`change` 1) or the end of one (-1). While there is one, the parent keeps the dentry.
+    pub(super) fn note_mount(self: &Rc<Self>, change: i32) {
+        self.mounts.set(self.mounts.get().saturating_add_signed(change));
+        if change > 0 {
+            if let Some(parent) = self.parent() {
+                parent.children.borrow_mut().insert(self.name(), self.clone());
+            }
+        }
+    }
+
+    /// Forgets every cached name below that nobody holds. Returns how many are left.
+    pub(super) fn prune(self: &Rc<Self>) -> usize {
+        let mut all = Vec::from([self.clone()]);
+        let mut next = 0;
+        while let Some(dentry) = all.get(next).cloned() {
+            all.extend(dentry.children.borrow().values().cloned());
+            next += 1;
+        }
+        // Children come after their parents: from the end, each one's children are done before it.
+        let mut left = 0;
+        while let Some(dentry) = all.pop() {
+            let mut children = dentry.children.borrow_mut();
+            children.retain(|_, child| {
+                Rc::strong_count(child) > 1 || child.mounts.get() > 0 || !child.children.borrow().is_empty()
+            });
+            left += children.len();
+        }
+        left
+    }
+}
+
+impl Drop for Dentry {
+    fn drop(&mut self) {
+        // A chain of parents that only this one holds is dropped in a loop: it may be longer than the stack.
+        let mut parent = self.place.get_mut().parent.take();
+        while let Some(dentry) = parent.and_then(Rc::into_inner) {
+            let mut dentry = dentry;
+            parent = dentry.place.get_mut().parent.take();
+        }
+    }
+}

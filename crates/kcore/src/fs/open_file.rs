@@ -1,0 +1,405 @@
+//! Open file descriptions: what descriptors refer to, and what fork(2) shares.
+
+use super::credentials::{Credentials, cap};
+use super::encode;
+use super::inode::{Inode, OFFSET_MAX, SetAttributes};
+use super::locks::LockOwner;
+use super::object::ObjectId;
+use super::path::Path;
+use crate::errno::{Errno, Result};
+use crate::file::{File, flags::*};
+use crate::stat::{S_ISGID, S_ISUID, Stat};
+use crate::user::{Sink, Source};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+/// Status flags that fcntl(F_SETFL) changes.
+pub const SETTABLE: u32 = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK;
+/// Flags of open(2) that F_GETFL does not show.
+const CREATION: u32 = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
+/// Most bytes that one read or write moves (MAX_RW_COUNT).
+pub const COUNT_MAX: usize = 0x7fff_f000;
+
+/// Who is writing, for what depends on it.
+#[derive(Clone, Copy)]
+pub struct Writer<'a> {
+    /// Set-user-ID bits stay only with CAP_FSETID.
+    pub credentials: &'a Credentials,
+    /// RLIMIT_FSIZE, bytes.
+    pub size_limit: u64,
+}
+
+/// To whom SIGIO and SIGURG go (fcntl(2) F_SETOWN_EX).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SignalOwner {
+    /// F_OWNER_TID 0, F_OWNER_PID 1, F_OWNER_PGRP 2.
+    pub kind: u32,
+    /// Thread, process or process group; 0: nobody.
+    pub id: u32,
+    /// F_SETSIG; 0: SIGIO.
+    pub signal: u32,
+}
+
+/// An open file description.
+pub struct OpenFile {
+    /// Name in the session.
+    pub id: ObjectId,
+    file: Rc<dyn File>,
+    path: Option<Path>,
+    offset: Cell<u64>,
+    flags: Cell<u32>,
+    readable: bool,
+    writable: bool,
+    seekable: bool,
+    counts_as_writer: bool,
+    /// fcntl(F_SETOWN_EX), F_SETSIG.
+    pub signal_owner: Cell<SignalOwner>,
+}
+
+impl OpenFile {
+    /// A description of `file` opened with `flags`. `path`: its place, if it has one.
+    pub fn new(file: Rc<dyn File>, path: Option<Path>, flags: u32) -> Rc<OpenFile> {
+        Rc::new(Self::build(file, path, flags, false))
+    }
+
+    /// A description that counts as a writer of its inode until it is closed ([`super::inode::InodeState::add_writer`] has been called).
+    pub(super) fn new_writer(file: Rc<dyn File>, path: Path, flags: u32) -> Rc<OpenFile> {
+        Rc::new(Self::build(file, Some(path), flags, true))
+    }
+
+    fn build(file: Rc<dyn File>, path: Option<Path>, flags: u32, counts_as_writer: bool) -> OpenFile {
+        let named_only = flags & O_PATH != 0;
+        let access = flags & O_ACCMODE;
+        OpenFile {
+            id: ObjectId::fresh(),
+            seekable: file.is_seekable(),
+            file,
+            path,
+            offset: Cell::new(0),
+            flags: Cell::new(flags & !CREATION),
+            readable: !named_only && (access == O_RDONLY || access == O_RDWR),
+            writable: !named_only && (access == O_WRONLY || access == O_RDWR),
+            counts_as_writer,
+            signal_owner: Cell::new(SignalOwner::default()),
+        }
+    }
+
+    /// The object that is open.
+    #[inline]
+    pub fn file(&self) -> &Rc<dyn File> {
+        &self.file
+    }
+
+    /// The object as its concrete type.
+    pub fn downcast<T: 'static>(&self) -> Option<&T> {
+        self.file.as_any().downcast_ref()
+    }
+
+    /// Where it was opened; follows renames.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_ref()
+    }
+
+    /// The inode, if it was opened through a path.
+    pub fn inode(&self) -> Option<&Rc<dyn Inode>> {
+        self.path.as_ref().map(Path::inode)
+    }
+
+    /// What `/proc/self/fd/N` shows.
+    pub fn display(&self, root: &Path) -> Vec<u8> {
+        match &self.path {
+            Some(path) => path.display(root),
+            None => self.file.describe(),
+        }
+    }
+
+    /// Status flags and access mode, as F_GETFL gives them.
+    #[inline]
+    pub fn flags(&self) -> u32 {
+        self.flags.get()
+    }
+
+    /// F_SETFL: changes the [`SETTABLE`] flags.
+    pub fn set_flags(&self, flags: u32) {
+        self.flags.set((self.flags.get() & !SETTABLE) | (flags & SETTABLE));
+    }
+
+    /// O_PATH: no I/O.
+    pub fn is_path_only(&self) -> bool {
+        self.flags.get() & O_PATH != 0
+    }
+
+    /// Opened for reading.
+    pub fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// Opened for writing.
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// read(2).
+    ///
+    /// # Errors
+    /// EBADF: not open for reading; EISDIR; EAGAIN; EFAULT; EIO.
+    #[inline]
+    pub fn read(&self, into: &mut dyn Sink) -> Result<usize> {
+        if !self.readable {
+            return Err(Errno::EBADF);
+        }
+        let offset = self.offset.get();
+        let n = self.file.read(offset, into, self.flags.get())?;
+        if self.seekable {
+            self.offset.set(offset + n as u64);
+        }
+        Ok(n)
+    }
+
+    /// pread(2).
+    ///
+    /// # Errors
+    /// As [`OpenFile::read`]; ESPIPE.
+    pub fn read_at(&self, offset: u64, into: &mut dyn Sink) -> Result<usize> {
+        if !self.readable {
+            return Err(Errno::EBADF);
+        }
+        if !self.seekable {
+            return Err(Errno::ESPIPE);
+        }
+        if offset > OFFSET_MAX {
+            return Err(Errno::EINVAL);
+        }
+        self.file.read(offset, into, self.flags.get())
+    }
+
+    /// write(2).
+    ///
+    /// # Errors
+    /// EBADF: not open for writing; EFBIG (past the size limit: the caller sends SIGXFSZ); ENOSPC; EPIPE; EAGAIN; EFAULT.
+    pub fn write(&self, from: &mut dyn Source, writer: &Writer<'_>) -> Result<usize> {
+        if !self.writable {
+            return Err(Errno::EBADF);
+        }
+        if !self.seekable {
+            return self.file.write(0, from, self.flags.get());
+        }
+        let offset = if self.flags.get() & O_APPEND != 0 { self.file.size()? } else { self.offset.get() };
+        let n = self.write_seekable(offset, from, writer)?;
+        self.offset.set(offset + n as u64);
+        Ok(n)
+    }
+
+    /// pwrite(2). With O_APPEND the bytes go to the end, as on Linux.
+    ///
+    /// # Errors
+    /// As [`OpenFile::write`]; ESPIPE.
+    pub fn write_at(&self, offset: u64, from: &mut dyn Source, writer: &Writer<'_>) -> Result<usize> {
+        if !self.writable {
+            return Err(Errno::EBADF);
+        }
+        if !self.seekable {
+            return Err(Errno::ESPIPE);
+        }
+        if offset > OFFSET_MAX {
+            return Err(Errno::EINVAL);
+        }
+        let offset = if self.flags.get() & O_APPEND != 0 { self.file.size()? } else { offset };
+        self.write_seekable(offset, from, writer)
+    }
+
+    fn write_seekable(&self, offset: u64, from: &mut dyn Source, writer: &Writer<'_>) -> Result<usize> {
+        if from.remaining() == 0 {
+            return Ok(0);
+        }
+        let flags = self.flags.get();
+        let n = if offset.saturating_add(from.remaining() as u64) > writer.size_limit && self.is_regular() {
+            if offset >= writer.size_limit {
+                return Err(Errno::EFBIG);
+            }
+            let limit = (writer.size_limit - offset) as usize;
+            self.file.write(offset, &mut Limited { from, limit }, flags)?
+        } else {
+            self.file.write(offset, from, flags)?
+        };
+        if n > 0 {
+            self.drop_privileges(writer.credentials)?;
+        }
+        Ok(n)
+    }
+
+    fn is_regular(&self) -> bool {
+        let attributes = self.inode().map(|inode| inode.attributes());
+        !matches!(attributes, Some(Ok(a)) if a.file_type != super::inode::FileType::Regular)
+    }
+
+    /// A write takes the set-user-ID and set-group-ID bits from a file, unless the writer may keep them.
+    fn drop_privileges(&self, credentials: &Credentials) -> Result<()> {
+        if credentials.has(cap::FSETID) {
+            return Ok(());
+        }
+        let Some(inode) = self.inode() else { return Ok(()) };
+        let now = inode.attributes()?.permissions;
+        let mut dropped = now & !S_ISUID;
+        if now & 0o010 != 0 {
+            dropped &= !S_ISGID;
+        }
+        if dropped != now {
+            inode.set_attributes(&SetAttributes { permissions: Some(dropped), ..Default::default() })?;
+        }
+        Ok(())
+    }
+
+    /// Whether the offset counts.
+    pub fn is_seekable(&self) -> bool {
+        self.seekable
+    }
+
+    /// Current offset.
+    pub fn offset(&self) -> u64 {
+        self.offset.get()
+    }
+
+    /// Sets the offset without checks, for an object that keeps it elsewhere.
+    pub fn set_offset(&self, offset: u64) {
+        self.offset.set(offset);
+    }
+
+    /// lseek(2).
+    ///
+    /// # Errors
+    /// ESPIPE, EINVAL, EOVERFLOW, ENXIO (SEEK_DATA and SEEK_HOLE past the end).
+    pub fn seek(&self, offset: i64, whence: u32) -> Result<u64> {
+        if self.is_path_only() {
+            return Err(Errno::EBADF);
+        }
+        if !self.seekable {
+            return Err(Errno::ESPIPE);
+        }
+        let base = match whence {
+            0 => 0,
+            1 => self.offset.get(),
+            2 => self.file.size()?,
+            3 | 4 => {
+                let from = u64::try_from(offset).map_err(|_| Errno::ENXIO)?;
+                let found = self.file.seek_data(from, whence == 3)?;
+                self.offset.set(found);
+                return Ok(found);
+            }
+            _ => return Err(Errno::EINVAL),
+        };
+        let new = (base as i64).checked_add(offset).ok_or(Errno::EOVERFLOW)?;
+        let new = u64::try_from(new).map_err(|_| Errno::EINVAL)?;
+        self.offset.set(new);
+        Ok(new)
+    }
+
+    /// fstat(2).
+    ///
+    /// # Errors
+    /// EIO.
+    pub fn stat(&self) -> Result<Stat> {
+        match self.inode() {
+            Some(inode) => inode.stat(),
+            None => self.file.stat(),
+        }
+    }
+
+    /// ftruncate(2).
+    ///
+    /// # Errors
+    /// EINVAL: not open for writing, or not a regular file; EFBIG; ENOSPC; EPERM (sealed).
+    pub fn truncate(&self, size: u64, writer: &Writer<'_>) -> Result<()> {
+        if self.is_path_only() {
+            return Err(Errno::EBADF);
+        }
+        if !self.writable {
+            return Err(Errno::EINVAL);
+        }
+        if size > writer.size_limit && size > self.file.size()? {
+            return Err(Errno::EFBIG);
+        }
+        self.file.truncate(size)?;
+        self.drop_privileges(writer.credentials)
+    }
+
+    /// fallocate(2).
+    ///
+    /// # Errors
+    /// EBADF, EINVAL, ENODEV, EOPNOTSUPP, ENOSPC, EFBIG, EPERM.
+    pub fn allocate(&self, mode: u32, offset: i64, length: i64, writer: &Writer<'_>) -> Result<()> {
+        let (Ok(offset), Ok(length)) = (u64::try_from(offset), u64::try_from(length)) else {
+            return Err(Errno::EINVAL);
+        };
+        if length == 0 {
+            return Err(Errno::EINVAL);
+        }
+        if !self.writable {
+            return Err(Errno::EBADF);
+        }
+        if offset + length > writer.size_limit && mode & 1 == 0 {
+            return Err(Errno::EFBIG);
+        }
+        self.file.allocate(mode, offset, length)
+    }
+
+    /// getdents64(2): entries from the current offset into `into`. 0: the end.
+    ///
+    /// # Errors
+    /// ENOTDIR; EINVAL: not even one entry fits; EFAULT; ENOENT: the directory has been removed.
+    pub fn read_directory(&self, into: &mut dyn Sink) -> Result<usize> {
+        if !self.readable {
+            return Err(Errno::EBADF);
+        }
+        let path = self.path.as_ref().ok_or(Errno::ENOTDIR)?;
+        if path.is_deleted() {
+            return Err(Errno::ENOENT);
+        }
+        let (n, offset) = encode::directory(path, self.offset.get(), into)?;
+        self.offset.set(offset);
+        Ok(n)
+    }
+
+    /// flock(2).
+    ///
+    /// # Errors
+    /// EAGAIN; EBADF; ENOLCK.
+    pub fn flock(&self, exclusive: Option<bool>) -> Result<()> {
+        if self.is_path_only() {
+            return Err(Errno::EBADF);
+        }
+        self.inode().and_then(|inode| inode.state()).ok_or(Errno::ENOLCK)?.locks.flock(self.id, exclusive)
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if let Some(state) = self.path.as_ref().and_then(|path| path.inode().state()) {
+            let _ = state.locks.flock(self.id, None);
+            state.locks.release(LockOwner::Description(self.id));
+            if self.counts_as_writer {
+                state.remove_writer();
+            }
+        }
+        self.file.release();
+    }
+}
+
+/// A source cut short at the size limit.
+struct Limited<'a> {
+    from: &'a mut dyn Source,
+    limit: usize,
+}
+
+impl Source for Limited<'_> {
+    fn remaining(&self) -> usize {
+        self.from.remaining().min(self.limit)
+    }
+    fn take(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let most = buffer.len().min(self.limit);
+        let n = self.from.take(&mut buffer[..most])?;
+        self.limit -= n;
+        Ok(n)
+    }
+}

@@ -18,7 +18,6 @@ from typing import Any
 import maturin
 from maturin import (
     get_requires_for_build_editable,
-    get_requires_for_build_sdist,
     get_requires_for_build_wheel,
     prepare_metadata_for_build_editable,
     prepare_metadata_for_build_wheel,
@@ -29,7 +28,6 @@ __all__ = [
     "build_sdist",
     "build_wheel",
     "get_requires_for_build_editable",
-    "get_requires_for_build_sdist",
     "get_requires_for_build_wheel",
     "prepare_metadata_for_build_editable",
     "prepare_metadata_for_build_wheel",
@@ -51,7 +49,8 @@ def build_editable(wheel_directory: str, config_settings: Any = None, metadata_d
 
 
 def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
-    return str(maturin.build_sdist(sdist_directory, config_settings))
+    # maturin would pack the VMM's crate and what it depends on: not the kernel, without which nothing runs.
+    sys.exit("ramet: there is no source distribution; install from a checkout with `pip install .`")
 
 
 def build_kernel() -> Path:

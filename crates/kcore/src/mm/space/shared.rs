@@ -1,0 +1,85 @@
+//! Shared anonymous memory: a file without a name.
+
+use super::super::frames::{FrameSource, Memory};
+use super::super::physical::Physical;
+use super::super::vma::{Backing, FileMapping};
+use super::{AddressSpace, PAGE};
+use crate::errno::{Errno, Result};
+use crate::file::{File, Page, PageSource};
+use crate::stat::{S_IFREG, Stat};
+use crate::user::{Sink, Source};
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use core::any::Any;
+use core::cell::RefCell;
+
+/// Device number that shared anonymous memory shows in /proc/self/maps (Linux: its internal tmpfs).
+const DEVICE: u64 = 1;
+
+/// The memory behind `MAP_SHARED | MAP_ANONYMOUS`: pages of zeros that appear when they are touched.
+pub struct SharedMemory {
+    source: Rc<dyn PageSource>,
+    pages: RefCell<BTreeMap<u64, Rc<dyn Page>>>,
+    size: u64,
+    inode: u64,
+}
+
+impl SharedMemory {
+    /// `size` bytes, a multiple of the page size.
+    pub fn new(source: Rc<dyn PageSource>, size: u64, inode: u64) -> SharedMemory {
+        SharedMemory { source, pages: RefCell::default(), size, inode }
+    }
+
+    /// Forgets pages `first..end` (`MADV_REMOVE`): they are zeros from now on.
+    pub fn punch(&self, first: u64, end: u64) {
+        let mut pages = self.pages.borrow_mut();
+        let keys: alloc::vec::Vec<u64> = pages.range(first..end.max(first)).map(|(k, _)| *k).collect();
+        for key in keys {
+            pages.remove(&key);
+        }
+    }
+}
+
+impl File for SharedMemory {
+    fn read(&self, _: u64, _: &mut dyn Sink, _: u32) -> Result<usize> {
+        Err(Errno::EINVAL)
+    }
+    fn write(&self, _: u64, _: &mut dyn Source, _: u32) -> Result<usize> {
+        Err(Errno::EINVAL)
+    }
+    fn stat(&self) -> Result<Stat> {
+        Ok(Stat {
+            device: DEVICE,
+            inode: self.inode,
+            mode: S_IFREG | 0o600,
+            size: self.size,
+            ..Stat::default()
+        })
+    }
+    fn page(&self, index: u64, _: bool) -> Result<Rc<dyn Page>> {
+        if index >= self.size / PAGE {
+            return Err(Errno::ENXIO);
+        }
+        if let Some(page) = self.pages.borrow().get(&index) {
+            return Ok(Rc::clone(page));
+        }
+        let page = self.source.zeroed()?;
+        self.pages.borrow_mut().insert(index, Rc::clone(&page));
+        Ok(page)
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl<P: Physical + 'static> AddressSpace<P> {
+    /// New shared anonymous memory of `length` bytes.
+    pub(super) fn shared_anonymous(&mut self, length: u64) -> Result<Backing> {
+        let source: Rc<dyn PageSource> = Rc::new(FrameSource(Rc::<Memory<P>>::clone(&self.memory)));
+        let inode = self.next_shared;
+        self.next_shared += 1;
+        let file = Rc::new(SharedMemory::new(source, length, inode));
+        let mapping = FileMapping::new(file, Rc::from("/dev/zero (deleted)"), true, true)?;
+        Ok(Backing::File { mapping: Rc::new(mapping), offset: 0 })
+    }
+}

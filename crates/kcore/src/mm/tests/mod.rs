@@ -1,0 +1,5 @@
+//! Tests of memory management on mock memory with a software MMU whose TLB forgets nothing until it is flushed.
+
+mod basic;
+mod frames;
+mod machine;

@@ -6,11 +6,12 @@ On the path of every ``ramet run``: imports little, and late.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from ramet import paths, registry
 from ramet.errors import HostError, UsageError
-from ramet.registry.files import write_object
+from ramet.registry.files import read_object, write_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ __all__ = ["DEFAULT_MEMORY", "check_environment", "check_host", "parse_size", "p
 
 #: RAM limit of a VM when neither the caller nor the image gives one.
 DEFAULT_MEMORY = 512 << 20
+
+_IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+# What is needed of an image's metadata.
+_FIELDS = {"entrypoint", "cmd", "warmup", "env", "memory", "workdir", "user"}
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -73,6 +79,28 @@ def check_host() -> tuple[Path, Path]:
     return vmm, kernel
 
 
+def find_image(reference: str) -> dict[str, Any]:
+    """An image of the store, as ``Image.to_json`` has it.
+
+    Looks where a name leads in the store's directory, and leaves everything else (digests, damage, errors) to the store
+    itself: importing that takes a third of the time that `ramet run` has.
+    """
+    if _IMAGE_NAME.fullmatch(reference):
+        home = paths.data_home()
+        try:
+            digest = (home / "names" / reference).read_text().strip()
+            directory = home / "images" / digest
+            document = read_object(directory / "meta.json") if _DIGEST.fullmatch(digest) else None
+            file = directory / "image.erofs"
+            if document and file.stat().st_size == document["size"] and document["metadata"].keys() >= _FIELDS:
+                return {"name": reference, "digest": digest, "path": str(file), **document["metadata"]}
+        except (OSError, KeyError, AttributeError):
+            pass
+    from ramet.image.store import Store
+
+    return Store().find(reference).to_json()
+
+
 def prepare(
     image: str | Image,
     args: Sequence[str] = (),
@@ -99,30 +127,26 @@ def prepare(
     warm-up command is run.
     """
     vmm, kernel = check_host()
-    if isinstance(image, str):
-        from ramet.image.store import Store
-
-        image = Store().find(image)
-    metadata = image.metadata
-    if warmup and not args and metadata.warmup:
-        command = list(metadata.warmup)
+    found = find_image(image) if isinstance(image, str) else image.to_json()
+    if warmup and not args and found["warmup"]:
+        command = list(found["warmup"])
     else:
-        command = [*metadata.entrypoint, *(args or metadata.cmd)]
+        command = [*found["entrypoint"], *(args or found["cmd"])]
     if not command:
-        raise UsageError(f"image {image.name} has no default command", hint="say what to run: ramet run IMAGE CMD")
+        raise UsageError(f"image {found['name']} has no default command", hint="say what to run: ramet run IMAGE CMD")
     for argument in command:
         if not isinstance(argument, str) or "\0" in argument:
             raise UsageError(f"{argument!r} cannot be an argument of a program")
-    environment = {"PATH": _PATH, **metadata.env, **check_environment(env or {})}
+    environment = {"PATH": _PATH, **found["env"], **check_environment(env or {})}
     if tty:
         environment.setdefault("TERM", os.environ.get("TERM", "xterm"))
     if timeout is not None and timeout <= 0:
         raise UsageError(f"a time limit of {timeout:g} s is over before it begins")
-    limit = parse_size(memory) if memory is not None else metadata.memory or DEFAULT_MEMORY
+    limit = parse_size(memory) if memory is not None else found["memory"] or DEFAULT_MEMORY
     mounts = [parse_volume(volume) for volume in volumes]
     try:
         entry = registry.create(
-            name, image=image.name, image_digest=image.digest, args=command, origin=origin, remove=remove
+            name, image=found["name"], image_digest=found["digest"], args=command, origin=origin, remove=remove
         )
         config = entry.directory / "config.json"
         write_object(
@@ -132,12 +156,12 @@ def prepare(
                 "name": entry.name,
                 "directory": str(entry.directory),
                 "kernel": str(kernel),
-                "image": str(image.erofs),
+                "image": found["path"],
                 "memory": limit,
                 "args": command,
                 "env": [f"{key}={value}" for key, value in environment.items()],
-                "cwd": cwd or metadata.workdir or "/",
-                "user": user or metadata.user or "0",
+                "cwd": cwd or found["workdir"] or "/",
+                "user": user or found["user"] or "0",
                 "hostname": hostname or name or entry.id[:12],
                 "volumes": mounts,
                 "tty": tty,

@@ -37,7 +37,8 @@ def make_parser(verb: str) -> tuple[ArgumentParser, ModuleType]:
         prog=f"ramet {verb}",
         description=entry.help,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # A given width spares the import that asks for the terminal's.
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100),
     )
     getattr(module, entry.configure)(parser)
     return parser, module
@@ -76,9 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parser, module = make_parser(verb)
         if entry.splits and "--" in rest:
-            where = rest.index("--")
-            options = parser.parse_args(rest[:where])
-            options.args = rest[where + 1 :]
+            split = rest.index("--")
+            options = parser.parse_args(rest[:split])
+            options.args = rest[split + 1 :]
         else:
             options = parser.parse_args(rest)
         status: int = getattr(module, entry.run)(options)

@@ -69,7 +69,7 @@ def _watched(entry: Entry, command: list[str], actions: list[tuple[int, int, int
         # The one that starts us tells the user why a VM failed: it needs the files.
         ended = read_object(entry.directory / "exit.json")
         if ended is None or ended.get("reason") != "failed":
-            registry.remove(entry, force=True)
+            registry.discard(entry)
     except (OSError, RametError):
         pass
     finally:

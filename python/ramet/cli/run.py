@@ -86,7 +86,7 @@ def run(options: Namespace) -> int:
             return supervise(command, tty=options.tty)
         finally:
             if options.rm:
-                registry.remove(entry, force=True)
+                registry.discard(entry)
     return _become(entry, command)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -83,12 +82,12 @@ def create(name: str | None = None, **record: Any) -> Entry:
         if name is not None:
             link(names_dir(), name, entry)
     except FileExistsError as error:
-        shutil.rmtree(directory, ignore_errors=True)
+        _delete(directory)
         raise VMError(
             f"the name {name!r} is taken", hint=f"choose another one, or remove it with `ramet rm -f {name}`"
         ) from error
     except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
+        _delete(directory)
         raise
     return entry
 
@@ -214,6 +213,12 @@ def remove(entry: Entry, *, force: bool = False) -> None:
     discard(entry)
 
 
+def _delete(directory: Path | str) -> None:
+    import shutil  # brings compression libraries along: not for `ramet run`
+
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 def discard(entry: Entry) -> None:
     """Removes the names and the directory of a VM without a process."""
     record = entry.record
@@ -228,7 +233,7 @@ def discard(entry: Entry) -> None:
         entry.directory.rename(gone)
     except FileNotFoundError:
         return  # somebody else was faster
-    shutil.rmtree(gone, ignore_errors=True)
+    _delete(gone)
 
 
 def template_name(entry: Entry) -> str | None:
@@ -245,7 +250,7 @@ def sweep() -> None:
     with os.scandir(vms) as directory:
         removed = [item.path for item in directory if item.name.startswith(_REMOVED)]
     for path in removed:
-        shutil.rmtree(path, ignore_errors=True)
+        _delete(path)
     for entry in entries():
         if entry.record.get("remove") and not entry.status(ask=False).alive:
             try:

@@ -20,7 +20,7 @@ help: ## show this list
 
 setup: $(STAMPS)/package ## check the host, make .venv, install Ramet and its tools there
 
-$(STAMPS)/system: scripts/host-setup
+$(STAMPS)/system: scripts/host-setup $(wildcard tests/guests/packages.txt)
 	@scripts/host-setup "$(PYTHON)"
 	@mkdir -p $(STAMPS) && touch $@
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ramet.errors import BuildError, UsageError
-from ramet.image import _compile, bytecode, wheels
+from ramet.image import _compile, bytecode, guest, wheels
 from ramet.image.erofs import TIMESTAMP
 from ramet.image.progress import quiet
 from ramet.image.tree import Regular, Tree
@@ -58,6 +58,13 @@ def test_compiled_modules(tree: Tree, scratch: Path) -> None:
     function = space["f"]
     assert isinstance(function, types.FunctionType) and function(2) == (2, "constant", ("a", 1.5))
     assert tree.listdir(f"{base}/__pycache__") == [f"good.{TAG}.pyc", f"link.{TAG}.pyc"]
+
+
+def test_the_guests_module_is_there(tree: Tree) -> None:
+    guest.install(tree)
+    source = tree.read(f"/usr/lib/python{VERSION}/ramet_guest/__init__.py")
+    assert source is not None and b"/dev/ramet" in source
+    assert len(guest.fingerprint()) == 64
 
 
 def test_bytecode_does_not_depend_on_the_interpreters_state(tmp_path: Path) -> None:

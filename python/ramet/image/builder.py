@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 
 from ramet.errors import ImageNotFound, ImageSpecError
-from ramet.image import apt, bytecode, debian, erofs, ldcache, oci, wheels
+from ramet.image import apt, bytecode, debian, erofs, guest, ldcache, oci, wheels
 from ramet.image.metadata import Metadata
 from ramet.image.progress import Progress, Step, quiet
 from ramet.image.spec import Spec
@@ -73,6 +73,7 @@ def _inputs(spec: Spec, packages: list[apt.Package]) -> str:
         return ""
     document = {
         "version": _VERSION,
+        "guest": guest.fingerprint(),
         "packages": [package.sha256 for package in packages],
         "spec": {key: value for key, value in vars(spec).items() if key != "name"},
     }
@@ -105,6 +106,7 @@ def _assemble(
     for path, target in sorted(spec.links.items()):
         tree.add_symlink(path, target)
     debian.finish(tree)
+    guest.install(tree)
     complete = bytecode.compile_python(tree, staging, report)
     if packages or not tree.exists("/etc/ld.so.cache"):
         ldcache.write(tree)

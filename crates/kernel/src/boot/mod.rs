@@ -1,0 +1,145 @@
+//! From the first instruction to the program's first instruction.
+
+pub mod clone;
+pub mod records;
+
+use crate::arch::hypercall::{boot_info, die, exit, identity, log};
+use crate::arch::{cpu, site, xsave};
+use crate::global::Global;
+use crate::task::exec::{self, Program};
+use crate::task::process::{self, Process};
+use crate::task::thread::Thread;
+use crate::task::{sched, time};
+use crate::{fs, heap, mm};
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::sync::atomic::Ordering::Relaxed;
+use ramet_abi::boot::flag;
+use ramet_abi::layout::FREE_RAM_GPA;
+use ramet_kcore::errno::Errno;
+use ramet_kcore::fs::ops::FsContext;
+
+static HOSTNAME: Global<RefCell<Vec<u8>>> = Global::new(RefCell::new(Vec::new()));
+static STARTED: Global<Cell<u64>> = Global::new(Cell::new(0));
+
+/// sethostname(2)'s value.
+pub fn hostname() -> Vec<u8> {
+    HOSTNAME.borrow().clone()
+}
+
+/// Sets the host name.
+pub fn set_hostname(name: Vec<u8>) {
+    HOSTNAME.replace(name);
+}
+
+/// Time since this VM booted, ns.
+pub fn uptime() -> u64 {
+    time::monotonic() - STARTED.get()
+}
+
+/// Statuses of a program that could not be started, as a shell has them.
+const NOT_FOUND: u32 = 127 << 8;
+const NOT_EXECUTABLE: u32 = 126 << 8;
+
+/// Boots. Runs on the boot stack.
+pub fn start() -> ! {
+    identity().first_instruction_tsc.store(cpu::rdtsc(), Relaxed);
+    let info = *boot_info();
+    if info.abi_version != ramet_abi::ABI_VERSION {
+        die("the VMM speaks another version of the ABI");
+    }
+    if info.flags & flag::FSGSBASE == 0 {
+        die("the CPU lacks FSGSBASE, which the kernel needs (Intel since 2012, AMD since 2017)");
+    }
+    heap::initialize(FREE_RAM_GPA);
+    xsave::initialize(info.xcr0);
+    mm::initialize(&info, FREE_RAM_GPA + heap::FIRST_CHUNK);
+    heap::grow_with(mm::heap_chunk);
+    STARTED.set(time::monotonic());
+    site::set_enabled(info.flags & flag::NO_PATCHING == 0);
+    if info.flags & flag::STRACE != 0 {
+        crate::syscalls::trace::turn_on();
+    }
+    let records = records::read();
+    set_hostname(records.hostname.clone());
+    let root = match fs::mount_all(&records) {
+        Ok(root) => root,
+        Err(error) => fail(125 << 8, &format!("the image cannot be mounted: {error:?}")),
+    };
+    let credentials = match fs::users::parse(&root, &records.user) {
+        Ok(credentials) => Rc::new(credentials),
+        Err(message) => fail(125 << 8, &message),
+    };
+    let directory = if records.directory.is_empty() { b"/".to_vec() } else { records.directory.clone() };
+    let mut context = FsContext::new(root);
+    context.cwd = match fs::caller(&context, &credentials, |caller| {
+        caller.chdir(&caller.context.root, &directory)
+    }) {
+        Ok(path) => path,
+        Err(error) => fail(125 << 8, &format!("working directory {}: {}", text(&directory), message(error))),
+    };
+    let Some(name) = records.arguments.first().cloned() else {
+        fail(NOT_FOUND, "no program to run: the image has no entry point and none was given");
+    };
+    let (file, path) = match fs::find_program(&context, &name, &records.environment, &credentials) {
+        Ok(path) => path,
+        Err(error) => start_failed(&name, error),
+    };
+    let pid = identity().pid.load(Relaxed) as i32;
+    let process = Process::new(pid, mm::new_space(), context, fs::standard_files(&credentials));
+    process::set_first(process.clone());
+    process::activate(&process.space);
+    let program =
+        Program { name: path, file, arguments: records.arguments, environment: records.environment };
+    let open = |path: &[u8]| fs::open_executable(&process.context.borrow(), path, &credentials);
+    let stack_limit = process.limit(process::resource::STACK);
+    let loaded = match exec::plan(program, &open).and_then(|plan| exec::load(plan, &credentials, stack_limit))
+    {
+        Ok(loaded) => loaded,
+        Err(error) => start_failed(&name, error),
+    };
+    process.executable.replace(loaded.path);
+    process.layout.replace(Some(loaded.stack));
+    let thread = Thread::new(pid, process.clone(), credentials, &loaded.frame, xsave::Area::new(), 0, 0);
+    thread.name.set(loaded.comm);
+    process.threads.borrow_mut().push(thread.clone());
+    drop(process);
+    identity().program_start_tsc.store(cpu::rdtsc(), Relaxed);
+    sched::start_first(thread)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn message(error: Errno) -> &'static str {
+    match error {
+        Errno::ENOENT => "no such file or directory",
+        Errno::EACCES => "permission denied",
+        Errno::ENOTDIR => "not a directory",
+        Errno::EISDIR => "is a directory",
+        Errno::ENOEXEC => "not an executable for x86-64 Linux",
+        Errno::ELIBBAD => "its program interpreter is damaged",
+        Errno::ELOOP => "too many levels of symbolic links or #! lines",
+        Errno::ENOMEM => "not enough memory: give the VM more with -m",
+        Errno::E2BIG => "arguments and environment are too long",
+        other => other.name(),
+    }
+}
+
+fn start_failed(name: &[u8], error: Errno) -> ! {
+    let status = match error {
+        Errno::ENOENT => NOT_FOUND,
+        Errno::ENOMEM => 125 << 8,
+        _ => NOT_EXECUTABLE,
+    };
+    fail(status, &format!("{}: {}", text(name), message(error)))
+}
+
+fn fail(status: u32, message: &str) -> ! {
+    log(message);
+    exit(status)
+}

@@ -1,0 +1,201 @@
+//! The VM's standard streams: files over the rings that the VMM connects to the host's.
+
+use super::ring::HostRing;
+use crate::arch::hypercall;
+use crate::global::Global;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+use core::sync::atomic::Ordering::Relaxed;
+use ramet_abi::mailbox::event;
+use ramet_abi::ring::{ERROR, INPUT, OUTPUT, kind};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::{File, flags};
+use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::ipc::object;
+use ramet_kcore::stat::{S_IFCHR, S_IFMT, S_IFREG, Stat, makedev};
+use ramet_kcore::user::{Sink, Source, UserMemory};
+use ramet_kcore::wait::{Events, WaitQueue};
+
+const FIONREAD: u32 = 0x541b;
+
+/// One standard stream that is not a terminal.
+struct Stream {
+    ring: HostRing,
+    kind: u32,
+    is_input: bool,
+    id: u64,
+    queue: WaitQueue,
+    /// The ring did not have room when last asked.
+    waiting: Cell<bool>,
+}
+
+static STREAMS: Global<RefCell<Vec<Rc<Stream>>>> = Global::new(RefCell::new(Vec::new()));
+
+impl Stream {
+    fn new(index: usize) -> Rc<Stream> {
+        let kind = hypercall::console().kinds[index].load(Relaxed);
+        Rc::new(Stream {
+            ring: HostRing::new(index),
+            kind,
+            is_input: index == INPUT,
+            id: object::next_id(),
+            queue: WaitQueue::new(),
+            waiting: Cell::new(false),
+        })
+    }
+}
+
+impl File for Stream {
+    fn read(&self, _: u64, into: &mut dyn Sink, _: u32) -> Result<usize> {
+        if !self.is_input {
+            return Err(Errno::EBADF);
+        }
+        if into.remaining() == 0 {
+            return Ok(0);
+        }
+        let mut total = 0;
+        while into.remaining() != 0 {
+            let mut part = [0; 1024];
+            let room = part.len().min(into.remaining());
+            let n = self.ring.pull(&mut part[..room]);
+            if n == 0 {
+                break;
+            }
+            total += into.put(&part[..n])?;
+        }
+        if total == 0 && !self.ring.ended() {
+            self.ring.want();
+            // It may have come in between.
+            return if self.ring.available() != 0 { self.read(0, into, 0) } else { Err(Errno::EAGAIN) };
+        }
+        Ok(total)
+    }
+
+    fn write(&self, _: u64, from: &mut dyn Source, _: u32) -> Result<usize> {
+        if self.is_input {
+            return Err(Errno::EBADF);
+        }
+        let mut total = 0;
+        while from.remaining() != 0 {
+            if self.ring.closed() {
+                return if total == 0 { Err(Errno::EPIPE) } else { Ok(total) };
+            }
+            let room = self.ring.room();
+            if room == 0 {
+                break;
+            }
+            let mut part = [0; 1024];
+            let length = part.len().min(room).min(from.remaining());
+            let taken = match from.take(&mut part[..length]) {
+                Ok(taken) => taken,
+                Err(_) if total != 0 => break,
+                Err(error) => return Err(error),
+            };
+            total += self.ring.push(&part[..taken]);
+            if taken < length {
+                break;
+            }
+        }
+        if total == 0 && from.remaining() != 0 {
+            self.waiting.set(true);
+            return if self.ring.has_room() { self.write(0, from, 0) } else { Err(Errno::EAGAIN) };
+        }
+        Ok(total)
+    }
+
+    fn stat(&self) -> Result<Stat> {
+        let mut stat = object::pipe_stat(self.id, object::Origin::default());
+        match self.kind {
+            kind::FILE => stat.mode = S_IFREG | 0o644,
+            kind::NULL => {
+                stat.mode = stat.mode & !S_IFMT & !0o777 | S_IFCHR | 0o666;
+                stat.rdev = makedev(1, 3);
+            }
+            _ => {}
+        }
+        Ok(stat)
+    }
+
+    fn poll(&self) -> Events {
+        if self.is_input {
+            if self.ring.available() != 0 {
+                return Events::IN.or(Events::RDNORM);
+            }
+            if self.ring.ended() {
+                return if self.kind == kind::PIPE { Events::HUP } else { Events::IN.or(Events::RDNORM) };
+            }
+            self.ring.want();
+            return Events::NONE;
+        }
+        if self.ring.closed() {
+            return Events::OUT.or(Events::WRNORM).or(Events::ERR);
+        }
+        if self.ring.has_room() {
+            Events::OUT.or(Events::WRNORM)
+        } else {
+            self.waiting.set(true);
+            Events::NONE
+        }
+    }
+
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        Some(&self.queue)
+    }
+
+    fn ioctl(&self, request: u32, argument: usize, memory: &dyn UserMemory) -> Result<i64> {
+        match request {
+            FIONREAD if self.is_input => {
+                memory.write(argument, &(self.ring.available() as u32).to_le_bytes())?;
+                Ok(0)
+            }
+            _ => Err(Errno::ENOTTY),
+        }
+    }
+
+    fn describe(&self) -> Vec<u8> {
+        match self.kind {
+            kind::NULL => b"/dev/null".to_vec(),
+            _ => alloc::format!("pipe:[{}]", self.id).into_bytes(),
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Open file descriptions for descriptors 0, 1 and 2.
+pub fn standard_streams() -> Vec<Rc<OpenFile>> {
+    let streams: Vec<Rc<Stream>> = [INPUT, OUTPUT, ERROR].into_iter().map(Stream::new).collect();
+    STREAMS.replace(streams.clone());
+    streams
+        .into_iter()
+        .map(|stream| {
+            let access = if stream.is_input { flags::O_RDONLY } else { flags::O_WRONLY };
+            OpenFile::new(stream, None, access)
+        })
+        .collect()
+}
+
+/// The host did something with the rings.
+pub fn on_events(events: u32) {
+    let streams = STREAMS.borrow().clone();
+    for stream in &streams {
+        if stream.is_input && events & event::INPUT != 0 {
+            stream.queue.notify(Events::IN.or(Events::HUP));
+        }
+        if !stream.is_input && events & event::OUTPUT_ROOM != 0 && stream.waiting.take() {
+            stream.queue.notify(Events::OUT);
+        }
+    }
+}
+
+/// A clone's rings start empty.
+pub fn became_clone() {
+    for stream in STREAMS.borrow().iter() {
+        stream.ring.restart();
+        stream.queue.notify(Events::ALL);
+    }
+}

@@ -1,0 +1,205 @@
+//! Clocks and sleeping: clock_gettime(2), nanosleep(2) and their relatives.
+
+use super::Call;
+use crate::arch::user;
+use crate::task::sched::{self, Woken};
+use crate::task::time;
+use ramet_kcore::errno::{Errno, Result};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Clock ids (clock_gettime(2)).
+mod clock {
+    pub const REALTIME: i32 = 0;
+    pub const MONOTONIC: i32 = 1;
+    pub const PROCESS_CPU: i32 = 2;
+    pub const THREAD_CPU: i32 = 3;
+    pub const MONOTONIC_RAW: i32 = 4;
+    pub const REALTIME_COARSE: i32 = 5;
+    pub const MONOTONIC_COARSE: i32 = 6;
+    pub const BOOTTIME: i32 = 7;
+    pub const REALTIME_ALARM: i32 = 8;
+    pub const BOOTTIME_ALARM: i32 = 9;
+    pub const TAI: i32 = 11;
+}
+
+/// The clock's time in ns.
+///
+/// # Errors
+/// EINVAL: no such clock.
+pub fn read_clock(id: i32) -> Result<u64> {
+    Ok(match id {
+        clock::REALTIME | clock::REALTIME_COARSE | clock::REALTIME_ALARM | clock::TAI => time::realtime(),
+        clock::MONOTONIC | clock::MONOTONIC_RAW | clock::MONOTONIC_COARSE => time::monotonic(),
+        clock::BOOTTIME | clock::BOOTTIME_ALARM => time::boottime(),
+        clock::PROCESS_CPU => sched::with_current(|thread| thread.process.cpu_time()),
+        clock::THREAD_CPU => sched::with_current(|thread| thread.cpu_time_now()),
+        // CPU-time clocks of a process or thread: ~pid << 3 | per-thread << 2 | 2 (clock_getcpuclockid(3)).
+        id if id < 0 && id & 3 == 2 => {
+            let (number, per_thread) = (!(id >> 3), id & 4 != 0);
+            sched::with_current(|thread| {
+                if per_thread {
+                    if number == 0 {
+                        return Ok(thread.cpu_time_now());
+                    }
+                    thread.process.thread(number).map(|other| other.cpu_time_now()).ok_or(Errno::EINVAL)
+                } else if number == 0 || number == thread.process.pid.get() {
+                    Ok(thread.process.cpu_time())
+                } else {
+                    Err(Errno::EINVAL)
+                }
+            })?
+        }
+        _ => return Err(Errno::EINVAL),
+    })
+}
+
+/// Reads a struct timespec as ns.
+///
+/// # Errors
+/// EFAULT; EINVAL for negative seconds or nanoseconds out of range.
+pub fn read_timespec(at: usize) -> Result<u64> {
+    let mut bytes = [0; 16];
+    user::read(at, &mut bytes)?;
+    let seconds = i64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
+    let nanoseconds = i64::from_le_bytes(bytes[8..].try_into().expect("eight bytes"));
+    if seconds < 0 || !(0..SECOND as i64).contains(&nanoseconds) {
+        return Err(Errno::EINVAL);
+    }
+    Ok((seconds as u64).saturating_mul(SECOND).saturating_add(nanoseconds as u64))
+}
+
+/// Writes ns as a struct timespec.
+///
+/// # Errors
+/// EFAULT.
+pub fn write_timespec(at: usize, nanoseconds: u64) -> Result<()> {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&(nanoseconds / SECOND).to_le_bytes());
+    bytes[8..].copy_from_slice(&(nanoseconds % SECOND).to_le_bytes());
+    user::write(at, &bytes)
+}
+
+/// A relative timeout in a struct timespec as a deadline; a null pointer is none.
+///
+/// # Errors
+/// As [`read_timespec`].
+pub fn read_timeout(at: usize) -> Result<Option<u64>> {
+    if at == 0 {
+        return Ok(None);
+    }
+    Ok(Some(time::monotonic().saturating_add(read_timespec(at)?)))
+}
+
+/// clock_gettime(2).
+pub fn clock_gettime(call: &mut Call<'_>) -> Result<i64> {
+    let now = read_clock(call.int(0))?;
+    write_timespec(call.arg(1), now)?;
+    Ok(0)
+}
+
+/// clock_getres(2).
+pub fn clock_getres(call: &mut Call<'_>) -> Result<i64> {
+    let id = call.int(0);
+    read_clock(id)?;
+    let resolution =
+        if matches!(id, clock::REALTIME_COARSE | clock::MONOTONIC_COARSE) { 4_000_000 } else { 1 };
+    if call.arg(1) != 0 {
+        write_timespec(call.arg(1), resolution)?;
+    }
+    Ok(0)
+}
+
+/// clock_settime(2): nobody may.
+pub fn clock_settime(call: &mut Call<'_>) -> Result<i64> {
+    read_clock(call.int(0))?;
+    read_timespec(call.arg(1))?;
+    Err(if call.int(0) == clock::REALTIME { Errno::EPERM } else { Errno::EINVAL })
+}
+
+/// gettimeofday(2).
+pub fn gettimeofday(call: &mut Call<'_>) -> Result<i64> {
+    if call.arg(0) != 0 {
+        let now = time::realtime();
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&(now / SECOND).to_le_bytes());
+        bytes[8..].copy_from_slice(&(now % SECOND / 1000).to_le_bytes());
+        user::write(call.arg(0), &bytes)?;
+    }
+    if call.arg(1) != 0 {
+        user::write_u64(call.arg(1), 0)?;
+    }
+    Ok(0)
+}
+
+/// time(2).
+pub fn time(call: &mut Call<'_>) -> Result<i64> {
+    let now = (time::realtime() / SECOND) as i64;
+    if call.arg(0) != 0 {
+        user::write_i64(call.arg(0), now)?;
+    }
+    Ok(now)
+}
+
+/// Sleeps until CLOCK_MONOTONIC reaches `deadline`.
+fn sleep_until(deadline: u64) -> Result<()> {
+    sched::with_current(|thread| thread.woken.set(false));
+    loop {
+        if sched::sleep(Some(deadline))? == Woken::Deadline || time::monotonic() >= deadline {
+            return Ok(());
+        }
+    }
+}
+
+fn sleep_relative(duration: u64, remaining: usize) -> Result<i64> {
+    let deadline = time::monotonic().saturating_add(duration);
+    match sleep_until(deadline) {
+        Err(Errno::ERESTARTSYS) => {
+            let left = deadline.saturating_sub(time::monotonic());
+            if left == 0 {
+                return Ok(0);
+            }
+            if remaining != 0 {
+                write_timespec(remaining, left)?;
+            }
+            Err(Errno::ERESTARTNOHAND)
+        }
+        other => other.map(|()| 0),
+    }
+}
+
+/// nanosleep(2).
+pub fn nanosleep(call: &mut Call<'_>) -> Result<i64> {
+    sleep_relative(read_timespec(call.arg(0))?, call.arg(1))
+}
+
+/// clock_nanosleep(2).
+pub fn clock_nanosleep(call: &mut Call<'_>) -> Result<i64> {
+    const ABSOLUTE: i32 = 1;
+    let id = call.int(0);
+    match id {
+        clock::REALTIME | clock::MONOTONIC | clock::BOOTTIME | clock::TAI => {}
+        clock::PROCESS_CPU | clock::REALTIME_ALARM | clock::BOOTTIME_ALARM | clock::MONOTONIC_RAW => {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        _ => return Err(Errno::EINVAL),
+    }
+    let wanted = read_timespec(call.arg(2))?;
+    if call.int(1) & ABSOLUTE == 0 {
+        return sleep_relative(wanted, call.arg(3));
+    }
+    let deadline = to_monotonic(id, wanted)?;
+    match sleep_until(deadline) {
+        Err(Errno::ERESTARTSYS) => Err(Errno::ERESTARTNOHAND),
+        other => other.map(|()| 0),
+    }
+}
+
+/// When CLOCK_MONOTONIC will be what it is when clock `id` shows `at`.
+///
+/// # Errors
+/// EINVAL: no such clock.
+pub fn to_monotonic(id: i32, at: u64) -> Result<u64> {
+    let ahead = at.saturating_sub(read_clock(id)?);
+    Ok(if ahead == 0 { 0 } else { time::monotonic().saturating_add(ahead) })
+}

@@ -1,0 +1,58 @@
+//! Ending threads and processes.
+
+use super::process::Process;
+use super::{sched, thread::Thread};
+use crate::arch::{hypercall, user};
+use ramet_kcore::errno::Result;
+
+/// exit_group(2) and death by signal: `status` as wait(2) encodes it.
+///
+/// The VM's first process is the VM: with it, everything ends.
+pub fn end_process(process: &Process, status: u32) {
+    if process.exiting.get().is_none() {
+        process.exiting.set(Some(status));
+    }
+    for thread in process.threads.borrow().iter() {
+        thread.dying.set(true);
+        thread.make_runnable();
+    }
+    sched::request(sched::work::SIGNAL);
+}
+
+/// exit(2): the running thread ends, the process too if it was the last.
+pub fn end_thread(code: i32) -> ! {
+    let thread = sched::current();
+    let process = thread.process.clone();
+    leave_memory(&thread);
+    process.threads.borrow_mut().retain(|other| other.tid.get() != thread.tid.get());
+    process.ended_cpu_time.set(process.ended_cpu_time.get() + thread.cpu_time_now());
+    let last = process.threads.borrow().is_empty();
+    if last {
+        let status = process.exiting.get().unwrap_or((code as u32 & 0xff) << 8);
+        hypercall::exit(status);
+    }
+    drop(process);
+    drop(thread);
+    sched::leave_for_good()
+}
+
+/// The last thing a thread does with the program's memory: robust futexes, then the word that pthread_join(3) waits at.
+fn leave_memory(thread: &Thread) {
+    super::futex::release_robust_list(thread);
+    let word = thread.clear_child_tid.replace(0);
+    if word != 0 && user::write_u32(word, 0).is_ok() {
+        super::futex::wake_address(word, 1);
+    }
+}
+
+/// exit(2) as a system call.
+pub fn sys_exit(call: &mut crate::syscalls::Call<'_>) -> Result<i64> {
+    end_thread(call.int(0))
+}
+
+/// exit_group(2).
+pub fn sys_exit_group(call: &mut crate::syscalls::Call<'_>) -> Result<i64> {
+    let status = (call.int(0) as u32 & 0xff) << 8;
+    sched::with_current(|thread| end_process(&thread.process, status));
+    Ok(0)
+}

@@ -1,0 +1,24 @@
+//! Threads, processes, the scheduler, timers, signals.
+//!
+//! One vCPU. Kernel code is never preempted: a thread leaves the vCPU in [`sched::sleep`] or [`sched::yield_now`], or on the
+//! way out of the kernel when its time slice is over.
+//!
+//! ```text
+//!             spawn                 schedule
+//!   (new) ───────────▶ Runnable ───────────────▶ Running
+//!                         ▲  ▲   slice over, yield  │  │
+//!              wake, timer│  └──────────────────────┘  │ sleep
+//!              or signal  │                            ▼
+//!                         └───────────────────────── Blocked        Running ──exit──▶ Dead
+//! ```
+
+pub mod exec;
+pub mod exit;
+pub mod futex;
+pub mod itimer;
+pub mod process;
+pub mod sched;
+pub mod signal;
+pub mod thread;
+pub mod time;
+pub mod timers;

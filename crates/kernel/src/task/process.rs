@@ -1,0 +1,227 @@
+//! A process: what its threads share. What POSIX copies at a fork (descriptor table, directories, dispositions, limits) is
+//! in types that can be copied one by one; what it shares (open file descriptions, inodes, pipes) is behind their `Rc`s.
+
+use super::thread::Thread;
+use crate::global::Global;
+use crate::mm::AddressSpace;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::fd_table::FdTable;
+use ramet_kcore::fs::ops::FsContext;
+use ramet_kcore::fs::path::Path;
+use ramet_kcore::signal::action::Dispositions;
+use ramet_kcore::signal::pending::{self, Queue};
+use ramet_kcore::wait::WaitQueue;
+
+/// One resource limit, getrlimit(2).
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// What is enforced.
+    pub soft: u64,
+    /// How far an unprivileged process may raise it.
+    pub hard: u64,
+}
+
+/// No limit.
+pub const UNLIMITED: u64 = u64::MAX;
+/// Number of limits.
+pub const LIMITS: usize = 16;
+/// Resource numbers (getrlimit(2)).
+pub mod resource {
+    /// Bytes of a file.
+    pub const FSIZE: usize = 1;
+    /// Bytes of data segment.
+    pub const DATA: usize = 2;
+    /// Bytes of the main stack.
+    pub const STACK: usize = 3;
+    /// Descriptors.
+    pub const NOFILE: usize = 7;
+    /// Locked memory.
+    pub const MEMLOCK: usize = 8;
+    /// Address space.
+    pub const AS: usize = 9;
+    /// Queued signals.
+    pub const SIGPENDING: usize = 11;
+}
+
+/// A process.
+pub struct Process {
+    /// Process id; also the id of its first thread.
+    pub pid: Cell<i32>,
+    /// All its threads, the first one first.
+    pub threads: RefCell<Vec<Rc<Thread>>>,
+    next_tid: Cell<i32>,
+    /// Its memory.
+    pub space: Rc<RefCell<AddressSpace>>,
+    /// Its descriptors.
+    pub files: RefCell<FdTable>,
+    /// Its directories and umask: clone(2)'s CLONE_FS.
+    pub context: RefCell<FsContext>,
+    /// sigaction(2).
+    pub dispositions: RefCell<Dispositions>,
+    /// Signals sent to the process.
+    pub pending: RefCell<Queue>,
+    /// RLIMIT_SIGPENDING.
+    pub signal_limit: pending::Limit,
+    /// Told whenever a signal is queued (signalfd, sigtimedwait).
+    pub signal_queue: WaitQueue,
+    /// getrlimit(2).
+    pub limits: RefCell<[Limit; LIMITS]>,
+    /// Wait status once the process is ending.
+    pub exiting: Cell<Option<u32>>,
+    /// Stopped by a job control signal.
+    pub stopped: Cell<bool>,
+    /// The executable.
+    pub executable: RefCell<Option<Path>>,
+    /// Where argv, envp and auxv lie in its memory, for /proc.
+    pub layout: RefCell<Option<ramet_kcore::exec::stack::StackImage>>,
+    /// Interval timers, POSIX timers.
+    pub timers: super::itimer::ProcessTimers,
+    /// PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS ...
+    pub dumpable: Cell<bool>,
+    /// No new privileges.
+    pub no_new_privileges: Cell<bool>,
+    /// prctl(PR_SET_PDEATHSIG).
+    pub parent_death_signal: Cell<i32>,
+    /// prctl(PR_SET_CHILD_SUBREAPER).
+    pub subreaper: Cell<bool>,
+    /// CPU time of threads that have ended, ns.
+    pub ended_cpu_time: Cell<u64>,
+    /// When it started, CLOCK_BOOTTIME ns.
+    pub started: u64,
+    /// Process group and session.
+    pub group: Cell<i32>,
+    /// Session.
+    pub session: Cell<i32>,
+}
+
+static FIRST: Global<RefCell<Option<Rc<Process>>>> = Global::new(RefCell::new(None));
+
+/// The VM's process.
+pub fn first() -> Option<Rc<Process>> {
+    FIRST.borrow().clone()
+}
+
+/// Registers the VM's process.
+pub fn set_first(process: Rc<Process>) {
+    FIRST.replace(Some(process));
+}
+
+static SPACE: Global<RefCell<Option<Rc<RefCell<AddressSpace>>>>> = Global::new(RefCell::new(None));
+
+/// The address space that the page tables show.
+///
+/// # Panics
+/// Before the first process.
+pub fn current_space() -> Rc<RefCell<AddressSpace>> {
+    SPACE.borrow().clone().expect("a process exists")
+}
+
+/// Makes `space` the one that the page tables show.
+pub fn activate(space: &Rc<RefCell<AddressSpace>>) {
+    SPACE.replace(Some(space.clone()));
+}
+
+impl Process {
+    /// A process without threads.
+    pub fn new(pid: i32, space: AddressSpace, context: FsContext, files: FdTable) -> Rc<Process> {
+        Rc::new(Process {
+            pid: Cell::new(pid),
+            threads: RefCell::new(Vec::new()),
+            next_tid: Cell::new(pid + 1),
+            space: Rc::new(RefCell::new(space)),
+            files: RefCell::new(files),
+            context: RefCell::new(context),
+            dispositions: RefCell::new(Dispositions::new()),
+            pending: RefCell::new(Queue::new()),
+            signal_limit: pending::Limit::new(16384),
+            signal_queue: WaitQueue::new(),
+            limits: RefCell::new(default_limits()),
+            exiting: Cell::new(None),
+            stopped: Cell::new(false),
+            executable: RefCell::new(None),
+            layout: RefCell::new(None),
+            timers: super::itimer::ProcessTimers::new(),
+            dumpable: Cell::new(true),
+            no_new_privileges: Cell::new(false),
+            parent_death_signal: Cell::new(0),
+            subreaper: Cell::new(false),
+            ended_cpu_time: Cell::new(0),
+            started: super::time::boottime(),
+            group: Cell::new(pid),
+            session: Cell::new(pid),
+        })
+    }
+
+    /// Parent's process id: the VM's first process has none in the VM.
+    pub fn parent_pid(&self) -> i32 {
+        0
+    }
+
+    /// Takes a new process id after the VM has become a clone. Thread ids stay: libraries keep copies of them in their
+    /// own memory and in locked mutexes.
+    pub fn renumber(&self, new: i32) {
+        let old = self.pid.replace(new);
+        for id in [&self.group, &self.session] {
+            if id.get() == old {
+                id.set(new);
+            }
+        }
+    }
+
+    /// An unused thread id.
+    ///
+    /// # Errors
+    /// EAGAIN when there are too many threads.
+    pub fn new_tid(&self) -> Result<i32> {
+        if self.threads.borrow().len() >= 16384 {
+            return Err(Errno::EAGAIN);
+        }
+        loop {
+            let tid = self.next_tid.get();
+            self.next_tid.set(if tid >= 4_000_000 { self.pid.get() + 1 } else { tid + 1 });
+            if self.thread(tid).is_none() {
+                return Ok(tid);
+            }
+        }
+    }
+
+    /// The thread with that id.
+    pub fn thread(&self, tid: i32) -> Option<Rc<Thread>> {
+        self.threads.borrow().iter().find(|thread| thread.tid.get() == tid).cloned()
+    }
+
+    /// Ends the process by signal `signal`, whatever its dispositions.
+    pub fn kill(&self, signal: i32) {
+        super::exit::end_process(self, signal as u32);
+    }
+
+    /// A resource limit's soft value.
+    pub fn limit(&self, resource: usize) -> u64 {
+        self.limits.borrow()[resource].soft
+    }
+
+    /// CPU time of all threads, ns.
+    pub fn cpu_time(&self) -> u64 {
+        self.ended_cpu_time.get()
+            + self.threads.borrow().iter().map(|thread| thread.cpu_time_now()).sum::<u64>()
+    }
+}
+
+/// What a process starts with on a Debian system, except that nothing is enforced that the VM itself bounds.
+fn default_limits() -> [Limit; LIMITS] {
+    let unlimited = Limit { soft: UNLIMITED, hard: UNLIMITED };
+    let mut limits = [unlimited; LIMITS];
+    limits[resource::STACK].soft = 8 << 20;
+    limits[4] = Limit { soft: 0, hard: UNLIMITED }; // core dumps
+    limits[6] = Limit { soft: 16384, hard: 16384 }; // threads
+    limits[resource::NOFILE] = Limit { soft: 1024, hard: 1 << 20 };
+    limits[resource::MEMLOCK] = Limit { soft: 8 << 20, hard: 8 << 20 };
+    limits[resource::SIGPENDING] = Limit { soft: 16384, hard: 16384 };
+    limits[12] = Limit { soft: 819_200, hard: 819_200 }; // message queues
+    limits[13] = Limit { soft: 0, hard: 0 }; // nice
+    limits[14] = Limit { soft: 0, hard: 0 }; // real-time priority
+    limits
+}

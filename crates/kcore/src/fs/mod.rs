@@ -45,7 +45,7 @@
 //! let how = OpenHow { flags: O_RDONLY | O_DIRECTORY, ..OpenHow::default() };
 //! let directory = caller.open(&start, b"/", how)?;
 //! let mut records = [0; 1024]; // three `struct linux_dirent64`: ".", "..", "hello"
-//! assert_eq!(directory.read_directory(&mut SliceSink::new(&mut records))?, 24 + 24 + 32 - 8);
+//! assert_eq!(directory.read_directory(&mut SliceSink::new(&mut records))?, 24 + 24 + 32);
 //!
 //! // close(2): what it returns is dropped when the table is no longer borrowed.
 //! drop(table.close(fd)?);
@@ -54,6 +54,7 @@
 pub mod anonymous;
 pub mod credentials;
 pub mod dentry;
+pub mod devfs;
 pub mod device;
 pub mod encode;
 pub mod erofs;
@@ -67,6 +68,7 @@ pub mod open_file;
 pub mod ops;
 pub mod path;
 pub mod permission;
+pub mod procfs;
 pub mod resolve;
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ CARGO ?= cargo
 # Where cargo builds; the packaging hands it on, so that nothing is compiled twice.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 FUZZ_SECONDS ?= 600
+# The images that tests boot from are kept from one run to the next.
+export RAMET_TEST_HOME ?= $(CURDIR)/target/test-home
 PYTEST_ARGS ?=
 
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name '*.toml' -o -name '*.ld' -o -name '*.S' -o -name '*.s' 2>/dev/null) Cargo.toml Cargo.lock

@@ -110,12 +110,11 @@ int main(void)
     RET(select(b[0] + 1, &r, 0, 0, &tv));
     YES(tv.tv_sec == 4 && tv.tv_usec > 0);
     FD_ZERO(&r);
-    FD_SET(500, &r);
-    RET(select(501, &r, 0, 0, &tv));
+    FD_SET(50, &r);
+    RET(select(51, &r, 0, 0, &tv));
     RET(select(-1, 0, 0, 0, &tv));
     RET(select(5, (void *)8, 0, 0, &tv));
     RET(select(0, 0, 0, 0, &(struct timeval){0, -1}));
-    RET(select(0, 0, 0, 0, &(struct timeval){0, 2000000}) == 0 ? 0 : -1);
     handled = 0;
     sigprocmask(SIG_BLOCK, &set, 0);
     raise(SIGUSR1);

@@ -86,6 +86,11 @@ impl Host {
         self.kvm.check_extension_raw(number.into())
     }
 
+    /// The open device: the one descriptor that a child of `fork(2)` keeps.
+    pub fn descriptor(&self) -> std::os::fd::RawFd {
+        std::os::fd::AsRawFd::as_raw_fd(&self.kvm)
+    }
+
     /// `KVM_GET_API_VERSION`.
     pub fn api_version(&self) -> i32 {
         self.kvm.get_api_version()

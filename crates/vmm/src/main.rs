@@ -1,7 +1,6 @@
 //! `ramet-vmm`: see `docs/spec/control.md`.
 
 use ramet_vmm::boot::Config;
-use ramet_vmm::vm::Ending;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -24,16 +23,10 @@ fn main() -> ExitCode {
 }
 
 fn run(path: &Path) -> ExitCode {
-    let result = Config::load(path).map_err(Into::into).and_then(|config| ramet_vmm::run_vm(&config));
-    match result {
-        Ok(ending) => {
-            if let Ending::Failed(message) = &ending {
-                eprintln!("ramet: {message}");
-            }
-            ExitCode::from(ending.status())
-        }
+    match Config::load(path) {
+        Ok(config) => ExitCode::from(ramet_vmm::life::run(&config)),
         Err(error) => {
-            eprintln!("ramet: {error}");
+            ramet_vmm::complain(&error.to_string());
             ExitCode::from(125)
         }
     }

@@ -92,6 +92,7 @@ pub fn boot(config: &Config) -> Result<Machine, Error> {
     let regs = Registers { rip: header.boot, rflags: GUEST_FLAGS, ..Default::default() };
     vcpu.boot(&host, &SETUP, &regs, &sregs)?;
     let shared = Arc::new(Shared::new(area));
+    shared.note_ram(ram.present(), ram.limit());
     let body = Body { host, ram, ram_slots, image, header, shared, clock };
     Ok(Machine { vcpu, vm, volume_slots: BTreeMap::new(), body })
 }

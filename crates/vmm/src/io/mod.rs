@@ -1,7 +1,15 @@
-//! The I/O thread: everything that is not the vCPU.
+//! Everything of a VM that is not its vCPU: console, control socket, signals, terminal.
 
+mod connection;
 mod console;
+mod protocol;
+mod server;
+mod signals;
 mod thread;
+mod tty;
 
 pub use console::{Console, Streams};
-pub use thread::{IoThread, Start};
+pub use server::Server;
+pub use signals::block_forwarded;
+pub use thread::{Drain, IoThread};
+pub use tty::{RawMode, window_size};

@@ -1,92 +1,86 @@
-//! One thread that waits for the doorbell, the streams and (once there is one) the control socket, with poll(2).
+//! The I/O thread of a running VM.
 
-use super::Console;
-use crate::vm::{Error, GuestFault, Shared};
-use ramet_kvm::EventFd;
-use std::os::fd::AsRawFd;
+use super::Server;
+use crate::clone::{Desk, Order};
+use crate::vm::{Error, GuestFault, monotonic};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-/// What the I/O thread starts with.
-#[derive(Debug)]
-pub struct Start {
-    /// What it shares with the vCPU's thread.
-    pub shared: Arc<Shared>,
-    /// The console.
-    pub console: Console,
-    /// Signalled by the guest's doorbell, and by this process to make the thread look up.
-    pub doorbell: EventFd,
+/// How the thread is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Drain {
+    /// When all output is written, however long the reader takes.
+    Fully = 1,
+    /// When all output is written, but soon.
+    Briefly = 2,
 }
 
-const RUN: u8 = 0;
-const DRAIN: u8 = 1;
-const STOP: u8 = 2;
-
-#[derive(Debug)]
-struct Common {
-    order: AtomicU8,
-    fault: Mutex<Option<GuestFault>>,
-}
+/// Patience with a reader when the VM ends by force or freezes, ns.
+const BRIEFLY: u64 = 500_000_000;
 
 /// The running thread.
 #[derive(Debug)]
 pub struct IoThread {
-    common: Arc<Common>,
-    doorbell: EventFd,
-    handle: JoinHandle<()>,
+    drain: Arc<AtomicU8>,
+    desk: Arc<Desk>,
+    opened: Receiver<Result<(), Error>>,
+    handle: JoinHandle<Option<Server>>,
 }
 
 impl IoThread {
-    /// Starts the thread.
-    pub fn start(start: Start) -> Result<Self, Error> {
-        let common = Arc::new(Common { order: AtomicU8::new(RUN), fault: Mutex::new(None) });
-        let doorbell = start.doorbell.try_clone().map_err(Error::host("doorbell"))?;
-        let theirs = common.clone();
+    /// Starts the thread, which makes its server with `open`.
+    pub fn start(
+        desk: Arc<Desk>,
+        open: impl FnOnce() -> Result<Server, Error> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let drain = Arc::new(AtomicU8::new(0));
+        let (report, opened) = sync_channel(1);
+        let (their_drain, their_desk) = (drain.clone(), desk.clone());
         let handle = std::thread::Builder::new()
             .name("io".into())
-            .stack_size(256 << 10)
+            .stack_size(512 << 10)
             .spawn(move || {
-                let shared = start.shared.clone();
-                if let Err(fault) = serve(start, &theirs) {
-                    *theirs.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-                    shared.request();
+                let (result, server) = match open() {
+                    Ok(server) => (Ok(()), Some(server)),
+                    Err(error) => (Err(error), None),
+                };
+                // The receiver is gone only if the VM is over already.
+                let _ = report.send(result);
+                let mut server = server?;
+                if let Err(fault) = serve(&mut server, &their_desk, &their_drain) {
+                    their_desk.order(Order::End(fault.into()));
                 }
+                Some(server)
             })
             .map_err(Error::host("I/O thread"))?;
-        Ok(Self { common, doorbell, handle })
+        Ok(Self { drain, desk, opened, handle })
     }
 
-    /// What the guest did to end itself, as seen by the I/O thread.
-    pub fn fault(&self) -> Option<GuestFault> {
-        self.common.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Waits until the server is there. Once.
+    pub fn wait_open(&self) -> Result<(), Error> {
+        self.opened.recv().unwrap_or_else(|_| Err(Error::Request("the I/O thread ended".into())))
     }
 
-    /// Ends the thread: after all output is written (`drain`), or at once.
-    pub fn finish(self, drain: bool) {
-        self.common.order.store(if drain { DRAIN } else { STOP }, Ordering::Release);
-        let _ = self.doorbell.write(1);
-        let _ = self.handle.join();
+    /// Ends the thread and takes its server over. `None` if there never was one.
+    pub fn finish(self, drain: Drain) -> Option<Server> {
+        self.drain.store(drain as u8, Ordering::Release);
+        self.desk.ring();
+        self.handle.join().ok().flatten()
     }
 }
 
-fn serve(mut start: Start, common: &Common) -> Result<(), GuestFault> {
+fn serve(server: &mut Server, desk: &Desk, drain: &AtomicU8) -> Result<(), GuestFault> {
     loop {
-        let order = common.order.load(Ordering::Acquire);
-        if order == STOP || (order == DRAIN && start.console.drained(&start.shared)?) {
-            return Ok(());
+        match drain.load(Ordering::Acquire) {
+            0 => {}
+            order if order == Drain::Fully as u8 => return server.drain(u64::MAX),
+            _ => return server.drain(monotonic() + BRIEFLY),
         }
-        let mut polled = start.console.interest(&start.shared)?;
-        polled.push(libc::pollfd { fd: start.doorbell.as_raw_fd(), events: libc::POLLIN, revents: 0 });
-        if polled.len() == 1 && start.console.announce_sleep(&start.shared)? {
-            continue;
+        for order in server.step(u64::MAX)? {
+            desk.order(order);
         }
-        // SAFETY: the array is of this frame and as long as stated.
-        let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, -1) };
-        if ready > 0 && polled.last().is_some_and(|p| p.revents != 0) {
-            // The counter's value does not matter: one look serves all rings.
-            let _ = start.doorbell.read();
-        }
-        start.console.transfer(&start.shared, &polled)?;
     }
 }

@@ -33,7 +33,7 @@ pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<
         EXIT => return Ok(Some(Stop::Ended(Ending::Program(first as i32 & 0xffff)))),
         PANIC => return Err(GuestFault::Panic(message(machine, first))),
         LOG => {
-            eprintln!("ramet: kernel: {}", message(machine, first));
+            crate::complain(&format!("kernel: {}", message(machine, first)));
             0
         }
         GROW_RAM => grow(machine, first),
@@ -93,6 +93,7 @@ fn grow(machine: &mut Machine, wanted: u64) -> u64 {
         }
         body.ram.set_present(range.end);
         body.ram_slots.push(range);
+        body.shared.note_ram(body.ram.present(), body.ram.limit());
     }
     body.ram.present()
 }

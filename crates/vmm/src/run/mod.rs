@@ -11,6 +11,7 @@ mod exits;
 mod hypercalls;
 mod timer;
 
+pub use exits::announce_events;
 pub use timer::Timer;
 
 use crate::boot::in_syscall_stub;

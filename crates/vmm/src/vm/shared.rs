@@ -2,7 +2,7 @@
 
 use super::KICK;
 use ramet_memory::SharedArea;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 /// A reason for the vCPU's thread to look up from the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +19,27 @@ pub struct Shared {
     requests: AtomicU32,
     /// Thread id of the vCPU's thread.
     vcpu_thread: AtomicI32,
+    ram_present: AtomicU64,
+    ram_limit: AtomicU64,
 }
 
 impl Shared {
     /// For the calling thread as the vCPU's.
     pub fn new(area: SharedArea) -> Self {
-        let shared = Self { area, requests: AtomicU32::new(0), vcpu_thread: AtomicI32::new(0) };
+        let shared = Self {
+            area,
+            requests: AtomicU32::new(0),
+            vcpu_thread: AtomicI32::new(0),
+            ram_present: AtomicU64::new(0),
+            ram_limit: AtomicU64::new(0),
+        };
         shared.adopt();
         shared
     }
 
-    /// Makes the calling thread the vCPU's (after a fork).
+    /// Makes the calling thread the vCPU's (after a fork), with nothing asked of it.
     pub fn adopt(&self) {
+        self.requests.store(0, Ordering::Release);
         // SAFETY: gettid has no preconditions.
         self.vcpu_thread.store(unsafe { libc::gettid() }, Ordering::Release);
     }
@@ -55,6 +64,22 @@ impl Shared {
     /// Whether there is a request.
     pub fn requested(&self) -> bool {
         self.requests.load(Ordering::Acquire) != 0
+    }
+
+    /// Notes how much RAM there is and may be, for others to read.
+    pub fn note_ram(&self, present: u64, limit: u64) {
+        self.ram_present.store(present, Ordering::Relaxed);
+        self.ram_limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Bytes of RAM that the guest has.
+    pub fn ram_present(&self) -> u64 {
+        self.ram_present.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of RAM that the guest may have.
+    pub fn ram_limit(&self) -> u64 {
+        self.ram_limit.load(Ordering::Relaxed)
     }
 
     fn kick(&self) {

@@ -1,0 +1,11 @@
+//! Orders to a VM from outside, and copying a VM with fork(2).
+
+mod desk;
+mod files;
+mod fork;
+mod profile;
+
+pub use desk::{Answer, CloneOrder, Desk, Order, Refusal, State, Ticket};
+pub use files::{SOCKET, exit_document, write_clone_config, write_exit, write_vmm};
+pub use fork::{Birth, Forked, Stopped, adopt_descriptors, fork, rebuild};
+pub use profile::{CloneSpec, Profile};

@@ -1,0 +1,129 @@
+//! The control protocol's words (`docs/spec/control.md`).
+
+use crate::clone::{Answer, CloneSpec};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A request. Unknown operations and members are refused.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// What the VM is and does.
+    Info,
+    /// A signal for the program.
+    Signal {
+        /// Its number.
+        signal: u32,
+    },
+    /// End the VM.
+    Kill,
+    /// Stop the vCPU.
+    Pause,
+    /// Let the vCPU run.
+    Resume,
+    /// The terminal's size.
+    Resize {
+        /// Rows.
+        rows: u32,
+        /// Columns.
+        columns: u32,
+    },
+    /// Wait until the program is ready.
+    WaitReady {
+        /// Seconds, or for ever.
+        #[serde(default)]
+        timeout: Option<f64>,
+    },
+    /// Become a template.
+    Freeze,
+    /// Make a clone.
+    Clone {
+        /// What it is to be.
+        clone: Box<CloneSpec>,
+    },
+    /// Wait for the end.
+    Wait,
+}
+
+/// Parses a request line.
+pub fn parse(line: &[u8]) -> Result<Request, String> {
+    serde_json::from_slice(line).map_err(|e| format!("bad request: {e}"))
+}
+
+/// The line of an answer.
+pub fn answer_line(answer: &Answer) -> String {
+    match answer {
+        Ok(Value::Object(members)) => {
+            let mut document = json!({"ok": true});
+            for (key, value) in members {
+                document[key.as_str()] = value.clone();
+            }
+            document.to_string()
+        }
+        Ok(_) => json!({"ok": true}).to_string(),
+        Err(refusal) => {
+            json!({"ok": false, "error": refusal.text, "errno": refusal.errno.map(errno_name)}).to_string()
+        }
+    }
+}
+
+/// Symbolic name of an error number that host calls of the VMM may give.
+fn errno_name(number: i32) -> String {
+    let name = match number {
+        libc::EPERM => "EPERM",
+        libc::ENOENT => "ENOENT",
+        libc::EINTR => "EINTR",
+        libc::EIO => "EIO",
+        libc::E2BIG => "E2BIG",
+        libc::EBADF => "EBADF",
+        libc::EAGAIN => "EAGAIN",
+        libc::ENOMEM => "ENOMEM",
+        libc::EACCES => "EACCES",
+        libc::EFAULT => "EFAULT",
+        libc::EBUSY => "EBUSY",
+        libc::EEXIST => "EEXIST",
+        libc::ENODEV => "ENODEV",
+        libc::ENOTDIR => "ENOTDIR",
+        libc::EISDIR => "EISDIR",
+        libc::EINVAL => "EINVAL",
+        libc::ENFILE => "ENFILE",
+        libc::EMFILE => "EMFILE",
+        libc::EFBIG => "EFBIG",
+        libc::ENOSPC => "ENOSPC",
+        libc::EROFS => "EROFS",
+        libc::EPIPE => "EPIPE",
+        libc::ENOSYS => "ENOSYS",
+        libc::ENAMETOOLONG => "ENAMETOOLONG",
+        libc::EDQUOT => "EDQUOT",
+        libc::ETIMEDOUT => "ETIMEDOUT",
+        _ => return format!("E{number}"),
+    };
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clone::Refusal;
+
+    #[test]
+    fn unknown_words_are_refused() {
+        assert!(matches!(parse(br#"{"op":"info"}"#), Ok(Request::Info)));
+        assert!(matches!(
+            parse(br#"{"op":"wait_ready","timeout":null}"#),
+            Ok(Request::WaitReady { timeout: None })
+        ));
+        assert!(parse(br#"{"op":"dance"}"#).is_err());
+        assert!(parse(br#"{"op":"signal"}"#).is_err());
+        assert!(parse(br#"{"op":"resize","rows":1,"columns":2,"depth":3}"#).is_err());
+        assert!(parse(b"\xff").is_err());
+    }
+
+    #[test]
+    fn answers_are_one_line() {
+        assert_eq!(answer_line(&Ok(Value::Null)), r#"{"ok":true}"#);
+        let refusal = Refusal { text: "a\nb".into(), errno: Some(libc::ENOENT) };
+        let line = answer_line(&Err(refusal));
+        assert!(!line.contains('\n') && line.contains("\"ENOENT\""));
+    }
+}

@@ -1,0 +1,386 @@
+//! The life of a VM, from its process's point of view.
+//!
+//! ```text
+//!            boot                    freeze
+//!   (config) ────► running ────────────────────► frozen (template: no vCPU, one thread)
+//!                  │  ▲  ▲                         │
+//!            pause │  │  │ born (unless paused)    │ clone: fork(2)
+//!                  ▼  │  │                         ▼
+//!                 paused ◄── (child process) ◄─────┘
+//!                  │  └─ clone: fork(2) from running or paused, too
+//!                  ▼
+//!   ended: output drained ► exit.json ► waiters answered ► socket removed ► process exits
+//! ```
+//!
+//! The main thread is the vCPU's; orders from outside come to it through [`Desk`], from the I/O thread. In a template the
+//! main thread serves the control socket itself. A child of fork(2) goes on in the same loop as another VM.
+
+use crate::boot::{self, Config};
+use crate::clone::{
+    Answer, Birth, CloneOrder, Desk, Forked, Order, Profile, Refusal, State, Stopped, Ticket,
+    adopt_descriptors, exit_document, fork, rebuild, write_clone_config, write_exit, write_vmm,
+};
+use crate::io::{Console, Drain, IoThread, RawMode, Server, Streams, block_forwarded, window_size};
+use crate::run::{Runner, Stop};
+use crate::vm::{self, Ending, Error, Machine, wait_until};
+use ramet_abi::hypercall::DOORBELL_PORT;
+use ramet_kvm::EventFd;
+use serde_json::json;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// A VM with a vCPU.
+struct Live {
+    profile: Arc<Profile>,
+    machine: Machine,
+    runner: Runner,
+    desk: Arc<Desk>,
+    io: IoThread,
+    paused: bool,
+}
+
+/// What the outside is told at the end, whatever happens before.
+struct Report {
+    profile: Arc<Profile>,
+    status_pipe: Option<OwnedFd>,
+}
+
+/// How a stage of this process's life ends.
+enum Outcome {
+    /// The VM is over; its control socket, if it has one, is to tell so.
+    Ended(Ending, Option<Box<Server>>),
+    /// This process is now the child.
+    Born(Box<Birth>),
+}
+
+/// Boots the VM that `config` describes and lives its life, and in children those of its clones. The process's
+/// exit status.
+pub fn run(config: &Config) -> u8 {
+    prepare_process();
+    let mut report = Report { profile: Arc::new(Profile::of_config(config)), status_pipe: None };
+    let mut raw = None;
+    let mut outcome = match Live::boot(config, report.profile.clone(), &mut raw) {
+        Ok(live) => live.run(&mut raw),
+        Err(error) => Outcome::Ended(error.into(), None),
+    };
+    loop {
+        match outcome {
+            Outcome::Ended(ending, server) => {
+                drop(raw);
+                return report.conclude(&ending, server);
+            }
+            Outcome::Born(birth) => {
+                // The parent's terminal is the parent's to restore.
+                std::mem::forget(raw.take());
+                outcome = born(*birth, &mut report, &mut raw);
+            }
+        }
+    }
+}
+
+fn prepare_process() {
+    // SAFETY: changes how this process treats signals and new files; no handler is involved. A closed stream is an
+    // error to see, not a reason to die; dead clones are reaped by the kernel.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+        libc::umask(0o077);
+    }
+    vm::block(&[vm::KICK, vm::TIMER]);
+    block_forwarded();
+}
+
+fn doorbell() -> Result<EventFd, Error> {
+    EventFd::new(libc::EFD_CLOEXEC | libc::EFD_NONBLOCK).map_err(Error::host("eventfd"))
+}
+
+fn copy(event: &EventFd) -> Result<EventFd, Error> {
+    event.try_clone().map_err(Error::host("eventfd"))
+}
+
+/// Raw mode and size of the terminal that descriptor 0 is.
+fn take_terminal(machine: &Machine, profile: &Profile, raw: &mut Option<RawMode>) -> Result<(), Error> {
+    if !profile.tty {
+        return Ok(());
+    }
+    let (rows, columns) = window_size(std::io::stdin()).unwrap_or((24, 80));
+    let console = machine.body.shared.area.console();
+    console.rows.store(rows, std::sync::atomic::Ordering::Release);
+    console.columns.store(columns, std::sync::atomic::Ordering::Release);
+    *raw = RawMode::enter(std::io::stdin()).map_err(Error::host("terminal"))?;
+    Ok(())
+}
+
+impl Live {
+    fn boot(config: &Config, profile: Arc<Profile>, raw: &mut Option<RawMode>) -> Result<Self, Error> {
+        let machine = boot::boot(config)?;
+        let streams = Streams::standard().map_err(Error::host("standard streams"))?;
+        take_terminal(&machine, &profile, raw)?;
+        let console =
+            Console::new(&machine.body.shared, streams, config.tty, true).map_err(Error::host("console"))?;
+        let bell = doorbell()?;
+        // Where KVM cannot bind the port, the guest's `out` exits and the run loop signals the event.
+        let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &bell);
+        let shared = machine.body.shared.clone();
+        let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, State::Running, false));
+        let runner = Runner::new(copy(&bell)?)?;
+        let (their_desk, their_profile) = (desk.clone(), profile.clone());
+        let io = IoThread::start(desk.clone(), move || {
+            write_vmm(&their_profile)?;
+            Server::open(shared, their_desk, their_profile, console, bell)
+        })?;
+        io.wait_open()?;
+        Ok(Self { profile, machine, runner, desk, io, paused: false })
+    }
+
+    /// Runs the VM until it ends, freezes, or this process is a child.
+    fn run(mut self, raw: &mut Option<RawMode>) -> Outcome {
+        loop {
+            let stop = if self.paused { self.sleep() } else { self.runner.run(&mut self.machine) };
+            match stop {
+                Stop::State(state) => self.desk.note_program_state(state),
+                Stop::Ended(ending) => return self.end(ending),
+                Stop::Request => {
+                    while let Some(order) = self.desk.next_order() {
+                        self = match self.carry_out(order, raw) {
+                            Ok(live) => live,
+                            Err(outcome) => return outcome,
+                        };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sleeps until there is a request. The guest's timer goes on, for it to notice afterwards.
+    fn sleep(&mut self) -> Stop {
+        while !self.machine.body.shared.take_request() {
+            if wait_until(u64::MAX) == Some(vm::TIMER) {
+                self.machine.body.shared.area.raise(ramet_abi::mailbox::event::TIMER);
+            }
+        }
+        Stop::Request
+    }
+
+    fn carry_out(mut self, order: Order, raw: &mut Option<RawMode>) -> Result<Self, Outcome> {
+        match order {
+            Order::Pause(ticket) => {
+                self.paused = true;
+                self.desk.set_state(State::Paused);
+                self.desk.answer(ticket, Ok(serde_json::Value::Null));
+                Ok(self)
+            }
+            Order::Resume(ticket) => {
+                self.paused = false;
+                self.desk.set_state(State::Running);
+                crate::run::announce_events(&mut self.machine);
+                self.desk.answer(ticket, Ok(serde_json::Value::Null));
+                Ok(self)
+            }
+            Order::End(ending) => Err(self.end(ending)),
+            Order::Freeze(ticket) => Err(self.freeze(ticket, raw)),
+            Order::Clone(ticket, order) => self.clone_live(ticket, *order),
+        }
+    }
+
+    fn end(self, ending: Ending) -> Outcome {
+        let drain = match ending {
+            Ending::Program(_) => Drain::Fully,
+            Ending::Timeout | Ending::Killed | Ending::Failed(_) => Drain::Briefly,
+        };
+        let server = self.io.finish(drain);
+        Outcome::Ended(ending, server.map(Box::new))
+    }
+
+    /// Stops the vCPU between two instructions and reads its state.
+    fn stop(&mut self) -> Result<ramet_kvm::CpuState, Error> {
+        self.machine.vcpu.complete_exit()?;
+        Ok(self.machine.vcpu.save(&self.machine.body.host)?)
+    }
+
+    /// Clones without stopping for longer than fork(2) takes.
+    fn clone_live(mut self, ticket: Ticket, order: CloneOrder) -> Result<Self, Outcome> {
+        let state = match self.stop() {
+            Ok(state) => state,
+            Err(error) => return Err(self.end(error.into())),
+        };
+        let desk = self.desk.clone();
+        let quiet = desk.quiet();
+        let forked = fork();
+        if matches!(forked, Ok(Forked::Child)) {
+            // The parent's KVM objects and timer go first: while they are open they keep its VM alive.
+            let Self { profile: parent, machine: Machine { vcpu, vm, body, .. }, runner, io, .. } = self;
+            drop((vcpu, vm, runner));
+            // The I/O thread does not exist here; its handle must not be joined, its lock not be taken.
+            std::mem::forget((quiet, io));
+            return Err(Outcome::Born(Box::new(Birth { stopped: Stopped { body, state }, order, parent })));
+        }
+        drop(quiet);
+        let generation = self.profile.generation + 1;
+        self.desk.answer(ticket, clone_answer(&forked, &order, generation));
+        Ok(self)
+    }
+
+    /// Becomes a template, and lives as one.
+    fn freeze(mut self, ticket: Ticket, raw: &mut Option<RawMode>) -> Outcome {
+        let state = match self.stop() {
+            Ok(state) => state,
+            Err(error) => return self.end(error.into()),
+        };
+        let Some(mut server) = self.io.finish(Drain::Briefly) else {
+            return Outcome::Ended(Ending::Failed("the I/O thread ended".into()), None);
+        };
+        drop(raw.take());
+        let Self { profile, machine: Machine { vcpu, vm, body, .. }, runner, desk, .. } = self;
+        drop((vcpu, vm, runner));
+        // Orders that came meanwhile: nothing that a template could do, except end.
+        while let Some(order) = desk.next_order() {
+            match order {
+                Order::End(ending) => return Outcome::Ended(ending, Some(Box::new(server))),
+                Order::Pause(t) | Order::Resume(t) | Order::Freeze(t) | Order::Clone(t, _) => {
+                    server.reply(t, &Err(Refusal::new("the VM was being frozen: ask again")));
+                }
+            }
+        }
+        desk.set_state(State::Frozen);
+        server.freeze();
+        if let Err(error) = close_standard_streams() {
+            return Outcome::Ended(error.into(), Some(Box::new(server)));
+        }
+        body.ram.collapse();
+        server.reply(ticket, &Ok(serde_json::Value::Null));
+        template(Stopped { body, state }, profile, server)
+    }
+}
+
+fn clone_answer(forked: &std::io::Result<Forked>, order: &CloneOrder, generation: u64) -> Answer {
+    match forked {
+        Ok(Forked::Parent { pid, forked_tsc }) => Ok(json!({
+            "pid": pid,
+            "generation": generation,
+            "requested_tsc": order.requested_tsc,
+            "forked_tsc": forked_tsc,
+        })),
+        Ok(Forked::Child) => Err(Refusal::new("answered by the child")),
+        Err(error) => Err(Refusal::host("fork", error)),
+    }
+}
+
+/// Points descriptors 0, 1 and 2 to /dev/null: whoever waits for their end sees it.
+fn close_standard_streams() -> Result<(), Error> {
+    let null = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .map_err(Error::host("/dev/null"))?;
+    for number in 0..3 {
+        // SAFETY: replaces a descriptor by another; the values that own 0, 1 and 2 are the standard library's.
+        if unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&null), number) } < 0 {
+            return Err(Error::last("standard streams"));
+        }
+    }
+    Ok(())
+}
+
+/// The life of a template: clones until it is ended.
+fn template(stopped: Stopped, profile: Arc<Profile>, mut server: Server) -> Outcome {
+    loop {
+        let orders = match server.step(u64::MAX) {
+            Ok(orders) => orders,
+            Err(fault) => return Outcome::Ended(fault.into(), Some(Box::new(server))),
+        };
+        for order in orders {
+            match order {
+                Order::Clone(ticket, order) => {
+                    let forked = fork();
+                    if matches!(forked, Ok(Forked::Child)) {
+                        // Closed with the other descriptors; its socket file is the parent's.
+                        std::mem::forget(server);
+                        return Outcome::Born(Box::new(Birth { stopped, order: *order, parent: profile }));
+                    }
+                    server.reply(ticket, &clone_answer(&forked, &order, profile.generation + 1));
+                }
+                Order::End(ending) => return Outcome::Ended(ending, Some(Box::new(server))),
+                Order::Pause(t) | Order::Resume(t) | Order::Freeze(t) => {
+                    server.reply(t, &Err(Refusal::new("the VM is frozen")));
+                }
+            }
+        }
+    }
+}
+
+/// The first steps of a clone, in its own process.
+fn born(birth: Birth, report: &mut Report, raw: &mut Option<RawMode>) -> Outcome {
+    let Birth { stopped, mut order, parent } = birth;
+    let profile = Arc::new(Profile::of_clone(&parent, &order.spec));
+    // Closed while it is still this value's: `adopt_descriptors` closes by number.
+    drop(report.status_pipe.take());
+    let adopted = adopt_descriptors(&order, &stopped.body);
+    *report = Report { profile: profile.clone(), status_pipe: order.status_pipe.take() };
+    match adopted.and_then(|()| bring_up(stopped, order, profile, raw)) {
+        Ok(live) => live.run(raw),
+        Err(error) => Outcome::Ended(error.into(), None),
+    }
+}
+
+fn bring_up(
+    stopped: Stopped,
+    order: CloneOrder,
+    profile: Arc<Profile>,
+    raw: &mut Option<RawMode>,
+) -> Result<Live, Error> {
+    let CloneOrder { spec, streams, .. } = order;
+    let shared = stopped.body.shared.clone();
+    shared.adopt();
+    let console =
+        Console::new(&shared, Streams { fds: streams }, spec.tty, false).map_err(Error::host("console"))?;
+    let bell = doorbell()?;
+    let state = if spec.paused { State::Paused } else { State::Running };
+    let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, state, false));
+    let (their_desk, their_profile, their_spec, their_bell) =
+        (desk.clone(), profile.clone(), spec.clone(), copy(&bell)?);
+    // Files and control socket are made while this thread makes the KVM objects.
+    let io = IoThread::start(desk.clone(), move || {
+        write_clone_config(&their_profile, &their_spec)?;
+        write_vmm(&their_profile)?;
+        Server::open(shared, their_desk, their_profile, console, their_bell)
+    })?;
+    let built = rebuild(stopped, &spec, &profile).and_then(|machine| {
+        let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &bell);
+        let runner = Runner::new(bell)?;
+        take_terminal(&machine, &profile, raw)?;
+        io.wait_open()?;
+        Ok((machine, runner))
+    });
+    match built {
+        Ok((machine, runner)) => Ok(Live { profile, machine, runner, desk, io, paused: spec.paused }),
+        Err(error) => {
+            if let Some(server) = io.finish(Drain::Briefly) {
+                server.conclude(&exit_document(&Ending::Failed(error.to_string())));
+            }
+            Err(error)
+        }
+    }
+}
+
+impl Report {
+    /// Tells the outside how it ended. Returns the process's exit status.
+    fn conclude(self, ending: &Ending, server: Option<Box<Server>>) -> u8 {
+        let document = exit_document(ending);
+        if let Ending::Failed(message) = ending {
+            crate::complain(message);
+        }
+        if let Err(error) = write_exit(&self.profile.directory, &document) {
+            crate::complain(&error.to_string());
+        }
+        if let Some(pipe) = self.status_pipe {
+            use std::io::Write;
+            // A reader that is gone does not want to know.
+            let _ = std::fs::File::from(pipe).write_all(format!("{document}\n").as_bytes());
+        }
+        if let Some(server) = server {
+            server.conclude(&document);
+        }
+        ending.status()
+    }
+}

@@ -105,7 +105,7 @@ class Reader:
     def _number(self, form: str, offset: int) -> int:
         try:
             value: int = struct.unpack_from(form, self.memory, offset)[0]
-        except struct.error as error:
+        except (struct.error, OverflowError) as error:
             raise ImageError(f"the image is cut short at {offset}") from error
         return value
 
@@ -133,6 +133,8 @@ class Reader:
 
     def read(self, inode: Inode) -> bytes:
         """All the bytes of a file, a directory or a symbolic link."""
+        if inode.size > len(self.memory):
+            raise ImageError(f"inode {inode.nid} is larger than the image")
         whole = inode.size if inode.layout == _PLAIN else inode.size // BLOCK * BLOCK
         data = bytes(self.memory[inode.data : inode.data + whole])
         if inode.layout == _INLINE:
@@ -146,7 +148,7 @@ class Reader:
         data = self.read(inode)
         for start in range(0, len(data), BLOCK):
             block = data[start : start + BLOCK]
-            first = struct.unpack_from("<H", block, 8)[0]
+            first = int.from_bytes(block[8:10], "little")
             if first < 12 or first % 12 or first > len(block):
                 raise ImageError(f"directory {inode.nid} of the image is damaged")
             heads = [struct.unpack_from("<QHBB", block, at) for at in range(0, first, 12)]
@@ -159,11 +161,15 @@ class Reader:
     def walk(self) -> Iterator[tuple[str, Inode]]:
         """Everything in the image, as (absolute path, inode)."""
         pending = [("", self.inode(self.root_nid))]
+        seen = {self.root_nid}
         while pending:
             base, directory = pending.pop()
             for name, inode in self.entries(directory):
                 yield f"{base}/{name}", inode
                 if stat.S_ISDIR(inode.mode):
+                    if inode.nid in seen:
+                        raise ImageError(f"directory {inode.nid} of the image has two names")
+                    seen.add(inode.nid)
                     pending.append((f"{base}/{name}", inode))
 
     # Writing owners and modes.

@@ -2,7 +2,8 @@
 
 use super::super::physical::Physical;
 use super::super::vma::{Backing, Vma, property, prot};
-use super::{AddressSpace, PAGE, SharedMemory, is_in_program, round_up};
+use super::populate::Own;
+use super::{AddressSpace, PAGE, SharedMemory, is_aligned, is_in_program, round_up};
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 
@@ -68,7 +69,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
     /// rest is served); EFAULT: `MADV_POPULATE_*` met a page that would be a SIGBUS; EACCES, EPERM: `MADV_REMOVE`.
     pub fn madvise(&mut self, address: u64, length: u64, what: u32) -> Result<()> {
         let is_known = what <= advice::DONT_NEED || (advice::FREE..=advice::COLLAPSE).contains(&what);
-        if !is_known || !address.is_multiple_of(PAGE) {
+        if !is_known || !is_aligned(address) {
             return Err(Errno::EINVAL);
         }
         if length == 0 {
@@ -124,7 +125,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
             advice::WILL_NEED => {
                 if vma.prot != prot::NONE && !vma.is_anonymous() {
                     let most = self.policy.eager_image;
-                    let _ = self.populate(start, end.min(start.saturating_add(most)));
+                    let _ = self.populate(start, end.min(start.saturating_add(most)), Own::None);
                 }
                 return Ok(());
             }
@@ -179,7 +180,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
             }
             let to = end.min(vma.end);
             if vma.is_anonymous() {
-                let _ = self.populate(at, to);
+                let _ = self.populate(at, to, Own::None);
             }
             let done = self.prepare(at, to - at, access);
             if done < to - at {
@@ -199,7 +200,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
     /// EINVAL: flags, alignment; EBUSY: `MS_INVALIDATE` of locked memory; ENOMEM: a part is not mapped.
     pub fn msync(&mut self, address: u64, length: u64, flags: u32) -> Result<()> {
         if flags & !(MS_ASYNC | MS_INVALIDATE | MS_SYNC) != 0
-            || !address.is_multiple_of(PAGE)
+            || !is_aligned(address)
             || flags & (MS_ASYNC | MS_SYNC) == MS_ASYNC | MS_SYNC
         {
             return Err(Errno::EINVAL);
@@ -239,7 +240,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
     /// # Errors
     /// EINVAL: not aligned; ENOMEM: wraps, or a part is not mapped; what `put` returns.
     pub fn mincore(&self, address: u64, length: u64, mut put: impl FnMut(u8) -> Result<()>) -> Result<()> {
-        if !address.is_multiple_of(PAGE) {
+        if !is_aligned(address) {
             return Err(Errno::EINVAL);
         }
         let length = round_up(length).ok_or(Errno::ENOMEM)?;

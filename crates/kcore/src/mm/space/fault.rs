@@ -6,7 +6,7 @@ use super::super::table::SPAN_2M;
 use super::super::table::entry::{ACCESSED, ADDRESS, COPY, DIRTY, HELD, PRESENT, WRITABLE};
 use super::super::vma::{Backing, GUARD, Vma, property, prot};
 use super::flags::{leaf_bits, with_protection};
-use super::populate::enter;
+use super::populate::{Own, enter};
 use super::{AddressSpace, PAGE, drop_leaf};
 use crate::errno::{Errno, Result};
 use ramet_abi::layout::PROGRAM_END;
@@ -139,9 +139,10 @@ impl<P: Physical> AddressSpace<P> {
         }
         // The page itself first: its error counts, that of its neighbours does not.
         let memory = &*self.memory;
-        let mut entered = enter(memory, vma, page, page + PAGE, copy, &policy)?;
-        entered += enter(memory, vma, start.min(page), page, copy, &policy).unwrap_or(0);
-        entered += enter(memory, vma, page + PAGE, end.max(page + PAGE), copy, &policy).unwrap_or(0);
+        let (own, around) = if copy { (Own::All, Own::Image) } else { (Own::None, Own::None) };
+        let mut entered = enter(memory, vma, page, page + PAGE, own, &policy)?;
+        entered += enter(memory, vma, start.min(page), page, around, &policy).unwrap_or(0);
+        entered += enter(memory, vma, page + PAGE, end.max(page + PAGE), around, &policy).unwrap_or(0);
         self.counters.entered += entered;
         Ok(())
     }

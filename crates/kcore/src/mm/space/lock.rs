@@ -2,6 +2,7 @@
 
 use super::super::physical::Physical;
 use super::super::vma::property;
+use super::populate::Own;
 use super::{AddressSpace, PAGE, is_in_program, round_up};
 use crate::errno::{Errno, Result};
 
@@ -48,7 +49,7 @@ impl<P: Physical> AddressSpace<P> {
         if on_fault {
             return Ok(());
         }
-        match self.populate(start, end) {
+        match self.populate(start, end, Own::All) {
             Err(Errno::ENOMEM) => Err(Errno::EAGAIN),
             Err(_) => Err(Errno::ENOMEM),
             Ok(()) => Ok(()),

@@ -3,7 +3,8 @@
 use super::super::physical::Physical;
 use super::super::vma::{Backing, FileMapping, MOST, Search, Vma, property, prot};
 use super::flags::map;
-use super::{AddressSpace, LOWEST, PAGE, is_in_program, round_up};
+use super::populate::Own;
+use super::{AddressSpace, LOWEST, PAGE, is_aligned, is_in_program, round_up};
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::stat::{S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, makedev};
@@ -47,7 +48,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
     /// As mmap(2): EINVAL, ENOMEM, EOVERFLOW, EEXIST, EPERM, EACCES, ENODEV, EOPNOTSUPP, EAGAIN.
     pub fn mmap(&mut self, request: MapRequest) -> Result<u64> {
         let MapRequest { address, length, flags, offset, .. } = request;
-        if !offset.is_multiple_of(PAGE) || length == 0 {
+        if !is_aligned(offset) || length == 0 {
             return Err(Errno::EINVAL);
         }
         let length = round_up(length).filter(|l| *l <= PROGRAM_END - LOWEST).ok_or(Errno::ENOMEM)?;
@@ -144,7 +145,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
         self.areas.insert(vma);
         if eager {
             // What cannot be had now is found at the fault (mmap(2) does not report it either).
-            let _ = self.populate(start, end);
+            let _ = self.populate(start, end, Own::All);
         }
     }
 
@@ -178,7 +179,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
             if !is_in_program(address, length) {
                 return Err(Errno::ENOMEM);
             }
-            if !address.is_multiple_of(PAGE) {
+            if !is_aligned(address) {
                 return Err(Errno::EINVAL);
             }
             if address < LOWEST {

@@ -187,6 +187,12 @@ fn drop_leaf<P: Physical>(memory: &Memory<P>, leaf: u64, large: bool) {
     }
 }
 
+/// Whether `address` is the first of a page.
+#[inline]
+fn is_aligned(address: u64) -> bool {
+    address & (PAGE - 1) == 0
+}
+
 /// `length` rounded up to pages; `None`: it wraps.
 #[inline]
 fn round_up(length: u64) -> Option<u64> {

@@ -10,6 +10,17 @@ use super::{AddressSpace, PAGE, Policy};
 use crate::errno::{Errno, Result};
 use ramet_abi::layout::DIRECT_MAP;
 
+/// Which pages of a private file mapping become the program's own at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Own {
+    /// None.
+    None,
+    /// Those of the image, which nobody can change: to copy them early is not seen.
+    Image,
+    /// All.
+    All,
+}
+
 /// Where a page of a file is, guest-physical; with a reference of its own if it is a frame.
 #[derive(Clone, Copy)]
 struct Extent {
@@ -50,17 +61,17 @@ impl<'a, P: Physical> FilePages<'a, P> {
         (pages > 0 && !is_managed(gpa)).then_some(gpa)
     }
 
-    /// A leaf for the page at `index`. `copy`: a private copy at once.
-    fn leaf(&mut self, index: u64, bits: u64, copy: bool, preset: u64) -> Result<u64> {
+    /// A leaf for the page at `index`.
+    fn leaf(&mut self, index: u64, bits: u64, own: Own, preset: u64) -> Result<u64> {
         if let Some(gpa) = self.image(index) {
-            if copy {
+            if own != Own::None {
                 return self.copied(gpa, bits);
             }
             return Ok(gpa | bits & !WRITABLE | COPY | preset);
         }
         let page = self.mapping.file.page(index, self.shared && self.mapping.is_writable)?;
         let gpa = to_gpa(page.address())?;
-        if copy {
+        if own == Own::All {
             return self.copied(gpa, bits);
         }
         if is_managed(gpa) {
@@ -77,7 +88,7 @@ impl<'a, P: Physical> FilePages<'a, P> {
     }
 }
 
-/// Fills what is empty in `start..end`, which lies in `vma`. `copy`: private file pages are copied at once.
+/// Fills what is empty in `start..end`, which lies in `vma`.
 ///
 /// # Errors
 /// ENOMEM: no frame; else what the file says about the first page that it does not have. What was filled stays.
@@ -86,7 +97,7 @@ pub(super) fn enter<P: Physical>(
     vma: &Vma,
     start: u64,
     end: u64,
-    copy: bool,
+    own: Own,
     policy: &Policy,
 ) -> Result<u64> {
     debug_assert!(vma.start <= start && end <= vma.end);
@@ -115,7 +126,7 @@ pub(super) fn enter<P: Physical>(
             let mut pages = FilePages::new(memory, mapping, !vma.is_private());
             memory.fill(start, end, &mut |va| {
                 let index = (offset + (va - vma.start)) / PAGE;
-                match pages.leaf(index, bits, copy, preset) {
+                match pages.leaf(index, bits, own, preset) {
                     Ok(leaf) => Some(leaf),
                     Err(e) => {
                         error = Some(e);
@@ -130,18 +141,19 @@ pub(super) fn enter<P: Physical>(
 
 impl<P: Physical> AddressSpace<P> {
     /// Enters what the range has, mapping by mapping, as far as memory and files go. Large pages are used for
-    /// anonymous memory where they fit. Gaps are skipped.
+    /// anonymous memory where they fit. Gaps are skipped. `own`: of private
+    /// writable mappings of files.
     ///
     /// # Errors
     /// The first error met: ENOMEM, or what a file says.
-    pub(super) fn populate(&mut self, start: u64, end: u64) -> Result<()> {
+    pub(super) fn populate(&mut self, start: u64, end: u64, own: Own) -> Result<()> {
         let mut at = start;
         let mut result = Ok(());
         while at < end {
             let Some(vma) = self.areas.at_or_after(at).filter(|v| v.start < end) else { break };
             let (from, to) = (at.max(vma.start), end.min(vma.end));
-            let copy = vma.is_private() && vma.prot & prot::WRITE != 0;
-            let entered = self.enter_range(vma, from, to, copy);
+            let own = if vma.is_private() && vma.prot & prot::WRITE != 0 { own } else { Own::None };
+            let entered = self.enter_range(vma, from, to, own);
             at = to;
             match entered {
                 Ok(n) => self.counters.entered += n,
@@ -151,7 +163,7 @@ impl<P: Physical> AddressSpace<P> {
         result
     }
 
-    fn enter_range(&self, vma: &Vma, start: u64, end: u64, copy: bool) -> Result<u64> {
+    fn enter_range(&self, vma: &Vma, start: u64, end: u64, own: Own) -> Result<u64> {
         let mut entered = 0;
         let mut at = start;
         while at < end {
@@ -159,7 +171,7 @@ impl<P: Physical> AddressSpace<P> {
             if part - at == SPAN_2M && self.enter_large(vma, at)? {
                 entered += 512;
             } else {
-                entered += enter(&self.memory, vma, at, part, copy, &self.policy)?;
+                entered += enter(&self.memory, vma, at, part, own, &self.policy)?;
             }
             at = part;
         }
@@ -205,7 +217,7 @@ impl<P: Physical> AddressSpace<P> {
         }
         if end - start <= self.policy.eager_image {
             // Whatever fails here is found at the fault.
-            let _ = self.populate(start, end);
+            let _ = self.populate(start, end, Own::None);
         }
     }
 }

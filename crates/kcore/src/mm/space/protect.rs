@@ -3,7 +3,8 @@
 use super::super::physical::Physical;
 use super::super::vma::{Backing, MOST, property, prot};
 use super::flags::with_protection;
-use super::{AddressSpace, PAGE, is_in_program, round_up};
+use super::populate::Own;
+use super::{AddressSpace, is_aligned, is_in_program, round_up};
 use crate::errno::{Errno, Result};
 
 const GROWS_DOWN: u32 = 0x0100_0000;
@@ -19,7 +20,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
     /// mapping of a file that is not open for writing.
     pub fn mprotect(&mut self, address: u64, length: u64, protection: u32) -> Result<()> {
         let grows = protection & (GROWS_DOWN | GROWS_UP);
-        if grows == GROWS_DOWN | GROWS_UP || !address.is_multiple_of(PAGE) {
+        if grows == GROWS_DOWN | GROWS_UP || !is_aligned(address) {
             return Err(Errno::EINVAL);
         }
         if length == 0 {
@@ -104,7 +105,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
             && end - start <= self.policy.eager_anonymous
             && self.memory.is_plentiful()
         {
-            let _ = self.populate(start, end);
+            let _ = self.populate(start, end, Own::None);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::super::table::SPAN_2M;
 use super::super::table::entry::ADDRESS;
 use super::super::vma::{Backing, MOST, Search, Vma, property};
 use super::flags::map;
-use super::{AddressSpace, LOWEST, PAGE, drop_leaf, is_in_program, round_up};
+use super::{AddressSpace, LOWEST, PAGE, drop_leaf, is_aligned, is_in_program, round_up};
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 use ramet_abi::layout::PROGRAM_END;
@@ -24,7 +24,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
         );
         if flags & !(map::REMAP_MAY_MOVE | map::REMAP_FIXED | map::REMAP_DONT_UNMAP) != 0
             || (fixed || keep) && !may_move
-            || !old.is_multiple_of(PAGE)
+            || !is_aligned(old)
         {
             return Err(Errno::EINVAL);
         }
@@ -35,7 +35,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
         }
         if fixed {
             let overlaps = is_in_program(new, new_size) && new < old + old_size && old < new + new_size;
-            if !new.is_multiple_of(PAGE) || !is_in_program(new, new_size) || overlaps {
+            if !is_aligned(new) || !is_in_program(new, new_size) || overlaps {
                 return Err(Errno::EINVAL);
             }
             if new < LOWEST {

@@ -2,7 +2,7 @@
 
 use super::super::physical::Physical;
 use super::super::vma::{Vma, property};
-use super::{AddressSpace, PAGE, drop_leaf, is_in_program, round_up};
+use super::{AddressSpace, drop_leaf, is_aligned, is_in_program, round_up};
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 
@@ -14,7 +14,7 @@ impl<P: Physical> AddressSpace<P> {
     /// mappings, or no frame to split a 2 MiB page.
     pub fn munmap(&mut self, address: u64, length: u64) -> Result<()> {
         let length = round_up(length).filter(|l| *l > 0).ok_or(Errno::EINVAL)?;
-        if !address.is_multiple_of(PAGE) || !is_in_program(address, length) {
+        if !is_aligned(address) || !is_in_program(address, length) {
             return Err(Errno::EINVAL);
         }
         self.unmap(address, address + length)

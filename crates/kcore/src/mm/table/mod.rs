@@ -125,7 +125,7 @@ impl<P: Physical> Memory<P> {
     /// # Errors
     /// ENOMEM: no frame for a table.
     pub fn map_large(&self, va: u64, entry: u64) -> Result<bool> {
-        debug_assert!(va.is_multiple_of(SPAN_2M) && is_large(entry));
+        debug_assert!(va & (SPAN_2M - 1) == 0 && is_large(entry));
         let slot = match self.directory(va) {
             Directory::Empty(0) => self.directory_slot(va)?,
             Directory::Empty(slot) => slot,

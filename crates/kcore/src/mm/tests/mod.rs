@@ -3,3 +3,4 @@
 mod basic;
 mod frames;
 mod machine;
+mod random;

@@ -7,6 +7,7 @@ use crate::arch::frame::Frame;
 use crate::arch::site;
 use ramet_kcore::errno::{Errno, Result};
 
+pub mod file;
 pub mod getrandom;
 pub mod ids;
 pub mod io;

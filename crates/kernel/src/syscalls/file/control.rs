@@ -1,0 +1,123 @@
+//! fcntl(2).
+
+use super::locks;
+use crate::syscalls::Call;
+use crate::task::process::resource;
+use crate::task::sched;
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::flags::O_NONBLOCK;
+use ramet_kcore::ipc::pipe::PipeEnd;
+
+mod command {
+    pub const DUPFD: i32 = 0;
+    pub const GETFD: i32 = 1;
+    pub const SETFD: i32 = 2;
+    pub const GETFL: i32 = 3;
+    pub const SETFL: i32 = 4;
+    pub const SETOWN: i32 = 8;
+    pub const GETOWN: i32 = 9;
+    pub const SETSIG: i32 = 10;
+    pub const GETSIG: i32 = 11;
+    pub const SETOWN_EX: i32 = 15;
+    pub const GETOWN_EX: i32 = 16;
+    pub const DUPFD_CLOEXEC: i32 = 1030;
+    pub const SETPIPE_SZ: i32 = 1031;
+    pub const GETPIPE_SZ: i32 = 1032;
+    pub const ADD_SEALS: i32 = 1033;
+    pub const GET_SEALS: i32 = 1034;
+}
+
+/// fcntl(2).
+pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
+    let (fd, what, argument) = (call.int(0), call.int(1), call.arg(2));
+    let file = sched::with_current(|thread| thread.process.files.borrow().get(fd).cloned())?;
+    let path_ok = matches!(
+        what,
+        command::DUPFD | command::DUPFD_CLOEXEC | command::GETFD | command::SETFD | command::GETFL
+    );
+    if file.is_path_only() && !path_ok {
+        return Err(Errno::EBADF);
+    }
+    match what {
+        command::DUPFD | command::DUPFD_CLOEXEC => sched::with_current(|thread| {
+            let limit = thread.process.limit(resource::NOFILE);
+            let minimum = argument as u32 as i32;
+            if minimum < 0 || minimum as u64 >= limit {
+                return Err(Errno::EINVAL);
+            }
+            let mut files = thread.process.files.borrow_mut();
+            Ok(files.insert_from(minimum, file, what == command::DUPFD_CLOEXEC, limit)? as i64)
+        }),
+        command::GETFD => {
+            sched::with_current(|thread| Ok(thread.process.files.borrow().is_close_on_exec(fd)? as i64))
+        }
+        command::SETFD => sched::with_current(|thread| {
+            thread.process.files.borrow_mut().set_close_on_exec(fd, argument & 1 != 0)?;
+            Ok(0)
+        }),
+        command::GETFL => Ok(file.flags() as i64 | 0o100000),
+        command::SETFL => {
+            file.set_flags(argument as u32);
+            Ok(0)
+        }
+        locks::command::GETLK..=locks::command::SETLKW
+        | locks::command::OFD_GETLK..=locks::command::OFD_SETLKW => locks::record(&file, what, argument),
+        command::GETPIPE_SZ => {
+            PipeEnd::of(&**file.file()).map(|end| end.pipe().capacity() as i64).ok_or(Errno::EBADF)
+        }
+        command::SETPIPE_SZ => {
+            let privileged = sched::with_current(|thread| thread.credentials.borrow().euid == 0);
+            let end = PipeEnd::of(&**file.file()).ok_or(Errno::EBADF)?;
+            end.pipe().set_capacity(argument as u32 as u64, privileged).map(|size| size as i64)
+        }
+        command::GET_SEALS => file.file().seals(0).map(i64::from),
+        command::ADD_SEALS => {
+            if !file.is_writable() {
+                return Err(Errno::EPERM);
+            }
+            file.file().seals(argument as u32)?;
+            Ok(0)
+        }
+        command::SETOWN => {
+            let id = argument as i32;
+            let mut owner = file.signal_owner.get();
+            (owner.kind, owner.id) = if id < 0 { (2, id.unsigned_abs()) } else { (1, id as u32) };
+            file.signal_owner.set(owner);
+            Ok(0)
+        }
+        command::GETOWN => {
+            let owner = file.signal_owner.get();
+            Ok(if owner.kind == 2 { -(owner.id as i64) } else { owner.id as i64 })
+        }
+        command::SETSIG => {
+            if argument > 64 {
+                return Err(Errno::EINVAL);
+            }
+            let mut owner = file.signal_owner.get();
+            owner.signal = argument as u32;
+            file.signal_owner.set(owner);
+            Ok(0)
+        }
+        command::GETSIG => Ok(file.signal_owner.get().signal as i64),
+        command::SETOWN_EX => {
+            let mut owner = file.signal_owner.get();
+            let kind = crate::arch::user::read_u32(argument)?;
+            owner.id = crate::arch::user::read_u32(argument + 4)?;
+            owner.kind = if kind <= 2 { kind } else { return Err(Errno::EINVAL) };
+            file.signal_owner.set(owner);
+            Ok(0)
+        }
+        command::GETOWN_EX => {
+            let owner = file.signal_owner.get();
+            crate::arch::user::write_u32(argument, owner.kind)?;
+            crate::arch::user::write_u32(argument + 4, owner.id)?;
+            Ok(0)
+        }
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// Whether a description does not block.
+pub fn is_nonblocking(flags: u32) -> bool {
+    flags & O_NONBLOCK != 0
+}

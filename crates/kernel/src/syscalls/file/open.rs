@@ -1,0 +1,123 @@
+//! open(2), openat(2), openat2(2), creat(2), close(2).
+
+use super::{at, only};
+use crate::arch::user;
+use crate::syscalls::Call;
+use crate::task::process::resource;
+use crate::task::sched;
+use alloc::rc::Rc;
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::flags::*;
+use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::fs::ops::{AT_FDCWD, OpenHow};
+use ramet_kcore::fs::resolve::RESOLVE_ALL;
+
+/// Flags of open(2) that mean something; others are ignored by open and refused by openat2.
+const KNOWN: u32 = O_ACCMODE
+    | O_CREAT
+    | O_EXCL
+    | O_NOCTTY
+    | O_TRUNC
+    | O_APPEND
+    | O_NONBLOCK
+    | O_SYNC
+    | O_ASYNC
+    | O_DIRECT
+    | O_LARGEFILE
+    | O_DIRECTORY
+    | O_NOFOLLOW
+    | O_NOATIME
+    | O_CLOEXEC
+    | O_PATH
+    | O_TMPFILE;
+
+/// Gives `file` the lowest free descriptor of the calling process.
+///
+/// # Errors
+/// EMFILE.
+pub fn install(file: Rc<OpenFile>, flags: u32) -> Result<i64> {
+    sched::with_current(|thread| {
+        let limit = thread.process.limit(resource::NOFILE);
+        let fd = thread.process.files.borrow_mut().insert(file, flags & O_CLOEXEC != 0, limit)?;
+        Ok(fd as i64)
+    })
+}
+
+fn open_at(fd: i32, path: usize, how: OpenHow) -> Result<i64> {
+    let file = at(fd, path, |caller, start, path| caller.open(start, path, how))?;
+    install(file, how.flags)
+}
+
+/// open(2).
+pub fn open(call: &mut Call<'_>) -> Result<i64> {
+    let how = OpenHow { flags: call.uint(1) & KNOWN, mode: call.uint(2) & 0o7777, resolve: 0 };
+    open_at(AT_FDCWD, call.arg(0), how)
+}
+
+/// openat(2).
+pub fn openat(call: &mut Call<'_>) -> Result<i64> {
+    let how = OpenHow { flags: call.uint(2) & KNOWN, mode: call.uint(3) & 0o7777, resolve: 0 };
+    open_at(call.int(0), call.arg(1), how)
+}
+
+/// creat(2).
+pub fn creat(call: &mut Call<'_>) -> Result<i64> {
+    let how = OpenHow { flags: O_CREAT | O_WRONLY | O_TRUNC, mode: call.uint(1) & 0o7777, resolve: 0 };
+    open_at(AT_FDCWD, call.arg(0), how)
+}
+
+/// openat2(2).
+pub fn openat2(call: &mut Call<'_>) -> Result<i64> {
+    const SIZE: usize = 24;
+    let size = call.arg(3);
+    if size < SIZE {
+        return Err(Errno::EINVAL);
+    }
+    if size > 4096 {
+        return Err(Errno::E2BIG);
+    }
+    let mut bytes = alloc::vec![0; size];
+    user::read(call.arg(2), &mut bytes)?;
+    if bytes[SIZE..].iter().any(|byte| *byte != 0) {
+        return Err(Errno::E2BIG);
+    }
+    let word = |n: usize| u64::from_le_bytes(bytes[n * 8..n * 8 + 8].try_into().expect("eight bytes"));
+    let (flags, mode, resolve) = (word(0), word(1), word(2));
+    if flags & !(KNOWN as u64) != 0 || resolve & !RESOLVE_ALL != 0 || mode & !0o7777 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let creates = flags as u32 & (O_CREAT | O_TMPFILE & !O_DIRECTORY) != 0;
+    if mode != 0 && !creates {
+        return Err(Errno::EINVAL);
+    }
+    open_at(call.int(0), call.arg(1), OpenHow { flags: flags as u32, mode: mode as u32, resolve })
+}
+
+/// What closing a descriptor does besides: POSIX locks of the process on the file are gone.
+pub fn closed(file: Rc<OpenFile>) {
+    let owner = sched::with_current(|thread| thread.process.files.borrow().lock_owner());
+    if let Some(state) = file.path().and_then(|path| path.inode().state()) {
+        state.locks.release(owner);
+    }
+    drop(file);
+}
+
+/// close(2).
+pub fn close(call: &mut Call<'_>) -> Result<i64> {
+    let file = sched::with_current(|thread| thread.process.files.borrow_mut().close(call.int(0)))?;
+    closed(file);
+    Ok(0)
+}
+
+/// close_range(2).
+pub fn close_range(call: &mut Call<'_>) -> Result<i64> {
+    const UNSHARE: u32 = 2;
+    const CLOEXEC: u32 = 4;
+    only(call.uint(2), UNSHARE | CLOEXEC)?;
+    let mark_only = call.uint(2) & CLOEXEC != 0;
+    let closing = sched::with_current(|thread| {
+        thread.process.files.borrow_mut().close_range(call.uint(0), call.uint(1), mark_only)
+    })?;
+    closing.into_iter().for_each(closed);
+    Ok(0)
+}

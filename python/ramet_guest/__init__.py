@@ -31,7 +31,7 @@ _after: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = []
 
 
 class Identity:
-    """Who this VM is: ``id``, ``generation``, ``name``, ``args``, ``env`` and ``input``, as whoever made it gave them."""
+    """Who this VM is: ``id``, ``generation``, ``name``, ``args``, ``env`` and ``input``."""
 
     __slots__ = ("args", "env", "generation", "id", "input", "name")
 

@@ -1,0 +1,60 @@
+"""Samples and the row of the JSON that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["percentile", "row"]
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """The value below which that share of the samples lies (nearest rank)."""
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+
+
+def row(
+    samples: Sequence[float],
+    unit: str,
+    *,
+    baseline: str | None = None,
+    baseline_samples: Sequence[float] = (),
+    others: Sequence[tuple[str, Sequence[float]]] = (),
+    ratio_limit: float | None = None,
+    limit: float | None = None,
+    params: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A row. ``ratio_limit`` and ``limit`` (on the median) are what it is to reach."""
+    if not samples or (baseline is not None and not baseline_samples):
+        raise ValueError("there are no samples")
+    middle = percentile(samples, 0.5)
+    theirs = percentile(baseline_samples, 0.5) if baseline is not None else None
+    ratio = middle / theirs if theirs else None
+    result: dict[str, Any] = {
+        "unit": unit,
+        "n": len(samples),
+        "p50": middle,
+        "p90": percentile(samples, 0.9),
+        "p99": percentile(samples, 0.99),
+        "min": min(samples),
+        "max": max(samples),
+        "baseline": baseline,
+        "baseline_p50": theirs,
+        "ratio": ratio,
+        "params": params or {},
+    }
+    if baseline is not None:
+        result["baseline_min"], result["baseline_max"] = min(baseline_samples), max(baseline_samples)
+    if others:
+        result["others"] = []
+        for name, values in others:
+            value = percentile(values, 0.5)
+            result["others"].append({"baseline": name, "p50": value, "ratio": middle / value if value else None})
+    if ratio_limit is not None and ratio is not None:
+        result["target"], result["met"] = f"ratio ≤ {ratio_limit:g}", ratio <= ratio_limit
+    elif limit is not None:
+        from ramet.bench import show
+
+        result["target"], result["met"] = f"≤ {show(limit, unit)}", middle <= limit
+    return result

@@ -129,7 +129,7 @@ impl Live {
             write_vmm(&their_profile)?;
             Server::open(shared, their_desk, their_profile, console, bell)
         })?;
-        io.wait_open()?;
+        io.wait_open();
         Ok(Self { profile, machine, runner, desk, io, paused: false })
     }
 
@@ -337,30 +337,19 @@ fn bring_up(
     let bell = doorbell()?;
     let state = if spec.paused { State::Paused } else { State::Running };
     let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, state, false));
-    let (their_desk, their_profile, their_spec, their_bell) =
-        (desk.clone(), profile.clone(), spec.clone(), copy(&bell)?);
-    // Files and control socket are made while this thread makes the KVM objects.
+    let machine = rebuild(stopped, &spec, &profile)?;
+    let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &bell);
+    let runner = Runner::new(copy(&bell)?)?;
+    take_terminal(&machine, &profile, raw)?;
+    let paused = spec.paused;
+    let (their_desk, their_profile) = (desk.clone(), profile.clone());
+    // The clone runs while its files and its control socket are made: a failure of those ends it.
     let io = IoThread::start(desk.clone(), move || {
-        write_clone_config(&their_profile, &their_spec)?;
+        write_clone_config(&their_profile, &spec)?;
         write_vmm(&their_profile)?;
-        Server::open(shared, their_desk, their_profile, console, their_bell)
+        Server::open(shared, their_desk, their_profile, console, bell)
     })?;
-    let built = rebuild(stopped, &spec, &profile).and_then(|machine| {
-        let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &bell);
-        let runner = Runner::new(bell)?;
-        take_terminal(&machine, &profile, raw)?;
-        io.wait_open()?;
-        Ok((machine, runner))
-    });
-    match built {
-        Ok((machine, runner)) => Ok(Live { profile, machine, runner, desk, io, paused: spec.paused }),
-        Err(error) => {
-            if let Some(server) = io.finish(Drain::Briefly) {
-                server.conclude(&exit_document(&Ending::Failed(error.to_string())));
-            }
-            Err(error)
-        }
-    }
+    Ok(Live { profile, machine, runner, desk, io, paused })
 }
 
 impl Report {

@@ -26,12 +26,12 @@ const BRIEFLY: u64 = 500_000_000;
 pub struct IoThread {
     drain: Arc<AtomicU8>,
     desk: Arc<Desk>,
-    opened: Receiver<Result<(), Error>>,
+    opened: Receiver<()>,
     handle: JoinHandle<Option<Server>>,
 }
 
 impl IoThread {
-    /// Starts the thread, which makes its server with `open`.
+    /// Starts the thread, which makes its server with `open`. A failure of that ends the VM.
     pub fn start(
         desk: Arc<Desk>,
         open: impl FnOnce() -> Result<Server, Error> + Send + 'static,
@@ -43,13 +43,15 @@ impl IoThread {
             .name("io".into())
             .stack_size(512 << 10)
             .spawn(move || {
-                let (result, server) = match open() {
-                    Ok(server) => (Ok(()), Some(server)),
-                    Err(error) => (Err(error), None),
+                let mut server = match open() {
+                    Ok(server) => server,
+                    Err(error) => {
+                        their_desk.order(Order::End(error.into()));
+                        return None;
+                    }
                 };
-                // The receiver is gone only if the VM is over already.
-                let _ = report.send(result);
-                let mut server = server?;
+                // The receiver is gone if nobody waits.
+                let _ = report.send(());
                 if let Err(fault) = serve(&mut server, &their_desk, &their_drain) {
                     their_desk.order(Order::End(fault.into()));
                 }
@@ -59,9 +61,9 @@ impl IoThread {
         Ok(Self { drain, desk, opened, handle })
     }
 
-    /// Waits until the server is there. Once.
-    pub fn wait_open(&self) -> Result<(), Error> {
-        self.opened.recv().unwrap_or_else(|_| Err(Error::Request("the I/O thread ended".into())))
+    /// Waits until the server is there, or until its failure has become an order to end the VM.
+    pub fn wait_open(&self) {
+        let _ = self.opened.recv();
     }
 
     /// Ends the thread and takes its server over. `None` if there never was one.

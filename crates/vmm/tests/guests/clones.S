@@ -1,4 +1,4 @@
-# Says that it is ready, waits to be cloned; each clone prints "generation random\n" in hexadecimal and ends with the
+# Says that it is ready, waits to be cloned; each clone prints "generation random counter tsc\n" in hexadecimal and ends with the
 # generation as its status. A signal ends it with 100 + the lowest signal's number.
 .include "abi.inc"
 header
@@ -34,16 +34,14 @@ cloned:
     call hex
     mov counter(%rip), %rbx
     call hex
+    mov FIRST_TSC, %rbx
+    call hex
     mov $10, %al
     call put
     mov %edi, OUTPUT_HEAD
     out %al, $DOORBELL
-    # With an argument document that says "stay", be ready again.
-    mov counter(%rip), %rax
-    cmpb $0, stay(%rip)
-    mov SHARED + 0x200000, %rcx
     mov GENERATION, %rax
-    # The input's first byte decides: the document ends with `"input":"s..."}` for one that stays.
+    # The document ends with the input: one that ends with `!` says to stay.
     mov IDENTITY + 80, %rcx
     cmpb $'!', SHARED + 0x200000 - 3(%rcx)
     je again
@@ -83,4 +81,3 @@ upcall_kernel:
     out %al, $PANIC
 digits: .ascii "0123456789abcdef"
 counter: .quad 0
-stay: .byte 0

@@ -34,9 +34,10 @@ PYTHON = [
     {"launch", "result", "streams", "vm", "cloning", "template", "api"},
     {"aio"},
     {"doctor"},
+    {"demo"},
     {"bench"},
     {"cli"},
-    {"demo", "__main__"},
+    {"__main__"},
 ]
 
 MAX_LINES = 600

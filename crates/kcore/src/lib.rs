@@ -18,6 +18,7 @@ pub mod fs;
 pub mod futex;
 pub mod ipc;
 pub mod mm;
+pub mod proc;
 pub mod random;
 pub mod signal;
 pub mod stat;

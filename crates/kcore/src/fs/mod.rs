@@ -72,4 +72,4 @@ pub mod procfs;
 pub mod resolve;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

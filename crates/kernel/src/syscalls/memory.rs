@@ -1,10 +1,9 @@
 //! mmap(2) and its relatives.
 
 use super::Call;
-use crate::mm::{self, with_space};
-use crate::task::sched;
+use crate::mm::with_space;
 use alloc::string::String;
-use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::errno::Result;
 use ramet_kcore::mm::space::{Argument, MapRequest, map};
 
 /// mmap(2).

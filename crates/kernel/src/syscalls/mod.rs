@@ -15,11 +15,14 @@ pub mod limits;
 pub mod memory;
 pub mod names;
 pub mod prctl;
+pub mod signals;
 mod signature;
 pub mod table;
 pub mod thread;
 pub mod time;
+pub mod timers;
 pub mod trace;
+pub mod users;
 
 /// A system call's arguments, and the registers it was made with.
 pub struct Call<'a> {

@@ -4,7 +4,7 @@
 use super::thread::Thread;
 use crate::global::Global;
 use crate::mm::AddressSpace;
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use ramet_kcore::errno::{Errno, Result};
@@ -48,6 +48,8 @@ pub mod resource {
 
 /// A process.
 pub struct Process {
+    /// Itself, for those who must not keep it alive.
+    pub me: Weak<Process>,
     /// Process id; also the id of its first thread.
     pub pid: Cell<i32>,
     /// All its threads, the first one first.
@@ -127,7 +129,8 @@ pub fn activate(space: &Rc<RefCell<AddressSpace>>) {
 impl Process {
     /// A process without threads.
     pub fn new(pid: i32, space: AddressSpace, context: FsContext, files: FdTable) -> Rc<Process> {
-        Rc::new(Process {
+        Rc::new_cyclic(|me| Process {
+            me: me.clone(),
             pid: Cell::new(pid),
             threads: RefCell::new(Vec::new()),
             next_tid: Cell::new(pid + 1),

@@ -205,8 +205,8 @@ fn deliver(thread: &Rc<Thread>, frame: &mut Frame) {
             thread.mask.get(),
             &process.signal_limit,
         );
-        let Some(info) = info else { break };
-        process.timers.taken(&info);
+        let Some(mut info) = info else { break };
+        process.timers.taken(process, &mut info);
         let outcome = process.dispositions.borrow_mut().outcome(info.signal());
         match outcome {
             Outcome::Ignore | Outcome::Continue => {}

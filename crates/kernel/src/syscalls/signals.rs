@@ -1,0 +1,294 @@
+//! Signals: sigaction(2), sigprocmask(2), kill(2), sigwaitinfo(2) and their relatives.
+
+use super::Call;
+use super::time::read_timespec;
+use crate::arch::user;
+use crate::task::process::Process;
+use crate::task::sched::{self, Woken, work};
+use crate::task::thread::Thread;
+use crate::task::{signal, time};
+use alloc::rc::Rc;
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::signal::action::{ACTION_SIZE, Action};
+use ramet_kcore::signal::altstack::{AltStack, STACK_T_SIZE};
+use ramet_kcore::signal::info::{SIGINFO_SIZE, code};
+use ramet_kcore::signal::set::change_mask;
+use ramet_kcore::signal::{SigInfo, SigSet, Signal, pending};
+
+fn signal_number(number: i32) -> Result<Signal> {
+    Signal::new(number as i64).ok_or(Errno::EINVAL)
+}
+
+/// A sigset_t argument, whose size must be the kernel's.
+///
+/// # Errors
+/// EINVAL, EFAULT.
+pub fn read_set(at: usize, size: usize) -> Result<SigSet> {
+    if size != 8 {
+        return Err(Errno::EINVAL);
+    }
+    user::read_u64(at).map(SigSet)
+}
+
+/// rt_sigaction(2).
+pub fn rt_sigaction(call: &mut Call<'_>) -> Result<i64> {
+    if call.arg(3) != 8 {
+        return Err(Errno::EINVAL);
+    }
+    let new = if call.arg(1) == 0 {
+        None
+    } else {
+        let mut bytes = [0; ACTION_SIZE];
+        user::read(call.arg(1), &mut bytes)?;
+        Some(Action::decode(&bytes))
+    };
+    let signal = signal_number(call.int(0))?;
+    let thread = sched::current();
+    let process = &thread.process;
+    let old = *process.dispositions.borrow().get(signal);
+    if let Some(new) = new {
+        let mut dispositions = process.dispositions.borrow_mut();
+        dispositions.set(signal, new)?;
+        if dispositions.ignores(signal) {
+            let gone = SigSet::of(signal);
+            process.pending.borrow_mut().discard(gone, &process.signal_limit);
+            for other in process.threads.borrow().iter() {
+                other.pending.borrow_mut().discard(gone, &process.signal_limit);
+            }
+        }
+    }
+    if call.arg(2) != 0 {
+        user::write(call.arg(2), &old.encode())?;
+    }
+    Ok(0)
+}
+
+/// rt_sigprocmask(2).
+pub fn rt_sigprocmask(call: &mut Call<'_>) -> Result<i64> {
+    if call.arg(3) != 8 {
+        return Err(Errno::EINVAL);
+    }
+    sched::with_current(|thread| {
+        let old = thread.mask.get();
+        if call.arg(1) != 0 {
+            let set = read_set(call.arg(1), 8)?;
+            thread.mask.set(change_mask(old, call.int(0), set)?);
+            sched::request(work::SIGNAL);
+        }
+        if call.arg(2) != 0 {
+            user::write_u64(call.arg(2), old.0)?;
+        }
+        Ok(0)
+    })
+}
+
+/// rt_sigpending(2).
+pub fn rt_sigpending(call: &mut Call<'_>) -> Result<i64> {
+    let size = call.arg(1);
+    if size > 8 {
+        return Err(Errno::EINVAL);
+    }
+    let set = sched::with_current(|thread| {
+        let all = thread.pending.borrow().set().or(thread.process.pending.borrow().set());
+        all.and(thread.mask.get())
+    });
+    user::write(call.arg(0), &set.0.to_le_bytes()[..size])?;
+    Ok(0)
+}
+
+/// sigaltstack(2).
+pub fn sigaltstack(call: &mut Call<'_>) -> Result<i64> {
+    let rsp = call.frame.rsp;
+    sched::with_current(|thread| {
+        let old = thread.alternate_stack.borrow().report(rsp);
+        if call.arg(0) != 0 {
+            let mut bytes = [0; STACK_T_SIZE];
+            user::read(call.arg(0), &mut bytes)?;
+            thread.alternate_stack.borrow_mut().change(AltStack::decode(&bytes), rsp)?;
+        }
+        if call.arg(1) != 0 {
+            user::write(call.arg(1), &old)?;
+        }
+        Ok(0)
+    })
+}
+
+/// Whether `sender` may signal a process of `target`'s owner (kill(2)): the same user, or root.
+fn may_signal(sender: &Thread, target: &Thread) -> bool {
+    let (sender, target) = (sender.credentials.borrow(), target.credentials.borrow());
+    sender.euid == 0
+        || sender.euid == target.uid
+        || sender.euid == target.suid
+        || sender.uid == target.uid
+        || sender.uid == target.suid
+}
+
+fn sender_info(signal: Signal, code: i32) -> SigInfo {
+    sched::with_current(|thread| {
+        SigInfo::kill(signal, code, thread.process.pid.get(), thread.credentials.borrow().uid)
+    })
+}
+
+/// The calling process, if `pid` names it.
+fn own_process(pid: i32) -> Result<Rc<Process>> {
+    let process = sched::with_current(|thread| thread.process.clone());
+    if process.pid.get() == pid || process.thread(pid).is_some() { Ok(process) } else { Err(Errno::ESRCH) }
+}
+
+/// kill(2).
+pub fn kill(call: &mut Call<'_>) -> Result<i64> {
+    let (pid, number) = (call.int(0), call.int(1));
+    let process = sched::with_current(|thread| thread.process.clone());
+    let meant = match pid {
+        0 => Ok(process),
+        // Everybody but the sender: nobody is left.
+        -1 => Err(Errno::ESRCH),
+        i32::MIN => Err(Errno::ESRCH),
+        group if group < -1 => {
+            if process.group.get() == -group {
+                Ok(process)
+            } else {
+                Err(Errno::ESRCH)
+            }
+        }
+        pid => own_process(pid),
+    };
+    if !(0..=64).contains(&number) {
+        return Err(Errno::EINVAL);
+    }
+    let process = meant?;
+    if number != 0 {
+        signal::send_process(&process, sender_info(signal_number(number)?, code::SI_USER))?;
+    }
+    Ok(0)
+}
+
+fn send_to_thread(
+    group: Option<i32>,
+    tid: i32,
+    number: i32,
+    info: impl FnOnce(Signal) -> SigInfo,
+) -> Result<i64> {
+    if tid <= 0 || group.is_some_and(|group| group <= 0) {
+        return Err(Errno::EINVAL);
+    }
+    let sender = sched::current();
+    let process = &sender.process;
+    let target = process.thread(tid).filter(|_| {
+        // After the VM has become a clone, its first thread keeps the id that libraries know it by.
+        group.is_none_or(|group| group == process.pid.get() || process.thread(group).is_some())
+    });
+    if !(0..=64).contains(&number) {
+        return Err(Errno::EINVAL);
+    }
+    let target = target.ok_or(Errno::ESRCH)?;
+    if !may_signal(&sender, &target) {
+        return Err(Errno::EPERM);
+    }
+    if number != 0 {
+        signal::send_thread(&target, info(signal_number(number)?))?;
+    }
+    Ok(0)
+}
+
+/// tkill(2).
+pub fn tkill(call: &mut Call<'_>) -> Result<i64> {
+    send_to_thread(None, call.int(0), call.int(1), |signal| sender_info(signal, code::SI_TKILL))
+}
+
+/// tgkill(2).
+pub fn tgkill(call: &mut Call<'_>) -> Result<i64> {
+    send_to_thread(Some(call.int(0)), call.int(1), call.int(2), |signal| sender_info(signal, code::SI_TKILL))
+}
+
+fn read_info(number: i32, at: usize) -> Result<SigInfo> {
+    let mut bytes = [0; SIGINFO_SIZE];
+    user::read(at, &mut bytes)?;
+    // Signal 0 only asks whether the process exists.
+    let signal = Signal::new(number.max(1) as i64).ok_or(Errno::EINVAL)?;
+    SigInfo::from_user(signal, &bytes)
+}
+
+/// rt_sigqueueinfo(2).
+pub fn rt_sigqueueinfo(call: &mut Call<'_>) -> Result<i64> {
+    let info = read_info(call.int(1), call.arg(2))?;
+    let process = own_process(call.int(0))?;
+    if call.int(1) != 0 {
+        signal::send_process(&process, info)?;
+    }
+    Ok(0)
+}
+
+/// rt_tgsigqueueinfo(2).
+pub fn rt_tgsigqueueinfo(call: &mut Call<'_>) -> Result<i64> {
+    let info = read_info(call.int(2), call.arg(3))?;
+    send_to_thread(Some(call.int(0)), call.int(1), call.int(2), |_| info)
+}
+
+/// rt_sigtimedwait(2).
+pub fn rt_sigtimedwait(call: &mut Call<'_>) -> Result<i64> {
+    let wanted = read_set(call.arg(0), call.arg(3))?.blockable();
+    let deadline = match call.arg(2) {
+        0 => None,
+        at => Some(time::monotonic().saturating_add(read_timespec(at)?)),
+    };
+    let thread = sched::current();
+    thread.woken.set(false);
+    let process = thread.process.clone();
+    let take = || {
+        let info = pending::take_in(
+            &mut thread.pending.borrow_mut(),
+            &mut process.pending.borrow_mut(),
+            wanted,
+            &process.signal_limit,
+        );
+        info.map(|mut info| {
+            process.timers.taken(&process, &mut info);
+            info
+        })
+    };
+    let found = loop {
+        if let Some(info) = take() {
+            break info;
+        }
+        // While it waits the signals count as not blocked for those who choose a thread.
+        thread.awaited.set(wanted);
+        let woken = sched::sleep(deadline);
+        thread.awaited.set(SigSet::EMPTY);
+        match woken {
+            Ok(Woken::Event) => {}
+            Ok(Woken::Deadline) => break take().ok_or(Errno::EAGAIN)?,
+            Err(_) => break take().ok_or(Errno::EINTR)?,
+        }
+    };
+    if call.arg(1) != 0 {
+        user::write(call.arg(1), &found.to_user())?;
+    }
+    Ok(found.signal().number() as i64)
+}
+
+/// Sleeps until a signal's handler has run, with `mask` until then.
+fn suspend(mask: Option<SigSet>) -> Result<i64> {
+    let thread = sched::current();
+    thread.woken.set(false);
+    if let Some(mask) = mask {
+        thread.saved_mask.set(Some(thread.mask.get()));
+        thread.mask.set(mask.blockable());
+    }
+    loop {
+        if sched::sleep(None).is_err() {
+            return Err(Errno::ERESTARTNOHAND);
+        }
+    }
+}
+
+/// rt_sigsuspend(2).
+pub fn rt_sigsuspend(call: &mut Call<'_>) -> Result<i64> {
+    let mask = read_set(call.arg(0), call.arg(1))?;
+    suspend(Some(mask))
+}
+
+/// pause(2).
+pub fn pause(_: &mut Call<'_>) -> Result<i64> {
+    suspend(None)
+}

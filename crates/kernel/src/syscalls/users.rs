@@ -1,0 +1,213 @@
+//! Users and groups: credentials(7). Per thread, as in Linux; C libraries make them per process.
+
+use super::Call;
+use crate::arch::{site, user};
+use crate::task::sched;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::credentials::Credentials;
+
+fn get<R>(f: impl FnOnce(&Credentials) -> R) -> R {
+    sched::with_current(|thread| f(&thread.credentials.borrow()))
+}
+
+fn change<R>(f: impl FnOnce(&mut Credentials) -> R) -> R {
+    sched::with_current(|thread| {
+        let mut new = (**thread.credentials.borrow()).clone();
+        let result = f(&mut new);
+        thread.credentials.replace(Rc::new(new));
+        site::set_thread(thread);
+        result
+    })
+}
+
+/// getuid(2).
+pub fn getuid(_: &mut Call<'_>) -> Result<i64> {
+    Ok(get(|c| c.uid) as i64)
+}
+/// geteuid(2).
+pub fn geteuid(_: &mut Call<'_>) -> Result<i64> {
+    Ok(get(|c| c.euid) as i64)
+}
+/// getgid(2).
+pub fn getgid(_: &mut Call<'_>) -> Result<i64> {
+    Ok(get(|c| c.gid) as i64)
+}
+/// getegid(2).
+pub fn getegid(_: &mut Call<'_>) -> Result<i64> {
+    Ok(get(|c| c.egid) as i64)
+}
+
+fn write_three(call: &Call<'_>, ids: [u32; 3]) -> Result<i64> {
+    for (n, id) in ids.into_iter().enumerate() {
+        user::write_u32(call.arg(n), id)?;
+    }
+    Ok(0)
+}
+
+/// getresuid(2).
+pub fn getresuid(call: &mut Call<'_>) -> Result<i64> {
+    write_three(call, get(|c| [c.uid, c.euid, c.suid]))
+}
+/// getresgid(2).
+pub fn getresgid(call: &mut Call<'_>) -> Result<i64> {
+    write_three(call, get(|c| [c.gid, c.egid, c.sgid]))
+}
+
+/// setuid(2).
+pub fn setuid(call: &mut Call<'_>) -> Result<i64> {
+    change(|c| c.setuid(call.uint(0))).map(|()| 0)
+}
+/// setgid(2).
+pub fn setgid(call: &mut Call<'_>) -> Result<i64> {
+    change(|c| c.setgid(call.uint(0))).map(|()| 0)
+}
+/// setreuid(2).
+pub fn setreuid(call: &mut Call<'_>) -> Result<i64> {
+    change(|c| c.setreuid(call.uint(0), call.uint(1))).map(|()| 0)
+}
+/// setregid(2).
+pub fn setregid(call: &mut Call<'_>) -> Result<i64> {
+    change(|c| c.setregid(call.uint(0), call.uint(1))).map(|()| 0)
+}
+/// setresuid(2).
+pub fn setresuid(call: &mut Call<'_>) -> Result<i64> {
+    change(|c| c.setresuid(call.uint(0), call.uint(1), call.uint(2))).map(|()| 0)
+}
+/// setresgid(2).
+pub fn setresgid(call: &mut Call<'_>) -> Result<i64> {
+    change(|c| c.setresgid(call.uint(0), call.uint(1), call.uint(2))).map(|()| 0)
+}
+/// setfsuid(2): returns the old one, whatever happens.
+pub fn setfsuid(call: &mut Call<'_>) -> Result<i64> {
+    Ok(change(|c| c.setfsuid(call.uint(0))) as i64)
+}
+/// setfsgid(2).
+pub fn setfsgid(call: &mut Call<'_>) -> Result<i64> {
+    Ok(change(|c| c.setfsgid(call.uint(0))) as i64)
+}
+
+/// getgroups(2).
+pub fn getgroups(call: &mut Call<'_>) -> Result<i64> {
+    let groups = get(|c| c.groups.to_vec());
+    let room = call.int(0);
+    if room < 0 {
+        return Err(Errno::EINVAL);
+    }
+    if room != 0 {
+        if groups.len() > room as usize {
+            return Err(Errno::EINVAL);
+        }
+        let bytes: Vec<u8> = groups.iter().flat_map(|gid| gid.to_le_bytes()).collect();
+        user::write(call.arg(1), &bytes)?;
+    }
+    Ok(groups.len() as i64)
+}
+
+/// setgroups(2).
+pub fn setgroups(call: &mut Call<'_>) -> Result<i64> {
+    const MOST: u32 = 65536;
+    if get(|c| c.euid) != 0 {
+        return Err(Errno::EPERM);
+    }
+    let count = call.uint(0);
+    if count > MOST {
+        return Err(Errno::EINVAL);
+    }
+    let mut bytes = alloc::vec![0; count as usize * 4];
+    user::read(call.arg(1), &mut bytes)?;
+    let groups: Vec<u32> =
+        bytes.chunks_exact(4).map(|gid| u32::from_le_bytes(gid.try_into().expect("four bytes"))).collect();
+    change(|c| c.setgroups(&groups)).map(|()| 0)
+}
+
+/// capget(2): root has every capability, others none.
+pub fn capget(call: &mut Call<'_>) -> Result<i64> {
+    const VERSION_1: u32 = 0x1998_0330;
+    const VERSION_2: u32 = 0x2007_1026;
+    const VERSION_3: u32 = 0x2008_0522;
+    const ALL: u64 = (1 << 41) - 1;
+    let version = user::read_u32(call.arg(0))?;
+    let words = match version {
+        VERSION_1 => 1,
+        VERSION_2 | VERSION_3 => 2,
+        _ => {
+            user::write_u32(call.arg(0), VERSION_3)?;
+            return if call.arg(1) == 0 { Ok(0) } else { Err(Errno::EINVAL) };
+        }
+    };
+    let pid = user::read_i32(call.arg(0).wrapping_add(4))?;
+    if pid < 0 {
+        return Err(Errno::EINVAL);
+    }
+    if pid != 0 && sched::with_current(|thread| thread.process.thread(pid).is_none()) {
+        return Err(Errno::ESRCH);
+    }
+    if call.arg(1) == 0 {
+        return Ok(0);
+    }
+    let (effective, permitted) = get(|c| {
+        let has = |id| if id == 0 { ALL } else { 0 };
+        (has(c.euid), if c.uid == 0 || c.suid == 0 { ALL } else { has(c.euid) })
+    });
+    for word in 0..words {
+        let part = |set: u64| (set >> (32 * word)) as u32;
+        let at = call.arg(1).wrapping_add(word * 12);
+        user::write_u32(at, part(effective))?;
+        user::write_u32(at + 4, part(permitted))?;
+        user::write_u32(at + 8, 0)?;
+    }
+    Ok(0)
+}
+
+fn own_or_zero(pid: i32) -> Result<()> {
+    sched::with_current(|thread| {
+        if pid == 0 || pid == thread.process.pid.get() || thread.process.thread(pid).is_some() {
+            Ok(())
+        } else {
+            Err(Errno::ESRCH)
+        }
+    })
+}
+
+/// getpgid(2).
+pub fn getpgid(call: &mut Call<'_>) -> Result<i64> {
+    own_or_zero(call.int(0))?;
+    sched::with_current(|thread| Ok(thread.process.group.get() as i64))
+}
+/// getpgrp(2).
+pub fn getpgrp(_: &mut Call<'_>) -> Result<i64> {
+    sched::with_current(|thread| Ok(thread.process.group.get() as i64))
+}
+/// getsid(2).
+pub fn getsid(call: &mut Call<'_>) -> Result<i64> {
+    own_or_zero(call.int(0))?;
+    sched::with_current(|thread| Ok(thread.process.session.get() as i64))
+}
+/// setsid(2): the first process leads its session and group already.
+pub fn setsid(_: &mut Call<'_>) -> Result<i64> {
+    Err(Errno::EPERM)
+}
+/// setpgid(2): a session leader stays where it is.
+pub fn setpgid(call: &mut Call<'_>) -> Result<i64> {
+    if call.int(1) < 0 {
+        return Err(Errno::EINVAL);
+    }
+    own_or_zero(call.int(0))?;
+    Err(Errno::EPERM)
+}
+
+/// sethostname(2).
+pub fn sethostname(call: &mut Call<'_>) -> Result<i64> {
+    if get(|c| c.euid) != 0 {
+        return Err(Errno::EPERM);
+    }
+    if call.arg(1) > 64 {
+        return Err(Errno::EINVAL);
+    }
+    let mut name = alloc::vec![0; call.arg(1)];
+    user::read(call.arg(0), &mut name)?;
+    crate::boot::set_hostname(name);
+    Ok(0)
+}

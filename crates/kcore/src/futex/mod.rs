@@ -32,7 +32,7 @@ pub struct Key {
 /// # Errors
 /// EINVAL: not a multiple of 4; EFAULT: not in the program's address space.
 pub fn check_address(address: u64) -> Result<()> {
-    if !address.is_multiple_of(4) {
+    if address % 4 != 0 {
         return Err(Errno::EINVAL);
     }
     if address >= PROGRAM_END { Err(Errno::EFAULT) } else { Ok(()) }

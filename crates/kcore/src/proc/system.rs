@@ -94,7 +94,7 @@ pub(super) fn loadavg(source: &dyn Source) -> Vec<u8> {
     for load in s.load {
         // Rounded as Linux does, by half a hundredth.
         let load = load + 2048 / 200;
-        put!(text, "{}.{:02} ", load >> 11, (load & 2047) * 100 >> 11);
+        put!(text, "{}.{:02} ", load >> 11, ((load & 2047) * 100) >> 11);
     }
     put!(text, "{}/{} {}\n", s.runnable, s.threads, s.last_pid);
     text.0

@@ -73,3 +73,5 @@ pub mod resolve;
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -190,3 +190,45 @@ pub fn read_all(file: &OpenFile) -> Result<Vec<u8>> {
         all.extend_from_slice(&buffer[..n]);
     }
 }
+
+/// A small deterministic generator for property tests (xorshift64*): failures name the seed.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub fn bytes(&mut self, n: usize) -> Vec<u8> {
+        (0..n).map(|_| self.next() as u8).collect()
+    }
+}
+
+/// A source whose bytes end in a bad address after `good` of them.
+pub struct FaultingSource<'a> {
+    pub bytes: &'a [u8],
+    pub good: usize,
+}
+
+impl crate::user::Source for FaultingSource<'_> {
+    fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+    fn take(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let n = buffer.len().min(self.bytes.len()).min(self.good);
+        if n == 0 && !buffer.is_empty() && !self.bytes.is_empty() {
+            return Err(crate::errno::Errno::EFAULT);
+        }
+        buffer[..n].copy_from_slice(&self.bytes[..n]);
+        self.bytes = &self.bytes[n..];
+        self.good -= n;
+        Ok(n)
+    }
+}

@@ -30,7 +30,7 @@ fn null_zero_full_and_random_behave_as_their_manual_pages_say() {
     assert_eq!(read("/dev/zero", 1000), [0; 1000]);
     assert_eq!(read("/dev/urandom", 300).len(), 300);
     assert_ne!(read("/dev/random", 8), read("/dev/urandom", 8));
-    let write = |path: &str| world.write(&*world.open(path, O_WRONLY | O_TRUNC).unwrap(), b"abc");
+    let write = |path: &str| world.write(&world.open(path, O_WRONLY | O_TRUNC).unwrap(), b"abc");
     assert_eq!(write("/dev/null"), Ok(3));
     assert_eq!(write("/dev/full"), Err(Errno::ENOSPC));
     assert_eq!(world.open("/dev/tty", O_RDWR).err(), Some(Errno::ENXIO));

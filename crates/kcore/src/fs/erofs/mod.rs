@@ -13,6 +13,10 @@ mod inode;
 mod xattr;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+pub(crate) mod testimage;
+#[cfg(test)]
 mod tests;
 
 pub use data::Run;

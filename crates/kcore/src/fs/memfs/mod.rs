@@ -21,6 +21,9 @@ mod node;
 mod pages;
 mod xattr;
 
+#[cfg(test)]
+mod tests;
+
 pub use file::RegularFile;
 pub use memfd::{F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, create_memfd};
 pub use node::Node;

@@ -97,6 +97,9 @@ impl Caller<'_> {
             // Its entry `..` changes.
             permission::check(&attributes, self.credentials, WRITE)?;
         }
+        if source.mounts() > 0 {
+            return Err(Errno::EBUSY);
+        }
         let Some(target) = target else { return Ok(()) };
         let over = target.inode().attributes()?;
         permission::check_delete(&to_attributes, &over, self.credentials)?;
@@ -113,6 +116,6 @@ impl Caller<'_> {
         } else if !is_directory && over_directory {
             return Err(Errno::EISDIR);
         }
-        if source.mounts() > 0 || target.mounts() > 0 { Err(Errno::EBUSY) } else { Ok(()) }
+        if target.mounts() > 0 { Err(Errno::EBUSY) } else { Ok(()) }
     }
 }

@@ -1,0 +1,5 @@
+//! The writable layer against models of what it should hold.
+
+mod data;
+mod names;
+mod special;

@@ -1,0 +1,7 @@
+//! Tests of what lies above the file systems.
+
+mod credentials;
+mod descriptors;
+mod lock_ranges;
+mod namespace;
+mod resolution;

@@ -47,7 +47,8 @@ test-python: setup
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
 
 test-svm: setup ## the functional tests on hardware-style KVM (SVM and nested paging, emulated: slow)
-	scripts/svm-host -t 10800 -m 4096 -- $(BIN)/python -m pytest -q -p no:cacheprovider -o timeout=1200 $(or $(PYTEST_ARGS),tests/functional)
+	scripts/svm-host -t 10800 -m 4096 -- $(BIN)/python -m pytest -q -p no:cacheprovider -o timeout=1200 \
+		$(or $(PYTEST_ARGS),tests/functional --ignore-glob="*/test_image_*")
 
 fuzz: setup ## a hostile guest against the VMM, for FUZZ_SECONDS
 	RAMET_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q -o timeout=0 tests/security

@@ -38,7 +38,7 @@ impl Generator {
                 let seed = identity.seed();
                 self.absorb(&seed);
             }
-            // Volatile in effect: the generation is in memory that the VMM changes between two instructions.
+            // The VM may become another one between any two instructions: nothing counts until the generation is seen unchanged.
             let mut stream = ChaCha20Rng::from_seed(self.key);
             stream.fill_bytes(&mut self.key);
             stream.fill_bytes(out);

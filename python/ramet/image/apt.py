@@ -34,6 +34,7 @@ _SYSTEM_LISTS = Path("/var/lib/apt/lists")
 _HELPER = Path("/usr/lib/apt/apt-helper")
 _FRESH = 7 * 86400  # younger lists of the system are believed when they lack a package
 _BATCH = 8
+_LOOK = "look for the name with `apt-cache search`, and at what versions there are with `apt-cache policy`"
 # A package, a version or a release if wanted: `name`, `name=1.2-3`, `name/bookworm`.
 _REQUEST = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?([=/][A-Za-z0-9.+:~_-]+)?")
 _URI_LINE = re.compile(r"'([^']+)' (\S+) (\d+) SHA256:([0-9a-f]{64})")
@@ -140,7 +141,9 @@ class _Apt:
     def resolve(self, requests: Sequence[str]) -> list[Package]:
         get = programs.need("apt-get", "apt")
         options = [*self.options, *("-o", "Debug::NoLocking=1"), "-qq", "-y", "--print-uris"]
-        text = programs.run([get, *options, "install", "--", *requests], f"Debian packages {' '.join(requests)}")
+        text = programs.run(
+            [get, *options, "install", "--", *requests], f"Debian packages {' '.join(requests)}", hint=_LOOK
+        )
         debs = paths.cache_home() / "debs"
         packages = []
         for line in text.splitlines():

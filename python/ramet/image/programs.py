@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from ramet.errors import BuildError, HostError, StoreFull
 
 __all__ = ["last_line", "need", "run"]
 
+_LOGGED = re.compile(r'level=\w+ msg="(.*)"$')  # how skopeo writes
 _SBIN = "/usr/sbin:/sbin"  # not on an ordinary user's PATH
 
 
@@ -27,7 +29,11 @@ def last_line(text: str) -> str:
     """The line of a program's messages that says most: the last one that names an error, or the last."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("E:", "ERROR", "error", "FATA", "<E>"))]
-    return (errors or lines or ["no message"])[-1]
+    line = (errors or lines or ["no message"])[-1]
+    logged = _LOGGED.search(line)
+    if logged is not None:
+        line = logged[1].replace('\\"', '"')
+    return re.sub(r"^(E|ERROR|error|<E>):? ", "", line)
 
 
 def run(

@@ -136,6 +136,7 @@ def check_all(out: Path, cases: list[Case], times: int) -> int:
                 break
         if problems:
             failed += 1
-            print(f"BAD  {case['name']}: " + "\n".join(problems), file=sys.stderr)
+            text = "\n".join(line[:300] for line in "\n".join(problems).splitlines()[:60])
+            print(f"BAD  {case['name']}: {text}", file=sys.stderr)
     print(f"{len(cases)} cases run natively, {failed} bad", file=sys.stderr)
     return int(failed > 0)

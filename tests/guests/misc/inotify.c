@@ -1,0 +1,19 @@
+// inotify works or is honestly absent.
+// allow: .* => .*ENOSYS.* : inotify may be ENOSYS in the VM
+// allow: .* => absent : inotify may be ENOSYS in the VM
+#include "guest.h"
+#include <sys/inotify.h>
+int main(void)
+{
+    int fd = OK(inotify_init1(IN_NONBLOCK));
+    if (fd < 0) {
+        say("absent");
+        say("absent");
+        return 0;
+    }
+    OK(inotify_add_watch(fd, ".", IN_CREATE));
+    put_file("f", "", 0);
+    char b[1000];
+    say("event of %d", read(fd, b, sizeof b) > 0);
+    return 0;
+}

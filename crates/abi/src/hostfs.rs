@@ -22,7 +22,7 @@ pub struct Request {
     pub fid: u32,
     /// A second fid: the new directory of RENAME and LINK.
     pub other: u32,
-    /// Permission bits for CREATE, MKDIR; bits of `set` for SETATTR; open(2) flags for OPEN.
+    /// Permission bits for CREATE, MKDIR (no set-id bits: EPERM); bits of `set` for SETATTR; open(2) flags for OPEN.
     pub flags: u32,
     /// File offset, directory cookie or new size.
     pub offset: u64,
@@ -72,7 +72,7 @@ pub mod op {
     pub const READ: u32 = 4;
     /// Write the `length` data bytes at `offset`. Result: bytes written.
     pub const WRITE: u32 = 5;
-    /// Directory entries from cookie `offset` (0: the start) into the data, each: u64 inode, u64 next cookie, u32 type
+    /// Directory entries, without `.` and `..`, from cookie `offset` (0: the start) into the data, each: u64 inode, u64 next cookie, u32 type
     /// (DT_*), u32 name length, name, padding to 8. Result: bytes of data, 0 at the end.
     pub const READDIR: u32 = 6;
     /// Create and open (read-write) the regular file named in the data in directory `fid`, permissions `flags`, fails

@@ -1,10 +1,11 @@
 //! Ramet's virtual machine monitor: one process, one VM.
 //!
-//! Stages, each of which uses only those before it: [`vm`] (the parts), [`boot`], [`run`], [`clone`], [`io`];
+//! Stages, each of which uses only those before it: [`hostfs`], [`vm`] (the parts), [`boot`], [`run`], [`clone`], [`io`];
 //! [`life`] puts them together.
 
 pub mod boot;
 pub mod clone;
+pub mod hostfs;
 pub mod io;
 pub mod life;
 pub mod run;

@@ -79,12 +79,18 @@ pub fn run(config: &Config) -> u8 {
 }
 
 fn prepare_process() {
-    // SAFETY: changes how this process treats signals and new files; no handler is involved. A closed stream is an
+    // SAFETY: changes how this process treats signals and files; no handler is involved. A closed stream is an
     // error to see, not a reason to die; dead clones are reaped by the kernel.
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         libc::signal(libc::SIGCHLD, libc::SIG_IGN);
         libc::umask(0o077);
+        // A guest may hold thousands of files in its volumes.
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+        }
     }
     vm::block(&[vm::KICK, vm::TIMER]);
     block_forwarded();

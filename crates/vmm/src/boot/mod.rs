@@ -11,6 +11,7 @@ pub use config::{Config, ConfigError, Volume, check_id, check_timeout};
 pub use slots::{add as add_slots, add_ram};
 pub use tables::in_syscall_stub;
 
+use crate::hostfs::HostFs;
 use crate::vm::{Body, Clock, Error, Identity, KICK, Machine, Shared, TIMER, host_tsc, write_identity};
 use ramet_abi::ABI_VERSION;
 use ramet_abi::boot::BootInfo;
@@ -46,6 +47,12 @@ impl From<ConfigError> for Error {
 pub fn boot(config: &Config) -> Result<Machine, Error> {
     let host = Arc::new(Host::open()?);
     let image = config.image.as_deref().map(image::map).transpose()?;
+    let mut hostfs = HostFs::default();
+    for volume in &config.volumes {
+        hostfs
+            .add_volume(&volume.host, volume.read_only)
+            .map_err(Error::host(format!("volume {}", volume.host.display())))?;
+    }
     let kernel_path = config.kernel.display().to_string();
     let kernel = std::fs::read(&config.kernel).map_err(Error::host(format!("kernel {kernel_path}")))?;
     let ram =
@@ -93,8 +100,8 @@ pub fn boot(config: &Config) -> Result<Machine, Error> {
     vcpu.boot(&host, &SETUP, &regs, &sregs)?;
     let shared = Arc::new(Shared::new(area));
     shared.note_ram(ram.present(), ram.limit());
-    let body = Body { host, ram, ram_slots, image, header, shared, clock };
-    Ok(Machine { vcpu, vm, volume_slots: BTreeMap::new(), body })
+    let body = Body { host, ram, ram_slots, image, hostfs, header, shared, clock };
+    Ok(Machine { vcpu, vm, body })
 }
 
 /// `syscall` loads CS and SS from bits 47-32; `sysret` would from bits 63-48 (SDM vol. 3, 5.8.8). It clears TF, IF, DF,

@@ -74,6 +74,7 @@ pub fn adopt_descriptors(order: &CloneOrder, body: &Body) -> Result<(), Error> {
     let mut keep: Vec<RawFd> = order.streams.iter().map(AsRawFd::as_raw_fd).collect();
     keep.extend(order.status_pipe.as_ref().map(AsRawFd::as_raw_fd));
     keep.push(body.host.descriptor());
+    keep.extend(body.hostfs.descriptors());
     keep.sort_unstable();
     let mut first = 3;
     for fd in keep.into_iter().filter(|fd| *fd >= 3) {
@@ -101,6 +102,8 @@ pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<
     let area = &body.shared.area;
     let mut vm = Vm::new(&body.host)?;
     add_slots(&mut vm, &body.ram, &body.ram_slots, area, body.image.as_ref())?;
+    body.hostfs.become_clone(spec.share_volumes).map_err(Error::host("volumes"))?;
+    body.hostfs.add_slots(&mut vm)?;
     let mut vcpu = Vcpu::new(&body.host, &vm, &[KICK, TIMER])?;
     vcpu.restore(&body.host, &state)?;
     if let Some(limit) = spec.memory {
@@ -120,7 +123,7 @@ pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<
         },
     )?;
     area.raise(event::CLONED);
-    let mut machine = Machine { vcpu, vm, volume_slots: Default::default(), body };
+    let mut machine = Machine { vcpu, vm, body };
     announce_events(&mut machine);
     Ok(machine)
 }

@@ -99,7 +99,8 @@ pub fn forbidden(machine: &mut Machine) {
 /// The host could not provide memory that the guest touched.
 pub fn host_fault(machine: &mut Machine, address: Option<u64>) {
     let regs = machine.vcpu.registers();
-    let address = address.unwrap_or(u64::MAX);
+    // KVM may not say where. Only pages of mapped host files can be missing: look which.
+    let address = address.or_else(|| machine.body.hostfs.missing_page()).unwrap_or(u64::MAX);
     deliver(
         machine,
         &Upcall { vector: VECTOR_HOST_FAULT, error: 0, rip: regs.rip, rflags: regs.rflags, address },

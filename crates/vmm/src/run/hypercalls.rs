@@ -38,6 +38,10 @@ pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<
         }
         GROW_RAM => grow(machine, first),
         RELEASE_RAM => release(machine, first, second),
+        HOSTFS => {
+            let body = &mut machine.body;
+            body.hostfs.serve(&mut machine.vm, &body.shared.area) as u64
+        }
         PROGRAM_STATE => {
             call.result.store(0, Release);
             return Ok(Some(Stop::State(first)));

@@ -17,6 +17,7 @@ pub use timer::Timer;
 use crate::boot::in_syscall_stub;
 use crate::vm::{Ending, GuestFault, Machine};
 use ramet_abi::hypercall::{HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT};
+use ramet_abi::layout::{VOLUME_GPA, VOLUME_SIZE};
 use ramet_kvm::Exit;
 
 /// Why the run loop returned.
@@ -119,6 +120,14 @@ impl Runner {
                 exits::host_fault(machine, address);
             }
             Exit::Shutdown => return Err(GuestFault::TripleFault { rip }),
+            // A write to a volume that became read-only in a clone.
+            Exit::Mmio { address, write: true }
+                if (VOLUME_GPA..VOLUME_GPA + VOLUME_SIZE).contains(&address)
+                    && machine.body.hostfs.has_mappings()
+                    && !exits::in_ring0(machine) =>
+            {
+                exits::host_fault(machine, Some(address));
+            }
             Exit::Mmio { .. }
             | Exit::Halt
             | Exit::InternalError { .. }

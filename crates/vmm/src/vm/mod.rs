@@ -12,8 +12,9 @@ pub use identity::{Identity, write as write_identity};
 pub use shared::{Shared, Wake};
 pub use signals::{KICK, TIMER, block, take_pending, wait_until};
 
+use crate::hostfs::HostFs;
 use ramet_abi::header::KernelHeader;
-use ramet_kvm::{Host, Slot, Vcpu, Vm};
+use ramet_kvm::{Host, Vcpu, Vm};
 use ramet_memory::{Mapping, Ram};
 use std::sync::Arc;
 
@@ -25,8 +26,6 @@ pub struct Machine {
     pub vcpu: Vcpu,
     /// The KVM virtual machine.
     pub vm: Vm,
-    /// Slots of the volume window, by their offset in it.
-    pub volume_slots: std::collections::BTreeMap<u64, Slot>,
     /// Everything else: what a clone keeps.
     pub body: Body,
 }
@@ -42,6 +41,8 @@ pub struct Body {
     pub ram_slots: Vec<std::ops::Range<u64>>,
     /// The image, if there is one.
     pub image: Option<Mapping>,
+    /// Volumes.
+    pub hostfs: HostFs,
     /// The kernel's entry points, read once.
     pub header: KernelHeader,
     /// What other threads see.

@@ -1,0 +1,122 @@
+//! MAP, UNMAP: host files as guest memory, one memory slot each.
+
+use super::fid::Kind;
+use super::request::Call;
+use super::{Errno, HostFs};
+use ramet_abi::layout::{PAGE_SIZE, VOLUME_GPA, VOLUME_SIZE};
+use ramet_kvm::{Slot, Vm};
+use ramet_memory::Mapping;
+use std::collections::BTreeMap;
+use std::fs::File;
+
+/// Most mappings at once: KVM has 32,764 slots, and every one costs it time.
+const MOST: usize = 4096;
+
+#[derive(Debug)]
+struct Mapped {
+    mapping: Mapping,
+    slot: Slot,
+    writable: bool,
+    /// To compare its size with what is mapped. A descriptor of its own: the fid may be closed.
+    file: File,
+    offset: u64,
+}
+
+/// The volume window.
+#[derive(Debug, Default)]
+pub struct Window {
+    /// By offset in the window.
+    mapped: BTreeMap<u64, Mapped>,
+}
+
+impl Window {
+    /// The lowest gap of `length` bytes, with a free page behind it.
+    fn gap(&self, length: u64) -> Option<u64> {
+        let mut start = 0;
+        for (offset, mapped) in &self.mapped {
+            if offset - start >= length + PAGE_SIZE {
+                break;
+            }
+            start = offset + mapped.mapping.length() + PAGE_SIZE;
+        }
+        (start.checked_add(length)? <= VOLUME_SIZE).then_some(start)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.mapped.is_empty()
+    }
+
+    pub(super) fn make_read_only(&mut self) {
+        for mapped in self.mapped.values_mut() {
+            mapped.writable = false;
+        }
+    }
+
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = i32> + '_ {
+        self.mapped.values().map(|m| std::os::fd::AsRawFd::as_raw_fd(&m.file))
+    }
+
+    pub(super) fn add_slots(&mut self, vm: &mut Vm) -> Result<(), ramet_kvm::Error> {
+        for (offset, mapped) in &mut self.mapped {
+            mapped.slot = add_slot(vm, *offset, &mapped.mapping, mapped.writable)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn missing_page(&self) -> Option<u64> {
+        let mut missing = self.mapped.iter().filter_map(|(start, mapped)| {
+            let size = mapped.file.metadata().map_or(0, |m| m.len()).next_multiple_of(PAGE_SIZE);
+            let present = size.saturating_sub(mapped.offset);
+            (present < mapped.mapping.length()).then_some(VOLUME_GPA + start + present)
+        });
+        let first = missing.next()?;
+        missing.next().is_none().then_some(first)
+    }
+}
+
+fn add_slot(vm: &mut Vm, offset: u64, mapping: &Mapping, writable: bool) -> Result<Slot, ramet_kvm::Error> {
+    // SAFETY: the mapping is kept in the window until its slot is removed or the VM is gone; nothing refers to it but
+    // the guest.
+    unsafe { vm.add_slot(VOLUME_GPA + offset, mapping.address(), mapping.length(), !writable) }
+}
+
+impl HostFs {
+    pub(super) fn map(&mut self, vm: &mut Vm, call: &Call) -> Result<u64, Errno> {
+        let (offset, length) = (call.request.offset, call.request.length);
+        let aligned = offset % PAGE_SIZE == 0 && length % PAGE_SIZE == 0;
+        if !aligned || length == 0 || length > VOLUME_SIZE || offset.checked_add(length).is_none() {
+            return Err(Errno(libc::EINVAL));
+        }
+        if self.window.mapped.len() >= MOST {
+            return Err(Errno(libc::ENOMEM));
+        }
+        let fid = self.fid(call.request.fid)?;
+        if fid.kind != Kind::Regular {
+            return Err(Errno(libc::ENODEV));
+        }
+        let file = fid.readable()?;
+        let writable = match call.request.flags {
+            0 => false,
+            1 => {
+                fid.writable().map_err(|_| Errno(libc::EACCES))?;
+                self.check_writable(fid)?;
+                true
+            }
+            _ => return Err(Errno(libc::EINVAL)),
+        };
+        let mapping = Mapping::file(file, offset, length, writable)?;
+        let file = file.try_clone()?;
+        let start = self.window.gap(length).ok_or(Errno(libc::ENOMEM))?;
+        let slot = add_slot(vm, start, &mapping, writable).map_err(|e| Errno::from(e.source))?;
+        self.window.mapped.insert(start, Mapped { mapping, slot, writable, file, offset });
+        Ok(start)
+    }
+
+    pub(super) fn unmap(&mut self, vm: &mut Vm, call: &Call) -> Result<u64, Errno> {
+        let start = call.request.offset;
+        let mapped = self.window.mapped.get(&start).ok_or(Errno(libc::EINVAL))?;
+        vm.remove_slot(mapped.slot).map_err(|e| Errno::from(e.source))?;
+        self.window.mapped.remove(&start);
+        Ok(0)
+    }
+}

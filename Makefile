@@ -10,6 +10,7 @@ FUZZ_SECONDS ?= 600
 # The images that tests boot from are kept from one run to the next.
 export RAMET_TEST_HOME ?= $(CURDIR)/target/test-home
 PYTEST_ARGS ?=
+LINTED := $(wildcard python build_backend packaging tests benchmarks scripts)
 
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name '*.toml' -o -name '*.ld' -o -name '*.S' -o -name '*.s' 2>/dev/null) Cargo.toml Cargo.lock
 PYTHON_SOURCES := $(shell find python build_backend packaging -type f -not -path '*/_bin/*' -not -path '*/__pycache__/*' 2>/dev/null)
@@ -64,8 +65,8 @@ lint: $(STAMPS)/venv ## formatting, clippy, ruff, mypy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
 	$(CARGO) clippy --quiet --release -p ramet-kernel -- -D warnings
-	$(BIN)/ruff check python build_backend tests benchmarks scripts
-	$(BIN)/ruff format --check python build_backend tests benchmarks scripts
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/mypy
 
 clean: ## remove what was built

@@ -6,12 +6,13 @@ VM does not pay for it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ramet.image.metadata import Metadata
 from ramet.image.store import Image, Store
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ramet.image.builder import build
     from ramet.image.progress import Progress, Step
     from ramet.image.spec import Spec

@@ -17,21 +17,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ramet import paths
 from ramet.errors import BuildError, ImageError, ImageNotFound, StoreFull, UsageError
 from ramet.image.metadata import Metadata
+
+# `ramet run` reads the store and has a budget of milliseconds: what only a build needs is imported by the build.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 __all__ = ["Image", "Store", "check_name", "disk_errors"]
 
@@ -51,23 +51,39 @@ def check_name(name: str) -> str:
     return name
 
 
-@dataclass(frozen=True, kw_only=True)
 class Image:
-    """An image in the store."""
+    """An image in the store. Not to be changed."""
 
-    name: str
-    """The name it was found by, or its first name, or the start of its digest when it has none."""
-    names: tuple[str, ...]
-    digest: str
-    """SHA-256 of the file system and the metadata, in hexadecimal."""
-    erofs: Path
-    size: int
-    """Bytes of the file system."""
-    created: float
-    """Unix time at which it was first built here."""
-    metadata: Metadata
-    inputs: str
-    """What it was built from, as a digest: two builds with equal inputs give equal images."""
+    __slots__ = ("created", "digest", "erofs", "inputs", "metadata", "name", "names", "size")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        names: tuple[str, ...],
+        digest: str,
+        erofs: Path,
+        size: int,
+        created: float,
+        metadata: Metadata,
+        inputs: str = "",
+    ) -> None:
+        self.name = name
+        """The name it was found by, or its first name, or the start of its digest when it has none."""
+        self.names = names
+        self.digest = digest
+        """SHA-256 of the file system and the metadata, in hexadecimal."""
+        self.erofs = erofs
+        self.size = size
+        """Bytes of the file system."""
+        self.created = created
+        """Unix time at which it was first built here."""
+        self.metadata = metadata
+        self.inputs = inputs
+        """What it was built from, as a digest: two builds with equal inputs give equal images."""
+
+    def __repr__(self) -> str:
+        return f"<ramet.image.Image {self.name} {self.digest[:12]}>"
 
     def to_json(self) -> dict[str, Any]:
         """For ``inspect`` and ``images --json``."""
@@ -98,6 +114,8 @@ def disk_errors(where: Path) -> Iterator[None]:
 
 
 def _write_atomically(path: Path, data: bytes) -> None:
+    import tempfile
+
     handle, scratch = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -279,6 +297,8 @@ class Store:
     @contextlib.contextmanager
     def staging(self) -> Iterator[Path]:
         """A directory on the store's file system for one build, gone at the end whatever happens."""
+        import tempfile
+
         # Under the store's lock, so that nobody's `clean` sees the directory before its lock is held.
         with self._locked():
             self._clean()
@@ -311,6 +331,8 @@ class Store:
 
     def _discard(self, directory: Path) -> None:
         """Removes an image: first out of sight, by one rename, then from the disk."""
+        import tempfile
+
         if directory.exists():
             doomed = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self.images))
             os.rename(directory, doomed / "image")
@@ -318,6 +340,8 @@ class Store:
 
 
 def _remove_tree(directory: Path) -> None:
+    import shutil
+
     def unlock(function: Any, path: str, _error: Any) -> None:
         # Directories of the build may have been made unwritable.
         with contextlib.suppress(OSError):
@@ -329,6 +353,8 @@ def _remove_tree(directory: Path) -> None:
 
 
 def _digest(erofs: Path, metadata: Metadata) -> str:
+    import hashlib
+
     with open(erofs, "rb") as stream:
         content = hashlib.file_digest(stream, "sha256").digest()
     return hashlib.sha256(b"ramet-image-1\0" + content + metadata.canonical()).hexdigest()

@@ -35,6 +35,8 @@ mod device {
     pub const ROOT: u64 = 0x100;
     /// Shared memory.
     pub const SHM: u64 = 0x101;
+    /// memfd_create(2).
+    pub const MEMORY: u64 = 0x102;
 }
 
 static VFS: Global<RefCell<Option<&'static Vfs>>> = Global::new(RefCell::new(None));
@@ -76,6 +78,25 @@ pub fn new_tmpfs(device: u64, mode: u32) -> Result<Rc<dyn Inode>> {
     let (fs, root) = MemFs::new(device, None, mm::page_source(), clock(), limits(), creation)?;
     fs.set_listener(Rc::new(Mappings));
     Ok(root)
+}
+
+static MEMORY_FILES: Global<RefCell<Option<Rc<MemFs>>>> = Global::new(RefCell::new(None));
+
+/// The file system of memfd_create(2)'s files, which is nowhere mounted.
+///
+/// # Errors
+/// ENOMEM.
+pub fn memory_files() -> Result<Rc<MemFs>> {
+    if let Some(fs) = &*MEMORY_FILES.borrow() {
+        return Ok(fs.clone());
+    }
+    let creation = Creation { permissions: 0o777, uid: 0, gid: 0 };
+    let (fs, root) = MemFs::new(device::MEMORY, None, mm::page_source(), clock(), limits(), creation)?;
+    fs.set_listener(Rc::new(Mappings));
+    // The file system lives for ever, its root too.
+    core::mem::forget(root);
+    MEMORY_FILES.replace(Some(fs.clone()));
+    Ok(fs)
 }
 
 /// Files may take as much as there is: the frame allocator is what says no.

@@ -11,6 +11,7 @@ pub mod file;
 pub mod getrandom;
 pub mod ids;
 pub mod io;
+pub mod ipc;
 pub mod limits;
 pub mod memory;
 pub mod names;

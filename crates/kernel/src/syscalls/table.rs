@@ -1,7 +1,9 @@
 //! Which function serves which system call. `scripts/syscall_table.py` makes the documentation's table from this file.
 
 use super::names::{COUNT, NAMES};
-use super::{Handler, file, getrandom, ids, io, limits, memory, prctl, signals, thread, time, timers, users};
+use super::{
+    Handler, file, getrandom, ids, io, ipc, limits, memory, prctl, signals, thread, time, timers, users,
+};
 use crate::global::Global;
 use crate::task::{exit, futex, signal};
 use core::cell::Cell;
@@ -56,6 +58,14 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     dup => file::descriptors::dup,
     dup2 => file::descriptors::dup2,
     dup3 => file::descriptors::dup3,
+    epoll_create => ipc::epoll::epoll_create,
+    epoll_create1 => ipc::epoll::epoll_create1,
+    epoll_ctl => ipc::epoll::epoll_ctl,
+    epoll_pwait => ipc::epoll::epoll_pwait,
+    epoll_pwait2 => ipc::epoll::epoll_pwait2,
+    epoll_wait => ipc::epoll::epoll_wait,
+    eventfd => ipc::create::eventfd,
+    eventfd2 => ipc::create::eventfd2,
     exit => exit::sys_exit,
     exit_group => exit::sys_exit_group,
     faccessat => file::stat::faccessat,
@@ -117,6 +127,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     lseek => file::size::lseek,
     lsetxattr => file::xattr::lsetxattr,
     lstat => file::stat::lstat,
+    memfd_create => ipc::create::memfd_create,
     mkdir => file::directory::mkdir,
     mkdirat => file::directory::mkdirat,
     mknod => file::directory::mknod,
@@ -130,9 +141,14 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     openat => file::open::openat,
     openat2 => file::open::openat2,
     pause => signals::pause,
+    pipe => ipc::create::pipe_,
+    pipe2 => ipc::create::pipe2,
+    poll => ipc::poll::poll,
+    ppoll => ipc::poll::ppoll,
     prctl => prctl::prctl,
     pread64 => io::pread64,
     prlimit64 => limits::prlimit64,
+    pselect6 => ipc::poll::pselect6,
     pwrite64 => io::pwrite64,
     read => io::read,
     readahead => file::size::readahead,
@@ -155,6 +171,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     sched_getaffinity => ids::sched_getaffinity,
     sched_setaffinity => ids::sched_setaffinity,
     sched_yield => thread::sched_yield,
+    select => ipc::poll::select,
     sendfile => file::copy::sendfile,
     set_robust_list => thread::set_robust_list,
     set_tid_address => thread::set_tid_address,
@@ -174,6 +191,8 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     setuid => users::setuid,
     setxattr => file::xattr::setxattr,
     sigaltstack => signals::sigaltstack,
+    signalfd => ipc::signalfd::signalfd,
+    signalfd4 => ipc::signalfd::signalfd4,
     stat => file::stat::stat,
     statfs => file::stat::statfs,
     statx => file::stat::statx,
@@ -189,6 +208,9 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     timer_getoverrun => timers::timer_getoverrun,
     timer_gettime => timers::timer_gettime,
     timer_settime => timers::timer_settime,
+    timerfd_create => ipc::timerfd::timerfd_create,
+    timerfd_gettime => ipc::timerfd::timerfd_gettime,
+    timerfd_settime => ipc::timerfd::timerfd_settime,
     times => limits::times,
     tkill => signals::tkill,
     truncate => file::size::truncate,

@@ -1,0 +1,63 @@
+//! signalfd(2).
+
+use crate::fs::anonymous;
+use crate::syscalls::file::only;
+use crate::syscalls::file::open::install;
+use crate::syscalls::signals::read_set;
+use crate::syscalls::{Call, io};
+use crate::task::process::Process;
+use crate::task::sched;
+use alloc::rc::Rc;
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
+use ramet_kcore::ipc::signalfd::{RECORD, SignalFd, SignalSource};
+use ramet_kcore::signal::{SigSet, pending};
+use ramet_kcore::wait::WaitQueue;
+
+/// The pending signals of the process that made the descriptor, and of whichever of its threads reads.
+struct Pending(Rc<Process>);
+
+impl SignalSource for Pending {
+    fn take(&self, mask: u64) -> Option<[u8; RECORD]> {
+        let thread = sched::current();
+        let info = pending::take_in(
+            &mut thread.pending.borrow_mut(),
+            &mut self.0.pending.borrow_mut(),
+            SigSet(mask),
+            &self.0.signal_limit,
+        );
+        info.map(|mut info| {
+            self.0.timers.taken(&self.0, &mut info);
+            info.to_signalfd()
+        })
+    }
+    fn is_pending(&self, mask: u64) -> bool {
+        let thread = sched::current();
+        let all = thread.pending.borrow().set().or(self.0.pending.borrow().set());
+        !all.and(SigSet(mask)).is_empty()
+    }
+    fn queue(&self) -> &WaitQueue {
+        &self.0.signal_queue
+    }
+}
+
+fn make(fd: i32, mask: SigSet, flags: u32) -> Result<i64> {
+    only(flags, O_CLOEXEC | O_NONBLOCK)?;
+    if fd == -1 {
+        let source = Rc::new(Pending(sched::with_current(|thread| thread.process.clone())));
+        return install(anonymous(SignalFd::new(mask.0, source), O_RDWR | flags & O_NONBLOCK), flags);
+    }
+    let file = io::file(fd)?;
+    SignalFd::of(&**file.file()).ok_or(Errno::EINVAL)?.set_mask(mask.0);
+    Ok(fd as i64)
+}
+
+/// signalfd(2).
+pub fn signalfd(call: &mut Call<'_>) -> Result<i64> {
+    make(call.int(0), read_set(call.arg(1), call.arg(2))?, 0)
+}
+
+/// signalfd4(2).
+pub fn signalfd4(call: &mut Call<'_>) -> Result<i64> {
+    make(call.int(0), read_set(call.arg(1), call.arg(2))?, call.uint(3))
+}

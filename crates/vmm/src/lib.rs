@@ -5,6 +5,7 @@
 
 pub mod boot;
 pub mod clone;
+pub mod doctor;
 pub mod hostfs;
 pub mod io;
 pub mod life;

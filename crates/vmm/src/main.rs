@@ -4,13 +4,18 @@ use ramet_vmm::boot::Config;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: ramet-vmm run CONFIG.json | ramet-vmm version";
+const USAGE: &str = "usage: ramet-vmm run CONFIG.json | ramet-vmm doctor --json | ramet-vmm version";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["run", config] => run(Path::new(config)),
+        ["doctor"] | ["doctor", "--json"] => {
+            let (report, usable) = ramet_vmm::doctor::examine();
+            println!("{report}");
+            if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
         ["version"] => {
             println!("ramet-vmm {} abi {}", env!("CARGO_PKG_VERSION"), ramet_abi::ABI_VERSION);
             ExitCode::SUCCESS

@@ -3,11 +3,13 @@
 mod config;
 mod elf;
 mod image;
+mod probe;
 mod records;
 mod slots;
 mod tables;
 
 pub use config::{Config, ConfigError, Volume, check_id, check_timeout};
+pub use probe::{Measured, measure};
 pub use slots::{add as add_slots, add_ram};
 pub use tables::in_syscall_stub;
 

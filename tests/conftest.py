@@ -64,12 +64,12 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def images(session_home: Path) -> dict[str, str]:
-    """Builds every image of ``tests/images``; names them."""
+    """Builds every image of ``tests/images``, and ``python``; by the specification's name, their names in the store."""
     from ramet.image import Spec, Store, build
 
     store = Store(session_home)
     built = {}
-    for path in sorted((TESTS / "images").glob("*.toml")):
+    for path in [*sorted((TESTS / "images").glob("*.toml")), ROOT / "images/python.toml"]:
         image = build(Spec.from_toml(path), store=store)
         built[path.stem] = image.name
     return built

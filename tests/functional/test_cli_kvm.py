@@ -1,0 +1,193 @@
+"""The command line with real VMs."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("kvm")
+
+READY = 'echo ready > /dev/ramet; read -r document < /dev/ramet; echo "$document"'
+
+
+def test_python(cli) -> None:
+    done = cli("run", "--rm", "python", "python3", "-c", "print(6*7)", check=0)
+    assert (done.stdout, done.stderr) == ("42\n", "")
+
+
+def test_streams_and_status(cli) -> None:
+    script = "import sys; sys.stdout.write(sys.stdin.read()[::-1]); print('err', file=sys.stderr); sys.exit(3)"
+    done = cli("run", "python", "python3", "-c", script, input="x" * 200_000 + "y", check=3)
+    assert (done.stdout, done.stderr) == ("y" + "x" * 200_000, "err\n")
+    (vm,) = json.loads(cli("ps", "-a", "--json", check=0).stdout)
+    assert (vm["state"], vm["status"]) == ("exited", 3)
+
+
+def test_program_options(cli) -> None:
+    script = "import os; print(os.environ['A'], os.getcwd(), os.getuid(), os.getgid(), os.uname().nodename)"
+    options = ["-e", "A=1", "-w", "/usr", "-u", "7:8", "--hostname", "there"]
+    assert cli("run", "--rm", *options, "python", "python3", "-c", script, check=0).stdout == "1 /usr 7 8 there\n"
+
+
+def test_ends(cli) -> None:
+    assert cli("run", "--rm", "python", "/no/such/program", check=127).stderr.count("\n") == 1
+    assert cli("run", "--rm", "python", "/etc/passwd", check=126).stderr.count("\n") == 1
+    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    cli("run", "--rm", "python", "python3", "-c", crash, check=139)
+    cli("run", "--rm", "--timeout", "0.5", "python", "python3", "-c", "while True: pass", check=124)
+    assert json.loads(cli("ps", "-a", "--json", check=0).stdout) == []
+
+
+def test_too_little_memory(cli) -> None:
+    done = cli("run", "--rm", "-m", "1M", "python", "python3", "-c", "pass", check=125)
+    assert re.fullmatch(r"ramet[^\n]*: [^\n]+\n", done.stderr)
+
+
+def test_volume(cli, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("from the host")
+    copy = "open('/mnt/out', 'w').write(open('/mnt/in').read() + ', seen')"
+    cli("run", "--rm", "-v", f"{tmp_path}:/mnt", "python", "python3", "-c", copy, check=0)
+    assert (tmp_path / "out").read_text() == "from the host, seen"
+    done = cli("run", "--rm", "-v", f"{tmp_path}:/mnt:ro", "python", "python3", "-c", copy, check=1)
+    assert "Read-only file system" in done.stderr
+
+
+def test_detached(cli) -> None:
+    script = "import time\nfor i in range(3): print(i, flush=True); time.sleep(0.2)\nraise SystemExit(5)"
+    identifier = cli("run", "-d", "--name", "d", "python", "python3", "-c", script, check=0).stdout.strip()
+    (vm,) = json.loads(cli("ps", "--json", check=0).stdout)
+    assert (vm["id"], vm["state"]) == (identifier, "running")
+    assert cli("logs", "-f", "d", check=0).stdout == "0\n1\n2\n"
+    assert cli("wait", "d", check=5).stdout == "5\n"
+    assert "no such file" in cli("run", "-d", "python", "/no/such/program", check=127).stderr.lower()
+    cli("rm", "d", check=0)
+    assert json.loads(cli("ps", "-a", "--json", check=0).stdout) == []
+
+
+def test_pause_resume_signal_kill(cli) -> None:
+    script = "import time\ni = 0\nwhile True: print(i, flush=True); i += 1; time.sleep(0.02)"
+    cli("run", "-d", "--name", "p", "python", "python3", "-c", script, check=0)
+    cli("pause", "p", check=0)
+    before = cli("logs", "p", check=0).stdout
+    time.sleep(0.3)
+    assert cli("logs", "p", check=0).stdout == before
+    cli("resume", "p", check=0)
+    time.sleep(0.3)
+    assert len(cli("logs", "p", check=0).stdout) > len(before)
+    cli("kill", "-s", "TERM", "p", check=0)
+    cli("wait", "p", check=143)
+    cli("run", "-d", "--name", "k", "python", "python3", "-c", "while True: pass", check=0)
+    cli("kill", "k", check=0)
+    cli("wait", "k", check=137)
+
+
+@pytest.mark.parametrize("options", [[], ["--rm"]])
+def test_signals_reach_the_program(cli, options: list[str]) -> None:
+    script = (
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(9)); print('up', flush=True); time.sleep(60)"
+    )
+    command = [*cli.command, "run", *options, "python", "python3", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 9
+
+
+def test_killed_vmm_is_cleanable(cli) -> None:
+    cli("run", "-d", "--name", "v", "python", "python3", "-c", "import time; time.sleep(60)", check=0)
+    pid = json.loads(cli("inspect", "v", check=0).stdout)["pid"]
+    os.kill(pid, signal.SIGKILL)
+    cli("wait", "v", check=137)
+    cli("rm", "v", check=0)
+    assert json.loads(cli("ps", "-a", "--json", check=0).stdout) == []
+
+
+def test_terminal(cli) -> None:
+    script = (
+        "import os, sys\n"
+        "print(os.isatty(0), os.isatty(1), tuple(os.get_terminal_size()), flush=True)\n"
+        "try:\n    input('> ')\nexcept KeyboardInterrupt:\n    print('interrupted')\n    sys.exit(6)\n"
+    )
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execv(cli.command[0], [*cli.command, "run", "-it", "--rm", "python", "python3", "-c", script])
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    output = b""
+    sent = False
+    while True:
+        try:
+            data = os.read(master, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        output += data
+        if b"> " in output and not sent:
+            os.write(master, b"\x03")
+            sent = True
+    os.close(master)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 6
+    assert b"True True (100, 30)" in output
+    assert b"interrupted" in output
+
+
+def test_freeze_and_clone(cli, tmp_path: Path) -> None:
+    cli("run", "-d", "--name", "w", "test-busybox", "sh", "-c", READY, check=0)
+    cli("freeze", "w", "--on-ready", "--timeout", "20", "-t", "warm", check=0)
+    (template,) = json.loads(cli("template", "ls", "--json", check=0).stdout)
+    assert (template["name"], template["state"]) == ("warm", "frozen")
+    (tmp_path / "input").write_text("from a file")
+    options = ["-n", "3", "--name", "c", "--input", str(tmp_path / "input"), "-e", "K=v"]
+    identifiers = cli("clone", "warm", *options, "--", "x", "-y", check=0).stdout.split()
+    assert len(set(identifiers)) == 3
+    for number, identifier in enumerate(identifiers, 1):
+        cli("wait", f"c-{number}", check=0)
+        document = json.loads(cli("logs", identifier, check=0).stdout)
+        assert (document["input"], document["args"], document["env"]) == ("from a file", ["x", "-y"], {"K": "v"})
+        assert (document["id"], document["name"], document["generation"]) == (identifier, f"c-{number}", 1)
+    done = cli("clone", "warm", "--attach", "--rm", "--input", "-", input="piped", check=0)
+    assert json.loads(done.stdout)["input"] == "piped"
+    cli("clone", "warm", "--paused", "--name", "still", check=0)
+    assert json.loads(cli("inspect", "still", check=0).stdout)["state"] == "paused"
+    cli("resume", "still", check=0)
+    cli("wait", "still", check=0)
+    cli("template", "rm", "warm", check=0)
+    cli("rm", "-f", "-a", check=0)
+
+
+def test_doctor(cli) -> None:
+    document = json.loads(cli("doctor", "--json", check=0).stdout)
+    assert document["ok"] and document["kvm"]["kind"] in ("vmx", "svm", "software")
+
+
+def test_no_kvm(cli, tmp_path: Path) -> None:
+    """As an ordinary user may see it: no permission on /dev/kvm. One line, 125, nothing left."""
+    if os.geteuid() != 0:
+        pytest.skip("takes root, to become somebody who may not")
+    home = tmp_path / "home"
+    home.mkdir()
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *cli.command, "doctor", "--json"]
+    if os.stat("/dev/kvm").st_mode & 0o006:
+        pytest.skip("everybody may use /dev/kvm here")
+    tmp_path.chmod(0o777)
+    home.chmod(0o777)
+    environment = {**os.environ, "RAMET_HOME": str(home / "own")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if "Permission denied" in done.stderr and "python" in done.stderr:
+        pytest.skip("the interpreter is not readable by others")
+    assert done.returncode == 1, done.stderr
+    document = json.loads(done.stdout)
+    assert document["kvm"]["kvm"] is False and "kvm" in document["kvm"]["error"]

@@ -154,10 +154,10 @@ pub(super) fn directory(path: &Path, mut offset: u64, into: &mut dyn Sink) -> Re
     }
     if !full && fault.is_none() {
         path.inode().read_directory(offset - OWN, &mut |e| {
-            match entry(into, e.inode, e.next + OWN, e.file_type as u8, e.name) {
+            match entry(into, e.inode, e.next.saturating_add(OWN), e.file_type as u8, e.name) {
                 Ok(0) => full = true,
                 Ok(n) => {
-                    (written, offset) = (written + n, e.next + OWN);
+                    (written, offset) = (written + n, e.next.saturating_add(OWN));
                     return true;
                 }
                 Err(e) => fault = Some(e),

@@ -59,6 +59,7 @@ pub mod device;
 pub mod encode;
 pub mod erofs;
 pub mod fd_table;
+pub mod hostfs;
 pub mod inode;
 pub mod locks;
 pub mod memfs;

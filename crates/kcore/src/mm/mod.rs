@@ -28,7 +28,8 @@
 //! - The kernel writes program memory through the program's addresses, where the CPU sets the dirty bit. Who writes a
 //!   frame through the direct map calls [`Memory::mark_written`] for it, or it may come back as "zeros".
 //! - `AddressSpace` calls files ([`crate::file::File::page`]), which must not call back into it. A file system that
-//!   replaces pages under a mapping tells the kernel, which calls [`AddressSpace::pages_replaced`] afterwards.
+//!   replaces pages under a mapping tells the kernel, which calls [`AddressSpace::pages_replaced`] (what a shared
+//!   mapping's own fault replaces is seen to inside), and [`AddressSpace::truncated`] when a file gets shorter.
 //! - Methods of [`Memory`] take `&self` and may be called from anywhere, the heap and destructors included.
 
 pub mod frames;

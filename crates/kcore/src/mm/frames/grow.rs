@@ -99,25 +99,24 @@ impl<P: Physical> Memory<P> {
         let mut at = gpa;
         while at < end {
             let slot = self.direct_directory(at)? + (at >> BLOCK_SHIFT & 511) * 8;
-            if end - at >= BLOCK_SIZE {
-                if self.physical.read(slot) & PRESENT == 0 {
-                    self.physical.write(slot, at | flags | LARGE);
-                }
-                at += BLOCK_SIZE;
-                continue;
-            }
+            let part = (end - at).min(BLOCK_SIZE);
             let mut entry = self.physical.read(slot);
             if entry & PRESENT == 0 {
+                if part == BLOCK_SIZE {
+                    self.physical.write(slot, at | flags | LARGE);
+                    at += part;
+                    continue;
+                }
                 let table = self.direct_table()?;
                 entry = table | PRESENT | USER | WRITABLE | ACCESSED;
                 self.physical.write(slot, entry);
             }
             if entry & LARGE == 0 {
-                for page in 0..(end - at) / 4096 {
+                for page in 0..part / 4096 {
                     self.physical.write((entry & ADDRESS) + page * 8, (at + page * 4096) | flags);
                 }
             }
-            at = end;
+            at += part;
         }
         Ok(())
     }

@@ -123,6 +123,7 @@ impl<P: Physical> AddressSpace<P> {
                 }
             }
         };
+        self.take_over(page)?;
         let Some(vma) = self.areas.find(page) else { return Err(Errno::EFAULT) };
         // A dense range takes 2 MiB at once.
         let block = page & !(SPAN_2M - 1);
@@ -144,6 +145,23 @@ impl<P: Physical> AddressSpace<P> {
         entered += enter(memory, vma, start.min(page), page, around, &policy).unwrap_or(0);
         entered += enter(memory, vma, page + PAGE, end.max(page + PAGE), around, &policy).unwrap_or(0);
         self.counters.entered += entered;
+        Ok(())
+    }
+
+    /// A shared mapping through which a file can be written never shows a page of the image: the file gets its own page
+    /// in its place, and other mappings of it forget the image's.
+    fn take_over(&mut self, page: u64) -> Result<()> {
+        let Some(vma) = self.areas.find(page) else { return Err(Errno::EFAULT) };
+        let Some((mapping, offset)) = vma.file_at(page).filter(|(m, _)| !vma.is_private() && m.is_writable)
+        else {
+            return Ok(());
+        };
+        let index = offset / PAGE;
+        if mapping.file.image_extent(index).is_some() {
+            let (device, inode) = (mapping.device, mapping.inode);
+            mapping.file.page(index, true)?;
+            self.pages_replaced(device, inode, index, index + 1);
+        }
         Ok(())
     }
 

@@ -39,6 +39,8 @@ pub struct MapRequest {
     pub offset: u64,
 }
 
+/// Bytes of the main stack that are entered when it is made.
+const FIRST_STACK: u64 = 128 << 10;
 const BITS_32: Search = Search { low: 0x4000_0000, high: 0x8000_0000 };
 
 impl<P: Physical + 'static> AddressSpace<P> {
@@ -129,6 +131,8 @@ impl<P: Physical + 'static> AddressSpace<P> {
         let protection = prot::READ | prot::WRITE | if executable { prot::EXEC } else { 0 };
         let flags = property::STACK | property::GROWS_DOWN;
         self.insert(Vma::new(start, start + length, protection, flags, Backing::Anonymous), false);
+        // Arguments, environment and the first frames are certain to come.
+        let _ = self.populate(start.max(top.saturating_sub(FIRST_STACK)), top, Own::None);
         Ok(start)
     }
 

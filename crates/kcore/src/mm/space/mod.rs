@@ -17,6 +17,7 @@ mod reclaim;
 mod remap;
 mod shared;
 mod unmap;
+mod zap;
 
 pub use advise::advice;
 pub use fault::{Access, Fault};

@@ -69,7 +69,12 @@ impl<'a, P: Physical> FilePages<'a, P> {
             }
             return Ok(gpa | bits & !WRITABLE | COPY | preset);
         }
-        let page = self.mapping.file.page(index, self.shared && self.mapping.is_writable)?;
+        let for_write = self.shared && self.mapping.is_writable;
+        if for_write && self.mapping.file.image_extent(index).is_some() {
+            // The file makes a page of its own at the fault: see `AddressSpace::take_over`.
+            return Err(Errno::EAGAIN);
+        }
+        let page = self.mapping.file.page(index, for_write)?;
         let gpa = to_gpa(page.address())?;
         if own == Own::All {
             return self.copied(gpa, bits);

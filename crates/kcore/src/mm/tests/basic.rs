@@ -181,6 +181,7 @@ fn a_large_area_filled_from_the_start_gets_large_pages() {
 #[test]
 fn hostile_arguments_are_errors() {
     let mut space = space();
+    space.mmap(file_request(image_file(0, 40), 40 * 4096, 3, map::PRIVATE, false)).unwrap();
     let big = [0, 1, 4095, 4096, 1 << 47, PROGRAM_END, u64::MAX - 4095, u64::MAX - 1, u64::MAX, 1 << 63];
     for a in big {
         for l in big {
@@ -202,9 +203,24 @@ fn hostile_arguments_are_errors() {
             let _ = space.mlock(a, l, false);
             let _ = space.munlock(a, l);
             let _ = space.prepare(a, l.min(1 << 20), Access::Write);
+            for advice in 0..27 {
+                let _ = space.madvise(a, l, advice);
+            }
+            let _ = space.msync(a, l, 4);
+            let _ = space.mincore(a, l.min(1 << 30), |_| Ok(()));
+            for b in big {
+                for flags in 0..8 {
+                    let _ = space.mremap(a, l, b, flags, b);
+                    let _ = space.mremap(a, b, l, flags, a);
+                }
+            }
         }
         let _ = space.brk(a);
         let _ = space.fault(a, Access::Read);
+        let _ = space.make_private(a);
+        let _ = space.find_area(a);
+        space.truncated(7, 100, a);
+        space.pages_replaced(7, 100, a, a.wrapping_add(5));
     }
     assert_eq!(space.mmap(anonymous(0x1234, 4096, 3, map::PRIVATE | map::FIXED)), Err(Errno::EINVAL));
     assert_eq!(space.mmap(anonymous(0x1000, 4096, 3, map::PRIVATE | map::FIXED)), Err(Errno::EPERM));

@@ -10,7 +10,7 @@ fn every_frame_is_handed_out_once_and_comes_back() {
     let before = memory.statistics();
     let mut seen = HashSet::new();
     while let Some(gpa) = memory.allocate(Content::Zero) {
-        assert!(seen.insert(gpa) && gpa < 64 * MIB && gpa >= 6 * MIB);
+        assert!(seen.insert(gpa) && (6 * MIB..64 * MIB).contains(&gpa));
         assert_eq!((memory.physical.read(gpa), memory.references(gpa)), (0, 1));
         memory.physical.write(gpa, !0);
     }
@@ -118,7 +118,7 @@ fn free_dirty_blocks_go_back_to_the_host_beyond_the_threshold() {
     blocks.iter().for_each(|gpa| memory.release_large(*gpa, true));
     assert!(memory.physical.released.get() >= 8 * MIB);
     let s = memory.statistics();
-    assert!(s.free - s.clean <= 8 * MIB >> 12);
+    assert!(s.free - s.clean <= (8 * MIB) >> 12);
     while let Some(gpa) = memory.allocate(Content::Zero) {
         assert_eq!(memory.physical.read(gpa), 0);
     }

@@ -90,7 +90,7 @@ impl Machine {
                 }
                 entry |= ACCESSED | if access == Access::Write { DIRTY } else { 0 };
                 self.write(slot, entry);
-                let inside = if large { va & (2 << 20) - 1 & !4095 } else { 0 };
+                let inside = if large { va & ((2 << 20) - 1) & !4095 } else { 0 };
                 return Ok(Cached {
                     gpa: (entry & ADDRESS) + inside,
                     writable: entry & WRITABLE != 0,

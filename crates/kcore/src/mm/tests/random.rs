@@ -487,7 +487,7 @@ fn run(seed: u64, ram: u64, steps: u32) {
 #[test]
 fn random_calls_and_accesses_agree_with_the_model() {
     let from: u64 = std::env::var("RAMET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    for seed in from..from + 60 {
+    for seed in from..from + count(60) {
         eprintln!("RAMET_SEED={seed}");
         run(seed, 256 * MIB, 400);
     }
@@ -496,8 +496,13 @@ fn random_calls_and_accesses_agree_with_the_model() {
 #[test]
 fn random_calls_with_little_memory_agree_with_the_model() {
     let from: u64 = std::env::var("RAMET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1001);
-    for seed in from..from + 40 {
+    for seed in from..from + count(40) {
         eprintln!("RAMET_SEED={seed}");
         run(seed, 18 * MIB, 400);
     }
+}
+
+/// How many seeds to try: `RAMET_SEEDS` for a long run.
+fn count(usual: u64) -> u64 {
+    std::env::var("RAMET_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(usual)
 }

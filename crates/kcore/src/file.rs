@@ -115,6 +115,17 @@ pub trait File: Any {
         Events(0x145) // IN | OUT | RDNORM | WRNORM: regular files are always ready
     }
 
+    /// Whether a blocking write(2) waits until everything is written (pipe, stream socket, terminal), rather than returning
+    /// what was taken at once (eventfd).
+    fn is_stream(&self) -> bool {
+        self.wait_queue().is_some()
+    }
+
+    /// Whether EPIPE from [`File::write`] comes with SIGPIPE.
+    fn raises_sigpipe(&self) -> bool {
+        true
+    }
+
     /// Where to wait for a change of [`File::poll`]; none: it never changes (epoll refuses such a file with EPERM).
     fn wait_queue(&self) -> Option<&WaitQueue> {
         None

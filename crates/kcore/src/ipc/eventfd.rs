@@ -94,6 +94,10 @@ impl File for EventFd {
         events
     }
 
+    fn is_stream(&self) -> bool {
+        false
+    }
+
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.queue)
     }

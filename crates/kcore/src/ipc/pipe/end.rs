@@ -22,6 +22,8 @@ pub struct PipeEnd {
     /// HUP counts only when a writer has come since: a FIFO opened without one does not report it.
     hup_after: u64,
     inode: Option<StatFn>,
+    /// A FIFO's end whose open(2) waits for the other side: how many had opened that side before.
+    waits_for: Cell<Option<u64>>,
     released: Cell<bool>,
 }
 
@@ -42,7 +44,34 @@ impl PipeEnd {
         inode: Option<StatFn>,
     ) -> PipeEnd {
         pipe.opened(reads, writes);
-        PipeEnd { pipe: pipe.clone(), reads, writes, hup_after, inode, released: Cell::new(false) }
+        PipeEnd {
+            pipe: pipe.clone(),
+            reads,
+            writes,
+            hup_after,
+            inode,
+            waits_for: Cell::new(None),
+            released: Cell::new(false),
+        }
+    }
+
+    pub(super) fn wait_for_partner(&self) {
+        self.waits_for.set(Some(self.partner_opens()));
+    }
+
+    fn partner_opens(&self) -> u64 {
+        if self.reads { self.pipe.writer_opens.get() } else { self.pipe.reader_opens.get() }
+    }
+
+    /// Whether open(2) of this FIFO still has to wait for someone to open the other side (who may be gone again when the
+    /// wait ends).
+    pub fn is_opening(&self) -> bool {
+        self.waits_for.get().is_some_and(|seen| seen == self.partner_opens())
+    }
+
+    /// Notified when an end of a FIFO is opened.
+    pub fn partner_queue(&self) -> &WaitQueue {
+        &self.pipe.partner_queue
     }
 
     /// The pipe, if `file` is an end of one (F_GETPIPE_SZ, splice(2)).

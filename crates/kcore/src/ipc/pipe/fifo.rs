@@ -4,27 +4,13 @@ use super::super::object::Origin;
 use super::{Pipe, PipeEnd, StatFn};
 use crate::errno::{Errno, Result};
 use crate::file::flags;
-use crate::wait::{Events, WaitQueue};
+use crate::fs::device::Opener;
+use crate::wait::Events;
 use alloc::rc::Rc;
 
 /// What an inode of type S_IFIFO holds.
 pub struct Fifo {
     pipe: Rc<Pipe>,
-}
-
-/// Result of opening a FIFO.
-pub enum Opening {
-    /// Open.
-    Ready(Rc<PipeEnd>),
-    /// Nobody has the other end open yet.
-    WouldBlock(FifoPending),
-}
-
-/// An open(2) that waits for the other side. It counts as an open end meanwhile (this is what the other side waits
-/// for); dropping it, when a signal interrupts the wait, takes it back.
-pub struct FifoPending {
-    end: Rc<PipeEnd>,
-    seen: u64,
 }
 
 impl Fifo {
@@ -40,9 +26,13 @@ impl Fifo {
 
     /// open(2) with these flags. `inode` gives the attributes for fstat(2).
     ///
+    /// If [`PipeEnd::is_opening`] says so, the caller waits on [`PipeEnd::partner_queue`] until it no longer does, before
+    /// the program gets a descriptor. Meanwhile the end counts as open, which is what the other side waits for; dropping it,
+    /// when a signal interrupts the wait, takes that back.
+    ///
     /// # Errors
     /// ENXIO: write-only with O_NONBLOCK, and no reader. EINVAL: access mode 3.
-    pub fn open(&self, open_flags: u32, inode: Option<StatFn>) -> Result<Opening> {
+    pub fn open(&self, open_flags: u32, inode: Option<StatFn>) -> Result<Rc<PipeEnd>> {
         let pipe = &self.pipe;
         let nonblock = open_flags & flags::O_NONBLOCK != 0;
         let (reads, writes) = match open_flags & flags::O_ACCMODE {
@@ -62,23 +52,22 @@ impl Fifo {
             pipe.partner_queue.notify(Events::ALL);
         }
         if alone && !nonblock {
-            let seen = if reads { pipe.writer_opens.get() } else { pipe.reader_opens.get() };
-            return Ok(Opening::WouldBlock(FifoPending { end, seen }));
+            end.wait_for_partner();
         }
-        Ok(Opening::Ready(end))
+        Ok(end)
     }
 }
 
-impl FifoPending {
-    /// The open end, once the other side has come (it may be gone again already).
-    pub fn ready(&self) -> Option<Rc<PipeEnd>> {
-        let pipe = self.end.pipe();
-        let opens = if self.end.reads() { pipe.writer_opens.get() } else { pipe.reader_opens.get() };
-        (opens != self.seen).then(|| self.end.clone())
-    }
-
-    /// Notified when an end is opened.
-    pub fn queue(&self) -> &WaitQueue {
-        &self.end.pipe().partner_queue
-    }
+/// The driver of FIFOs: keeps the pipe with the inode as long as the inode lives.
+pub fn fifo_opener(origin: Rc<dyn Fn() -> Origin>) -> Opener {
+    Rc::new(move |request| {
+        let state = request.inode.state().ok_or(Errno::ENXIO)?;
+        let kept = state.attached.borrow().clone().and_then(|kept| kept.downcast::<Fifo>().ok());
+        let fifo = kept.unwrap_or_else(|| {
+            let fifo = Rc::new(Fifo::new(origin()));
+            *state.attached.borrow_mut() = Some(fifo.clone());
+            fifo
+        });
+        Ok(fifo.open(request.flags, None)?)
+    })
 }

@@ -11,7 +11,7 @@ mod splice;
 mod tests;
 
 pub use end::{PipeEnd, StatFn, pipe};
-pub use fifo::{Fifo, FifoPending, Opening};
+pub use fifo::{Fifo, fifo_opener};
 pub use splice::{file_to_pipe, pipe_to_file, pipe_to_pipe, tee};
 
 use super::object::{Origin, next_id, pipe_stat};

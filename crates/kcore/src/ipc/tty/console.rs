@@ -3,7 +3,7 @@
 use super::{Driver, Tty, TtyFile, TtyHost, WindowSize};
 use crate::errno::Result;
 use crate::ipc::stream::ByteChannel;
-use crate::stat::makedev;
+use crate::stat::{S_IFCHR, Stat, makedev};
 use alloc::rc::Rc;
 
 /// The terminal that `ramet run -t` connects to.
@@ -15,7 +15,8 @@ pub struct ConsoleTty {
 impl ConsoleTty {
     /// /dev/console over these queues.
     pub fn new(host: Rc<dyn TtyHost>, channel: Rc<dyn ByteChannel>) -> ConsoleTty {
-        let tty = Tty::new(host, Driver::Console(channel.clone()), makedev(5, 1), b"/dev/console".to_vec());
+        let stat = Stat { mode: S_IFCHR | 0o620, gid: 5, rdev: makedev(5, 1), ..Stat::default() };
+        let tty = Tty::new(host, Driver::Console(channel.clone()), stat, b"/dev/console".to_vec());
         ConsoleTty { tty, channel }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Tty;
 use crate::errno::{Errno, Result};
+use crate::ipc::object::Origin;
 use alloc::rc::Rc;
 
 const SIGHUP: u32 = 1;
@@ -22,8 +23,6 @@ pub struct Caller {
     pub group: i32,
     /// It leads its session.
     pub leads: bool,
-    /// [`Tty::id`] of its controlling terminal.
-    pub controlling: Option<u64>,
     /// CAP_SYS_ADMIN.
     pub privileged: bool,
 }
@@ -32,6 +31,10 @@ pub struct Caller {
 pub trait TtyHost {
     /// Who calls.
     fn caller(&self) -> Caller;
+    /// The controlling terminal of the calling process.
+    fn controlling(&self) -> Option<Rc<Tty>>;
+    /// Owner and time for what the calling process makes.
+    fn origin(&self) -> Origin;
     /// Makes `tty` the controlling terminal of the calling process, or takes it away.
     fn set_controlling(&self, tty: Option<&Rc<Tty>>);
     /// Every process of `session` loses its controlling terminal.
@@ -63,13 +66,15 @@ impl Tty {
         self.session.get()
     }
 
+    fn is_callers(&self) -> bool {
+        self.host.controlling().is_some_and(|tty| tty.id == self.id)
+    }
+
     /// Lets the foreground and strangers go on, and the background only if the host says so.
     pub(super) fn check_foreground(&self, signal: u32) -> Result<()> {
         let caller = self.host.caller();
         match self.group.get() {
-            Some(group) if caller.controlling == Some(self.id) && caller.group != group => {
-                self.host.background(signal)
-            }
+            Some(group) if caller.group != group && self.is_callers() => self.host.background(signal),
             _ => Ok(()),
         }
     }
@@ -77,7 +82,7 @@ impl Tty {
     /// What open(2) without O_NOCTTY does: a session leader without controlling terminal gets this one if it is free.
     pub(super) fn adopt(&self) {
         let caller = self.host.caller();
-        if caller.leads && caller.controlling.is_none() && self.session.get().is_none() {
+        if caller.leads && self.session.get().is_none() && self.host.controlling().is_none() {
             self.take_control(&caller);
         }
     }
@@ -94,7 +99,7 @@ impl Tty {
         if caller.leads && self.session.get() == Some(caller.session) {
             return Ok(());
         }
-        if !caller.leads || caller.controlling.is_some() {
+        if !caller.leads || self.host.controlling().is_some() {
             return Err(Errno::EPERM);
         }
         if let Some(session) = self.session.get() {
@@ -113,7 +118,7 @@ impl Tty {
     /// TIOCNOTTY: the caller gives up its controlling terminal; if it leads the session, so does all of it.
     pub(super) fn give_up(&self) -> Result<()> {
         let caller = self.host.caller();
-        if caller.controlling != Some(self.id) {
+        if !self.is_callers() {
             return Err(Errno::ENOTTY);
         }
         if !caller.leads {
@@ -149,7 +154,7 @@ impl Tty {
 
     /// TIOCGPGRP. `master`: asked by the other side of a pseudo-terminal.
     pub(super) fn get_foreground(&self, master: bool) -> Result<i32> {
-        if !master && self.host.caller().controlling != Some(self.id) {
+        if !master && !self.is_callers() {
             return Err(Errno::ENOTTY);
         }
         Ok(self.group.get().unwrap_or(0))
@@ -162,7 +167,7 @@ impl Tty {
             other => other?,
         }
         let caller = self.host.caller();
-        if caller.controlling != Some(self.id) || self.session.get() != Some(caller.session) {
+        if !self.is_callers() || self.session.get() != Some(caller.session) {
             return Err(Errno::ENOTTY);
         }
         if group < 0 {
@@ -180,7 +185,7 @@ impl Tty {
 
     /// TIOCGSID.
     pub(super) fn get_session(&self, master: bool) -> Result<i32> {
-        if !master && self.host.caller().controlling != Some(self.id) {
+        if !master && !self.is_callers() {
             return Err(Errno::ENOTTY);
         }
         self.session.get().ok_or(Errno::ENOTTY)

@@ -8,6 +8,7 @@
 //! with nothing borrowed.
 
 mod console;
+mod devices;
 mod echo;
 mod file;
 mod ioctl;
@@ -19,22 +20,22 @@ pub mod termios;
 mod tests;
 
 pub use console::ConsoleTty;
+pub use devices::{devpts, register_devices};
 pub use file::{ReadTimer, TtyFile};
 pub use job::{Caller, SIGTTIN, SIGTTOU, SIGWINCH, TtyHost};
 pub use ldisc::{Effects, Ldisc};
 pub use pty::{PtyMaster, Ptys};
 
 use super::object::next_id;
-use super::pipe::StatFn;
 use super::stream::ByteChannel;
 use crate::errno::{Errno, Result};
 use crate::file::flags;
-use crate::stat::{S_IFCHR, Stat};
+use crate::stat::Stat;
 use crate::wait::{Events, WaitQueue};
 use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, RefCell};
 use pty::Link;
 
 const READABLE: Events = Events(Events::IN.0 | Events::RDNORM.0);
@@ -85,9 +86,9 @@ pub struct Tty {
     id: u64,
     host: Rc<dyn TtyHost>,
     driver: Driver,
-    rdev: u64,
     name: Vec<u8>,
-    inode: OnceCell<StatFn>,
+    /// Attributes of its file in /dev.
+    stat: Cell<Stat>,
     ldisc: RefCell<Ldisc>,
     /// Echo that found no room.
     echoes: RefCell<VecDeque<u8>>,
@@ -104,15 +105,14 @@ pub struct Tty {
 }
 
 impl Tty {
-    fn new(host: Rc<dyn TtyHost>, driver: Driver, rdev: u64, name: Vec<u8>) -> Rc<Tty> {
+    fn new(host: Rc<dyn TtyHost>, driver: Driver, stat: Stat, name: Vec<u8>) -> Rc<Tty> {
         Rc::new_cyclic(|me| Tty {
             me: me.clone(),
             id: next_id(),
             host,
             driver,
-            rdev,
             name,
-            inode: OnceCell::new(),
+            stat: Cell::new(Stat { links: 1, block_size: 1024, ..stat }),
             ldisc: RefCell::default(),
             echoes: RefCell::default(),
             incoming: RefCell::default(),
@@ -126,7 +126,7 @@ impl Tty {
         })
     }
 
-    /// Identifies the terminal ([`Caller::controlling`]).
+    /// Identifies the terminal.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -138,28 +138,7 @@ impl Tty {
 
     /// Device number.
     pub fn rdev(&self) -> u64 {
-        self.rdev
-    }
-
-    /// Has fstat(2) say what this function says: the attributes of the inode in /dev. Only the first call counts.
-    pub fn set_inode(&self, stat: StatFn) {
-        let _ = self.inode.set(stat);
-    }
-
-    fn stat(&self) -> Result<Stat> {
-        match self.inode.get() {
-            Some(stat) => stat(),
-            None => Ok(Stat {
-                device: super::object::PIPE_DEVICE + 1,
-                inode: self.id,
-                mode: S_IFCHR | 0o620,
-                links: 1,
-                gid: 5,
-                rdev: self.rdev,
-                block_size: 1024,
-                ..Stat::default()
-            }),
-        }
+        self.stat.get().rdev
     }
 
     /// A new open file description (open(2) with these flags).

@@ -4,7 +4,6 @@ use super::termios::{Termios, cc, iflag};
 use super::{Driver, READABLE, Tty, TtyFile, TtyHost, WRITABLE};
 use crate::errno::{Errno, Result};
 use crate::file::File;
-use crate::ipc::pipe::StatFn;
 use crate::stat::{S_IFCHR, Stat, makedev};
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
@@ -13,7 +12,7 @@ use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, RefCell};
 
 /// Bits of the status byte in packet mode (TIOCPKT).
 pub(super) const FLUSH_READ: u8 = 1;
@@ -27,9 +26,20 @@ pub(super) const DO_STOP: u8 = 32;
 const OUTPUT_LIMIT: usize = 16384;
 /// Bytes that the master has written and the line discipline has no room for.
 const INCOMING_LIMIT: usize = 16384;
-/// Most pseudo-terminals at a time (kernel.pty.max).
-const MAX_PTYS: u32 = 4096;
+/// Most pseudo-terminals at a time.
+pub(super) const MAX_PTYS: u32 = 256;
 const CHUNK: usize = 512;
+
+/// Device number of /dev/ptmx.
+pub(super) const PTMX: u64 = makedev(5, 2);
+/// Major number of the slaves.
+pub(super) const PTS_MAJOR: u32 = 136;
+/// Inode numbers in /dev/pts: the directory, ptmx, and the first slave.
+pub(super) const ROOT_INODE: u64 = 1;
+pub(super) const PTMX_INODE: u64 = 2;
+pub(super) const FIRST_INODE: u64 = 3;
+/// Group `tty` of Debian (mount option gid=5).
+const TTY_GROUP: u32 = 5;
 
 /// Whether ^S and ^Q have their usual meaning, which packet mode reports.
 pub(super) fn does_flow_control(t: &Termios) -> bool {
@@ -82,13 +92,14 @@ impl Link {
 /// The pseudo-terminals of a VM: what /dev/ptmx opens and /dev/pts lists.
 pub struct Ptys {
     host: Rc<dyn TtyHost>,
+    pub(super) device: u64,
     open: RefCell<BTreeMap<u32, Weak<Tty>>>,
 }
 
 impl Ptys {
-    /// None yet.
-    pub fn new(host: Rc<dyn TtyHost>) -> Rc<Ptys> {
-        Rc::new(Ptys { host, open: RefCell::default() })
+    /// None yet. `device`: `st_dev` of their file system, /dev/pts.
+    pub fn new(host: Rc<dyn TtyHost>, device: u64) -> Rc<Ptys> {
+        Rc::new(Ptys { host, device, open: RefCell::default() })
     }
 
     /// Opens a new pair: what open(2) of /dev/ptmx does. The slave is locked (unlockpt(3)).
@@ -109,9 +120,23 @@ impl Ptys {
             status: Cell::new(0),
         };
         let name = format!("/dev/pts/{number}").into_bytes();
-        let tty = Tty::new(self.host.clone(), Driver::Pty(link), makedev(136, number), name);
+        let origin = self.host.origin();
+        let stat = Stat {
+            device: self.device,
+            inode: number as u64 + FIRST_INODE,
+            mode: S_IFCHR | 0o620,
+            uid: origin.uid,
+            gid: TTY_GROUP,
+            rdev: makedev(PTS_MAJOR, number),
+            accessed: origin.now,
+            modified: origin.now,
+            changed: origin.now,
+            created: origin.now,
+            ..Stat::default()
+        };
+        let tty = Tty::new(self.host.clone(), Driver::Pty(link), stat, name);
         open.insert(number, Rc::downgrade(&tty));
-        Ok(Rc::new(PtyMaster { tty, ptys: self.clone(), inode: OnceCell::new(), released: Cell::new(false) }))
+        Ok(Rc::new(PtyMaster { tty, ptys: self.clone(), released: Cell::new(false) }))
     }
 
     /// The slave with this number, if its master is open.
@@ -129,7 +154,6 @@ impl Ptys {
 pub struct PtyMaster {
     tty: Rc<Tty>,
     ptys: Rc<Ptys>,
-    inode: OnceCell<StatFn>,
     released: Cell<bool>,
 }
 
@@ -152,14 +176,14 @@ impl PtyMaster {
         self.tty.open(open_flags)
     }
 
+    /// Lets the slave be opened (unlockpt(3)).
+    pub fn unlock(&self) {
+        self.link().locked.set(false);
+    }
+
     /// The slave's number (TIOCGPTN).
     pub fn number(&self) -> u32 {
         self.link().number
-    }
-
-    /// Has fstat(2) say what this function says: the attributes of /dev/ptmx. Only the first call counts.
-    pub fn set_inode(&self, stat: StatFn) {
-        let _ = self.inode.set(stat);
     }
 
     fn link(&self) -> &Link {
@@ -226,10 +250,14 @@ impl File for PtyMaster {
     }
 
     fn stat(&self) -> Result<Stat> {
-        match self.inode.get() {
-            Some(stat) => stat(),
-            None => Ok(Stat { mode: S_IFCHR | 0o666, rdev: makedev(5, 2), gid: 5, ..self.tty.stat()? }),
-        }
+        Ok(Stat {
+            mode: S_IFCHR | 0o666,
+            inode: PTMX_INODE,
+            rdev: PTMX,
+            uid: 0,
+            gid: 0,
+            ..self.tty.stat.get()
+        })
     }
 
     fn poll(&self) -> Events {

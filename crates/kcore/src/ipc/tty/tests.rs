@@ -3,13 +3,16 @@
 use super::termios::{Termios, cc, iflag, lflag, oflag};
 use super::*;
 use crate::file::File;
+use crate::ipc::object::Origin;
 use crate::ipc::stream::tests::Fake;
+use crate::stat::S_IFCHR;
 use crate::user::{NoMemory, SliceSink, SliceSource, UserMemory};
 use alloc::vec;
 
 #[derive(Default)]
-struct Host {
+pub(super) struct Host {
     caller: Cell<Caller>,
+    controlling: RefCell<Option<Rc<Tty>>>,
     /// Sent: (group, signal), or minus the session of a leader.
     sent: RefCell<Vec<(i32, u32)>>,
     lost: RefCell<Vec<i32>>,
@@ -20,8 +23,14 @@ impl TtyHost for Host {
     fn caller(&self) -> Caller {
         self.caller.get()
     }
+    fn controlling(&self) -> Option<Rc<Tty>> {
+        self.controlling.borrow().clone()
+    }
+    fn origin(&self) -> Origin {
+        Origin::default()
+    }
     fn set_controlling(&self, tty: Option<&Rc<Tty>>) {
-        self.caller.set(Caller { controlling: tty.map(|tty| tty.id()), ..self.caller.get() });
+        *self.controlling.borrow_mut() = tty.cloned();
     }
     fn session_loses_terminal(&self, session: i32) {
         self.lost.borrow_mut().push(session);
@@ -49,7 +58,7 @@ struct Pair {
 
 fn pair() -> Pair {
     let host = Rc::new(Host::default());
-    let ptys = Ptys::new(host.clone());
+    let ptys = Ptys::new(host.clone(), 9);
     let master = ptys.open_master().unwrap();
     int_ioctl(&*master, 0x4004_5431, 0).unwrap();
     let slave = master.open_peer(flags::O_RDWR | flags::O_NOCTTY).unwrap();
@@ -322,7 +331,7 @@ fn output_waits_for_the_master() {
 #[test]
 fn opening_and_closing() {
     let host = Rc::new(Host::default());
-    let ptys = Ptys::new(host.clone());
+    let ptys = Ptys::new(host.clone(), 9);
     let master = ptys.open_master().unwrap();
     assert_eq!(
         (master.poll(), read(&*master, 9), write(&*master, b"abc")),
@@ -395,8 +404,8 @@ fn job_control() {
     assert_eq!(tty.session(), None);
     assert_eq!((p.slave.ioctl(0x540e, 0, &NoMemory), opened.ioctl(0x540e, 0, &NoMemory)), (Ok(0), Ok(0)));
     assert_eq!(
-        (tty.session(), tty.foreground(), p.host.caller().controlling),
-        (Some(10), Some(10), Some(tty.id()))
+        (tty.session(), tty.foreground(), p.host.controlling().is_some_and(|held| held.id() == tty.id())),
+        (Some(10), Some(10), true)
     );
     assert_eq!((int_ioctl(&*p.slave, 0x540f, 0), int_ioctl(&*p.slave, 0x5429, 0)), (Ok(10), Ok(10)));
     assert_eq!(int_ioctl(&*p.slave, 0x5410, 20), Err(Errno::EPERM));
@@ -435,6 +444,7 @@ fn giving_up_and_stealing() {
     assert_eq!(p.slave.tty().session(), Some(10));
     let other = Caller { session: 20, group: 20, leads: true, ..Caller::default() };
     p.host.caller.set(other);
+    p.host.set_controlling(None);
     assert_eq!(opened.ioctl(0x540e, 1, &NoMemory), Err(Errno::EPERM));
     p.host.caller.set(Caller { privileged: true, ..other });
     assert_eq!(

@@ -50,6 +50,14 @@ impl File for UnixSocket {
         events
     }
 
+    fn is_stream(&self) -> bool {
+        self.kind == SocketType::Stream
+    }
+
+    fn raises_sigpipe(&self) -> bool {
+        self.signals_broken_pipe()
+    }
+
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.queue)
     }

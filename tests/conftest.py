@@ -29,7 +29,10 @@ def ramet_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
     monkeypatch.setenv("RAMET_HOME", str(home))
     for entry in registry.entries():
-        registry.remove(entry, force=True)
+        if entry.process() is None:
+            registry.discard(entry)
+        else:
+            registry.remove(entry, force=True)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ __all__ = ["percentile", "row"]
 def percentile(samples: Sequence[float], share: float) -> float:
     """The value below which that share of the samples lies (nearest rank)."""
     ordered = sorted(samples)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    rank = math.ceil(share * len(ordered) - 1e-9)
+    return ordered[min(max(rank, 1), len(ordered)) - 1]
 
 
 def row(

@@ -13,12 +13,14 @@ from ramet import paths
 from ramet.errors import UsageError, VMError, VMNotFound
 from ramet.registry.entry import Entry
 from ramet.registry.files import write_object
-from ramet.registry.process import start_time
+from ramet.registry.process import is_alive, start_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from ramet.registry.entry import Status
 
 __all__ = ["check_name", "create", "discard", "end", "entries", "find", "find_any", "link", "remove", "sweep", "unlink"]
 
@@ -252,8 +254,17 @@ def sweep() -> None:
     for path in removed:
         _delete(path)
     for entry in entries():
-        if entry.record.get("remove") and not entry.status(ask=False).alive:
+        status = entry.status(ask=False)
+        if not status.alive and (entry.record.get("remove") or _never_was(entry, status)):
             try:
                 remove(entry)
             except VMError:
                 continue
+
+
+def _never_was(entry: Entry, status: Status) -> bool:
+    """Whether Ramet failed before the program ran, and whoever asked for the VM has had the message and is gone."""
+    if status.ended is None or status.ended.reason != "failed":
+        return False
+    creator = entry.record.get("creator")
+    return not (isinstance(creator, list) and len(creator) == 2 and is_alive(*creator))

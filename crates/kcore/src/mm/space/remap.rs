@@ -159,8 +159,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
             self.move_leaves(old, moved, target)?;
         }
         if moved > 0 && !keep {
-            let removed = self.areas.remove(old, old + moved);
-            self.forget(removed);
+            self.forget(old, old + moved);
         } else if keep && vma.has(property::LOCKED) {
             // What stays behind is empty and not locked.
             self.areas.update(old, old + moved, |part| part.flags &= !property::LOCKED);

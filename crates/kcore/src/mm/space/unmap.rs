@@ -1,10 +1,9 @@
 //! munmap(2).
 
 use super::super::physical::Physical;
-use super::super::vma::{Vma, property};
+use super::super::vma::property;
 use super::{AddressSpace, drop_leaf, is_aligned, is_in_program, round_up};
 use crate::errno::{Errno, Result};
-use alloc::vec::Vec;
 
 impl<P: Physical> AddressSpace<P> {
     /// munmap(2).
@@ -31,8 +30,7 @@ impl<P: Physical> AddressSpace<P> {
             return Err(Errno::ENOMEM);
         }
         self.zap(start, end)?;
-        let removed = self.areas.remove(start, end);
-        self.forget(removed);
+        self.forget(start, end);
         if let Some(before) = self.areas.before(start)
             && before.end == start
             && before.has(property::DEFERRED)
@@ -62,13 +60,12 @@ impl<P: Physical> AddressSpace<P> {
         }
     }
 
-    /// Accounts for mappings that are gone and drops them.
-    pub(super) fn forget(&mut self, removed: Vec<Vma>) {
-        for vma in &removed {
-            if vma.has(property::LOCKED) {
-                self.locked = self.locked.saturating_sub(vma.len());
-            }
-        }
+    /// Removes the mappings of a range whose page tables are empty.
+    pub(super) fn forget(&mut self, start: u64, end: u64) {
+        let mut unlocked = 0;
+        self.areas
+            .remove(start, end, |vma| unlocked += if vma.has(property::LOCKED) { vma.len() } else { 0 });
+        self.locked = self.locked.saturating_sub(unlocked);
     }
 
     /// Removes all mappings, for execve(2) and at the end.
@@ -79,8 +76,7 @@ impl<P: Physical> AddressSpace<P> {
         let (start, end) = (first.start, last.end);
         // Whole mappings go: no large page is cut.
         let _ = self.zap(start, end);
-        let removed = self.areas.remove(start, end);
-        self.forget(removed);
+        self.forget(start, end);
         (self.heap, self.heap_end, self.locked, self.lock_future) = (0, 0, 0, false);
     }
 }

@@ -1,7 +1,8 @@
 //! Taking pages out of the page tables because what is behind them has changed.
 
 use super::super::physical::Physical;
-use super::super::table::entry::COPY;
+use super::super::table::SPAN_2M;
+use super::super::table::entry::{ADDRESS, COPY};
 use super::super::vma::{Backing, property};
 use super::{AddressSpace, PAGE, drop_leaf};
 use alloc::vec::Vec;
@@ -42,6 +43,34 @@ impl<P: Physical> AddressSpace<P> {
             flush |= changes.map_or(true, |c| c.flush);
         }
         self.flush(flush);
+    }
+
+    /// The address at which the program sees guest-physical page `gpa` (a volume's, which the host could not give).
+    /// Looks at all page tables of file mappings.
+    pub fn address_of(&self, gpa: u64) -> Option<u64> {
+        let mut found = None;
+        for vma in self.areas.iter().filter(|v| matches!(v.backing, Backing::File { .. })) {
+            // Nothing is changed, and whole mappings are visited: nothing is split.
+            let _ = self.memory.visit(vma.start, vma.end, &mut |va, leaf, large| {
+                let span = if large { SPAN_2M } else { PAGE };
+                let first = leaf & ADDRESS & !(span - 1);
+                if (first..first + span).contains(&gpa) {
+                    found = Some(va + (gpa - first));
+                }
+                leaf
+            });
+        }
+        found
+    }
+
+    /// A child is being made by fork(2): mappings marked `MADV_DONTFORK` are not in it. Called in the child.
+    pub fn drop_unforked(&mut self) {
+        let ranges: Vec<(u64, u64)> =
+            self.areas.iter().filter(|v| v.has(property::DONT_FORK)).map(|v| (v.start, v.end)).collect();
+        for (start, end) in ranges {
+            // Whole mappings: no large page is cut.
+            let _ = self.unmap(start, end);
+        }
     }
 
     /// A child is being made: in it, pages marked `MADV_WIPEONFORK` are zeros. Called in the child.

@@ -121,28 +121,28 @@ impl Areas {
         self.map.insert(va, rest);
     }
 
-    /// Takes `start..end` out of the mappings; those that are cut keep the rest.
-    pub fn remove(&mut self, start: u64, end: u64) -> Vec<Vma> {
+    /// Takes `start..end` out of the mappings; those that are cut keep the rest. Gives `f` what is gone, in order.
+    pub fn remove(&mut self, start: u64, end: u64, mut f: impl FnMut(Vma)) {
         self.split(start);
         self.split(end);
-        let keys: Vec<u64> = self.map.range(start..end).map(|(k, _)| *k).collect();
-        let mut removed = Vec::with_capacity(keys.len());
-        for key in keys {
-            let vma = self.map.remove(&key).expect("listed");
+        while let Some(key) = self.map.range(start..end).next().map(|(key, _)| *key)
+            && let Some(vma) = self.map.remove(&key)
+        {
             self.account(&vma, false);
-            removed.push(vma);
+            f(vma);
         }
         if end > self.search_from {
             // The gap that this made is the highest one that is large enough, if any is.
             let top = self.map.range(end..).next().map_or(0, |(k, _)| *k);
             if top == 0 { self.forget_search() } else { self.search_from = top }
         }
-        removed
     }
 
     /// Changes every mapping in `start..end` by `f`, cutting at the ends and joining what is alike afterwards.
     pub fn update(&mut self, start: u64, end: u64, mut f: impl FnMut(&mut Vma)) {
-        for mut vma in self.remove(start, end) {
+        let mut changed = Vec::new();
+        self.remove(start, end, |vma| changed.push(vma));
+        for mut vma in changed {
             f(&mut vma);
             self.insert(vma);
         }

@@ -1,14 +1,15 @@
 //! Open file descriptions: what descriptors refer to, and what fork(2) shares.
 
-use super::credentials::{Credentials, cap};
+use super::credentials::Credentials;
 use super::encode;
 use super::inode::{Inode, OFFSET_MAX, SetAttributes};
 use super::locks::LockOwner;
 use super::object::ObjectId;
 use super::path::Path;
+use super::permission;
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags::*};
-use crate::stat::{S_ISGID, S_ISUID, Stat};
+use crate::stat::Stat;
 use crate::user::{Sink, Source};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -236,17 +237,10 @@ impl OpenFile {
 
     /// A write takes the set-user-ID and set-group-ID bits from a file, unless the writer may keep them.
     fn drop_privileges(&self, credentials: &Credentials) -> Result<()> {
-        if credentials.has(cap::FSETID) {
-            return Ok(());
-        }
         let Some(inode) = self.inode() else { return Ok(()) };
-        let now = inode.attributes()?.permissions;
-        let mut dropped = now & !S_ISUID;
-        if now & 0o010 != 0 {
-            dropped &= !S_ISGID;
-        }
-        if dropped != now {
-            inode.set_attributes(&SetAttributes { permissions: Some(dropped), ..Default::default() })?;
+        let permissions = permission::after_write(&inode.attributes()?, credentials);
+        if permissions.is_some() {
+            inode.set_attributes(&SetAttributes { permissions, ..Default::default() })?;
         }
         Ok(())
     }
@@ -269,7 +263,7 @@ impl OpenFile {
     /// lseek(2).
     ///
     /// # Errors
-    /// ESPIPE, EINVAL, EOVERFLOW, ENXIO (SEEK_DATA and SEEK_HOLE past the end).
+    /// ESPIPE, EINVAL, ENXIO (SEEK_DATA and SEEK_HOLE past the end).
     pub fn seek(&self, offset: i64, whence: u32) -> Result<u64> {
         if self.is_path_only() {
             return Err(Errno::EBADF);
@@ -289,8 +283,8 @@ impl OpenFile {
             }
             _ => return Err(Errno::EINVAL),
         };
-        let new = (base as i64).checked_add(offset).ok_or(Errno::EOVERFLOW)?;
-        let new = u64::try_from(new).map_err(|_| Errno::EINVAL)?;
+        // As Linux: a sum that is negative, or has become so, is EINVAL.
+        let new = u64::try_from((base as i64).wrapping_add(offset)).map_err(|_| Errno::EINVAL)?;
         self.offset.set(new);
         Ok(new)
     }

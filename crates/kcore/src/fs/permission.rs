@@ -3,7 +3,7 @@
 use super::credentials::{Credentials, cap};
 use super::inode::{Attributes, FileType};
 use crate::errno::{Errno, Result};
-use crate::stat::S_ISVTX;
+use crate::stat::{S_ISGID, S_ISUID, S_ISVTX};
 
 /// Read permission.
 pub const READ: u32 = 4;
@@ -55,4 +55,18 @@ pub fn check_delete(directory: &Attributes, victim: &Attributes, credentials: &C
         && credentials.fsuid != directory.uid
         && !credentials.has(cap::FOWNER);
     if sticky { Err(Errno::EPERM) } else { Ok(()) }
+}
+
+/// The permission bits that a regular file keeps when `credentials` write to it or change its length: none if they stay as they are.
+pub fn after_write(attributes: &Attributes, credentials: &Credentials) -> Option<u32> {
+    let now = attributes.permissions;
+    if now & (S_ISUID | S_ISGID) == 0 || credentials.has(cap::FSETID) {
+        return None;
+    }
+    let mut kept = now & !S_ISUID;
+    // Without group execution the bit marks mandatory locking, which a member of the group may leave on.
+    if now & 0o010 != 0 || !credentials.in_group(attributes.gid) {
+        kept &= !S_ISGID;
+    }
+    (kept != now).then_some(kept)
 }

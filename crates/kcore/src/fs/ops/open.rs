@@ -177,8 +177,9 @@ impl Caller<'_> {
             OpenFile::new(file, Some(found), flags)
         };
         if flags & O_TRUNC != 0 && !created && file_type == FileType::Regular {
-            let size = SetAttributes { size: Some(0), ..SetAttributes::default() };
-            inode.set_attributes(&size)?;
+            let permissions = permission::after_write(&attributes, self.credentials);
+            let change = SetAttributes { size: Some(0), permissions, ..SetAttributes::default() };
+            inode.set_attributes(&change)?;
         }
         Ok(open)
     }

@@ -51,11 +51,12 @@ impl Caller<'_> {
         if flags & RENAME_EXCHANGE != 0 && target.is_none() {
             return Err(Errno::ENOENT);
         }
-        self.check_rename(&from, &to, &source, target.as_ref(), flags)?;
+        self.check_places(&from, &to, &source, target.as_ref(), flags)?;
         if target.as_ref().is_some_and(|t| t.inode().id() == source.inode().id()) {
             // Two names of one file: nothing happens (rename(2)).
             return Ok(());
         }
+        self.check_permissions(&from, &to, &source, target.as_ref(), flags)?;
         from.directory.inode().rename(old_name, to.directory.inode(), new_name, flags)?;
         if flags & RENAME_EXCHANGE != 0 {
             from.directory.dentry.exchange(old_name, &to.directory.dentry, new_name);
@@ -65,7 +66,8 @@ impl Caller<'_> {
         Ok(())
     }
 
-    fn check_rename(
+    /// Slashes behind names, and directories that would become their own descendants.
+    fn check_places(
         &self,
         from: &Parent,
         to: &Parent,
@@ -76,6 +78,12 @@ impl Caller<'_> {
         let exchange = flags & RENAME_EXCHANGE != 0;
         let attributes = source.inode().attributes()?;
         let is_directory = attributes.file_type == FileType::Directory;
+        if exchange && to.trailing_slash {
+            let over = target.map(|target| target.inode().attributes()).transpose()?;
+            if over.is_some_and(|over| over.file_type != FileType::Directory) {
+                return Err(Errno::ENOTDIR);
+            }
+        }
         // Only a directory can be renamed to or from a name with a slash behind it.
         if !is_directory && (from.trailing_slash || (to.trailing_slash && !exchange)) {
             return Err(Errno::ENOTDIR);
@@ -88,34 +96,43 @@ impl Caller<'_> {
                 return Err(if exchange { Errno::EINVAL } else { Errno::ENOTEMPTY });
             }
         }
+        Ok(())
+    }
+
+    fn check_permissions(
+        &self,
+        from: &Parent,
+        to: &Parent,
+        source: &Rc<Dentry>,
+        target: Option<&Rc<Dentry>>,
+        flags: u32,
+    ) -> Result<()> {
+        let exchange = flags & RENAME_EXCHANGE != 0;
+        let attributes = source.inode().attributes()?;
+        let is_directory = attributes.file_type == FileType::Directory;
         let from_attributes = from.directory.inode().attributes()?;
         let to_attributes = to.directory.inode().attributes()?;
         permission::check_delete(&from_attributes, &attributes, self.credentials)?;
         permission::check(&to_attributes, self.credentials, WRITE | EXECUTE)?;
-        let other_parent = !Rc::ptr_eq(&from.directory.dentry, &to.directory.dentry);
-        if is_directory && other_parent {
-            // Its entry `..` changes.
-            permission::check(&attributes, self.credentials, WRITE)?;
-        }
-        if source.mounts() > 0 {
-            return Err(Errno::EBUSY);
-        }
-        let Some(target) = target else { return Ok(()) };
-        let over = target.inode().attributes()?;
-        permission::check_delete(&to_attributes, &over, self.credentials)?;
-        let over_directory = over.file_type == FileType::Directory;
-        if exchange {
-            if to.trailing_slash && !over_directory {
-                return Err(Errno::ENOTDIR);
+        let over = target.map(|target| target.inode().attributes()).transpose()?;
+        if let Some(over) = &over {
+            permission::check_delete(&to_attributes, over, self.credentials)?;
+            match (is_directory, over.file_type == FileType::Directory) {
+                (true, false) if !exchange => return Err(Errno::ENOTDIR),
+                (false, true) if !exchange => return Err(Errno::EISDIR),
+                _ => {}
             }
-            if over_directory && other_parent {
+        }
+        if !Rc::ptr_eq(&from.directory.dentry, &to.directory.dentry) {
+            // The entry `..` of a moved directory changes.
+            if is_directory {
+                permission::check(&attributes, self.credentials, WRITE)?;
+            }
+            if let Some(over) = over.filter(|o| exchange && o.file_type == FileType::Directory) {
                 permission::check(&over, self.credentials, WRITE)?;
             }
-        } else if is_directory && !over_directory {
-            return Err(Errno::ENOTDIR);
-        } else if !is_directory && over_directory {
-            return Err(Errno::EISDIR);
         }
-        if target.mounts() > 0 { Err(Errno::EBUSY) } else { Ok(()) }
+        let busy = source.mounts() > 0 || target.is_some_and(|target| target.mounts() > 0);
+        if busy { Err(Errno::EBUSY) } else { Ok(()) }
     }
 }

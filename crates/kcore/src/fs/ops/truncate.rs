@@ -2,11 +2,9 @@
 
 use super::Caller;
 use crate::errno::{Errno, Result};
-use crate::fs::credentials::cap;
 use crate::fs::inode::{FileType, SetAttributes};
 use crate::fs::path::Path;
 use crate::fs::permission::{self, WRITE};
-use crate::stat::{S_ISGID, S_ISUID};
 
 impl Caller<'_> {
     /// Sets the length of the file at `path`; `size_limit` is RLIMIT_FSIZE.
@@ -30,11 +28,8 @@ impl Caller<'_> {
             state.add_writer()?;
             state.remove_writer();
         }
-        let mut change = SetAttributes { size: Some(size), ..SetAttributes::default() };
-        if !self.credentials.has(cap::FSETID) && attributes.permissions & (S_ISUID | S_ISGID) != 0 {
-            let kept = if attributes.permissions & 0o010 != 0 { 0o1777 } else { 0o1777 | S_ISGID };
-            change.permissions = Some(attributes.permissions & kept);
-        }
+        let permissions = permission::after_write(&attributes, self.credentials);
+        let change = SetAttributes { size: Some(size), permissions, ..SetAttributes::default() };
         found.inode().set_attributes(&change)
     }
 }

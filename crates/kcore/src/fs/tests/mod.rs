@@ -4,4 +4,5 @@ mod credentials;
 mod descriptors;
 mod lock_ranges;
 mod namespace;
+mod native;
 mod resolution;

@@ -88,7 +88,9 @@ def test_fsck_agrees(tmp_path: Path) -> None:
     image = make(tmp_path / "a")
     fsck = shutil.which("fsck.erofs", path="/usr/bin:/usr/sbin:/sbin")
     assert fsck is not None
-    done = subprocess.run([fsck, f"--extract={tmp_path / 'out'}", "--no-preserve", image], capture_output=True, check=False)
+    done = subprocess.run(
+        [fsck, f"--extract={tmp_path / 'out'}", "--no-preserve", image], capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/block").read_bytes() == bytes(range(256)) * 16
 

@@ -91,7 +91,9 @@ def test_layout_directory(layout: Layout, store: Store) -> None:
     assert "/etc/gone" not in found
     assert found["/srv/data"].uid == 1000 and stat.S_ISLNK(found["/link"].mode)
     about = image.metadata
-    assert about.env == {"A": "1=2", "PATH": "/opt/bin"} and about.entrypoint == ["/bin/app"] and about.cmd == ["--serve"]
+    assert (
+        about.env == {"A": "1=2", "PATH": "/opt/bin"} and about.entrypoint == ["/bin/app"] and about.cmd == ["--serve"]
+    )
     assert about.workdir == "/srv" and about.user == "1000:1000" and about.labels == {"maintainer": "somebody"}
     assert about.sources[0].startswith("oci:sha256:")
 
@@ -144,7 +146,9 @@ def test_the_right_platform_is_chosen(layout: Layout, store: Store) -> None:
     images = []
     for machine in ("arm64", "amd64", "unknown"):
         image = layout.image([layout.layer({"machine": machine.encode()})], architecture=machine)
-        images.append({**image, "platform": {"os": "linux" if machine != "unknown" else "unknown", "architecture": machine}})
+        images.append(
+            {**image, "platform": {"os": "linux" if machine != "unknown" else "unknown", "architecture": machine}}
+        )
     nested = layout.blob(json.dumps({"manifests": images}).encode(), "application/vnd.oci.image.index.v1+json")
     reader = erofs.Reader(build(Spec(oci=str(layout.index(nested))), store=store).erofs.read_bytes())
     assert reader.read(dict(reader.walk())["/machine"]) == b"amd64"

@@ -108,7 +108,9 @@ def test_fingerprint_sees_everything(tmp_path: Path) -> None:
 
     plain = fingerprint(0)
     assert fingerprint(1) == plain
-    others = {fingerprint(2 + number, change) for number, change in enumerate(["content", "mode", "owner", "target", "link"])}
+    others = {
+        fingerprint(2 + number, change) for number, change in enumerate(["content", "mode", "owner", "target", "link"])
+    }
     assert len(others) == 5 and plain not in others
 
 

@@ -97,6 +97,10 @@ impl<P: Physical> Memory<P> {
 
     /// `blocks` adjacent blocks, all of them [`Kind::Reserved`].
     fn allocate_blocks(&self, blocks: u32) -> Option<u64> {
+        let possible = self.clean.get() + self.dirty.get() + ((self.limit - self.size.get()) >> 12);
+        if u64::from(blocks) * u64::from(FRAMES) > possible {
+            return None;
+        }
         let start = self.find_free_blocks(blocks).or_else(|| self.fresh_blocks(blocks))?;
         for block in start..start + blocks {
             let s = self.summary(block);

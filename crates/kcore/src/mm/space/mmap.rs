@@ -201,9 +201,8 @@ impl<P: Physical + 'static> AddressSpace<P> {
     pub(super) fn place_hint(&mut self, hint: u64, length: u64, low: bool) -> Result<u64> {
         if hint != 0 {
             let top = if low { BITS_32.high } else { PROGRAM_END };
-            if let Some(hint) = round_up(hint.max(LOWEST))
-                && hint.checked_add(length).is_some_and(|end| end <= top && self.areas.has_room(hint, end))
-            {
+            let hint = hint.max(LOWEST) & !(PAGE - 1);
+            if hint.checked_add(length).is_some_and(|end| end <= top && self.areas.has_room(hint, end)) {
                 return Ok(hint);
             }
         }

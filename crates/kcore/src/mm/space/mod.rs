@@ -159,6 +159,7 @@ impl<P: Physical> AddressSpace<P> {
     /// Sets where mappings are placed: below `base`.
     pub fn set_mmap_base(&mut self, base: u64) {
         self.search.high = base.clamp(1 << 32, PROGRAM_END) & !(PAGE - 1);
+        self.areas.forget_search();
     }
 
     /// A free area of `length` bytes where a mapping without a hint would go; nothing is mapped.

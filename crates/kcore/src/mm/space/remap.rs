@@ -43,7 +43,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
             }
         }
         if new_size > PROGRAM_END - LOWEST {
-            return Err(Errno::ENOMEM);
+            return Err(Errno::EINVAL);
         }
         let vma = self.areas.find(old).ok_or(Errno::EFAULT)?.clone();
         if old_size == 0 && vma.is_private() {

@@ -263,10 +263,16 @@ fn places_are_chosen_as_linux_does() {
     let mut space = space();
     let first = map_memory(&mut space, 0x3000);
     assert_eq!(first, BASE - 0x3000);
+    for at in [0x40_0000, 0x40_1000, 0x40_3000, 0x7fff_0000_0000] {
+        let flags = map::PRIVATE | map::FIXED;
+        space.mmap(anonymous(at, 0x4000, 5, flags)).unwrap();
+        space.mmap(anonymous(at + 0x1000, 0x1000, 1, flags)).unwrap();
+        space.munmap(at + 0x3000, 0x1000).unwrap();
+    }
     // A different protection, so that they stay apart.
     assert_eq!(space.mmap(anonymous(0, 0x1000, 1, map::PRIVATE)), Ok(BASE - 0x4000));
-    assert_eq!(space.mmap(anonymous(0x1234_5678, 0x1000, 1, map::PRIVATE)), Ok(0x1234_6000));
-    assert_eq!(space.mmap(anonymous(0x1234_6000, 0x1000, 1, map::PRIVATE)), Ok(BASE - 0x5000));
+    assert_eq!(space.mmap(anonymous(0x1234_5678, 0x1000, 1, map::PRIVATE)), Ok(0x1234_5000));
+    assert_eq!(space.mmap(anonymous(0x1234_5000, 0x1000, 1, map::PRIVATE)), Ok(BASE - 0x5000));
     let noreplace = map::PRIVATE | map::FIXED_NO_REPLACE;
     assert_eq!(space.mmap(anonymous(first, 0x1000, 1, noreplace)), Err(Errno::EEXIST));
     let low = space.mmap(anonymous(0, 0x1000, 1, map::PRIVATE | map::BITS_32)).unwrap();

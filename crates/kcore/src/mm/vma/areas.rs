@@ -131,7 +131,7 @@ impl Areas {
             self.account(&vma, false);
             f(vma);
         }
-        if end > self.search_from {
+        if self.search_from != 0 && end > self.search_from {
             // The gap that this made is the highest one that is large enough, if any is.
             let top = self.map.range(end..).next().map_or(0, |(k, _)| *k);
             if top == 0 { self.forget_search() } else { self.search_from = top }

@@ -62,7 +62,8 @@ impl Areas {
         }
     }
 
-    pub(super) fn forget_search(&mut self) {
+    /// The usual search area has changed.
+    pub(in super::super) fn forget_search(&mut self) {
         self.search_from = 0;
         self.hole = 0;
     }

@@ -57,6 +57,7 @@ static int file, second, directory, zero, pipes[2], event, epoll, timerfd, pair[
 static struct iovec vector;
 static struct iovec filled;
 static char io[64];
+static const char ones[64] = {[0 ... 63] = -1}; // flags that do not go together: no process is made
 static struct timespec soon = {0, 1000}, past = {1, 0};
 static struct timeval tv = {0, 1000};
 static struct itimerspec its;
@@ -273,7 +274,7 @@ static void process(void)
         CALL(futex, I(futex_word), V(FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG), V(1), V(1), I(futex_word), V(5)),
         CALL(futex, I(futex_word), V(FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG), V(1), V(1), B(futex_word), V(0)),
         CALL(capget, B(cap_header), O(24)), CALL(sched_rr_get_interval, V(0), O(16)), CALL(wait4, V(-1), O(4), V(1), O(144)),
-        CALL(waitid, V(0), V(0), O(128), V(5), O(144)), CALL(clone3, IP(io, 64), V(64)),
+        CALL(waitid, V(0), V(0), O(128), V(5), O(144)), CALL(clone3, IP(ones, 64), V(64)),
     };
     run(calls, COUNT(calls));
 }

@@ -369,19 +369,38 @@ impl Server {
         self.deadline = u64::MAX;
     }
 
-    /// The VM is over: tells those who wait, and removes the socket.
+    /// The VM is over: tells those who wait, answers what came too late, and removes the socket.
     pub fn conclude(mut self, document: &Value) {
+        // First, so that nobody connects any more. Gone already if somebody removed the directory.
+        let _ = std::fs::remove_file(&self.socket);
+        while let Ok((stream, _)) = self.listener.accept() {
+            if let Ok(connection) = Connection::new(stream) {
+                self.clients.insert(self.next_ticket, Client { connection, waiting: Waiting::Nothing });
+                self.next_ticket += 1;
+            }
+        }
+        for (ticket, answer) in self.desk.answers() {
+            self.reply(ticket, &answer);
+        }
         for client in self.clients.values_mut() {
-            let answer = match client.waiting {
-                Waiting::Nothing | Waiting::Over => continue,
-                Waiting::End => Ok(document.clone()),
-                Waiting::Desk | Waiting::Ready(_) => Err(Refusal::new("the VM has ended")),
-            };
-            client.connection.send(&answer_line(&answer));
+            match client.waiting {
+                Waiting::Nothing | Waiting::Over => {}
+                Waiting::End => client.connection.send(&answer_line(&Ok(document.clone()))),
+                Waiting::Desk | Waiting::Ready(_) => {
+                    client.connection.send(&answer_line(&Err(Refusal::new("the VM has ended"))));
+                }
+            }
+            // An error means that nothing more can be read: answer what there is.
+            let _ = client.connection.receive();
+            while let Some(line) = client.connection.next_line() {
+                let answer = match parse(&line.text) {
+                    Ok(Request::Wait) => Ok(document.clone()),
+                    _ => Err(Refusal::new("the VM has ended")),
+                };
+                client.connection.send(&answer_line(&answer));
+            }
             client.connection.flush_within(Duration::from_millis(200));
         }
-        // Gone already if somebody removed the directory.
-        let _ = std::fs::remove_file(&self.socket);
     }
 }
 

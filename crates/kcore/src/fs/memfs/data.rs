@@ -251,11 +251,12 @@ impl Node {
         if size < old {
             data.cut_lower(size);
             data.size.set(size);
+            // Mappings first: they must not show a page that is no longer the file's.
+            if data.mapped.get() {
+                self.fs.tell_truncated(self.inode, size);
+            }
             self.fs.give_pages(data.pages.remove(size.div_ceil(PAGE), u64::MAX));
             self.zero_tail(data, size);
-            if data.mapped.get() {
-                self.fs.tell_replaced(self.inode, size / PAGE, u64::MAX);
-            }
         } else if size > old {
             self.zero_tail(data, old);
             data.size.set(size);
@@ -295,6 +296,9 @@ impl Node {
             }
         }
         if first < end {
+            if data.mapped.get() {
+                self.fs.tell_replaced(self.inode, first, end);
+            }
             self.fs.give_pages(data.pages.remove(first, end));
             let lower_pages = data.lower_end().div_ceil(PAGE);
             if end >= lower_pages {
@@ -303,9 +307,6 @@ impl Node {
                 for index in first..end {
                     data.pages.set(index, Slot::Hole);
                 }
-            }
-            if data.mapped.get() {
-                self.fs.tell_replaced(self.inode, first, end);
             }
         }
         self.touch_modified();

@@ -5,6 +5,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::inode::{Creation, DirectoryEntry, FileType, NewNode, RENAME_EXCHANGE, RENAME_NOREPLACE};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::Bound;
 
@@ -47,6 +48,12 @@ pub(super) struct Directory {
 }
 
 impl Directory {
+    /// Takes out all added nodes, when the directory itself is dropped.
+    pub(super) fn take_children(&self) -> Vec<Rc<Node>> {
+        let names = self.names.take();
+        names.added.into_values().map(|added| added.node).collect()
+    }
+
     /// Size for stat(2): the image's, or 20 bytes an entry as tmpfs counts.
     pub(super) fn size(&self, node: &Node) -> u64 {
         let lower = node.lower.map_or(40, |l| l.size);
@@ -246,6 +253,7 @@ impl Node {
         emit: &mut dyn FnMut(&DirectoryEntry<'_>) -> bool,
     ) -> Result<()> {
         let directory = self.directory()?;
+        self.touch_accessed();
         if let (Some(image), Some(lower)) = (&self.fs.lower, &self.lower) {
             while cookie < ADDED {
                 let Some(entry) = image.next_entry(lower, cookie)? else { break };

@@ -47,6 +47,12 @@ const PAGE: u64 = 4096;
 pub trait PageListener {
     /// Pages `first..end` of inode `inode` (device and number) were replaced or removed.
     fn pages_replaced(&self, inode: (u64, u64), first: u64, end: u64);
+
+    /// The file now ends at `size`, after [`PageListener::pages_replaced`] for what is behind: private copies of pages wholly
+    /// behind the end give SIGBUS too.
+    fn truncated(&self, inode: (u64, u64), size: u64) {
+        let _ = (inode, size);
+    }
 }
 
 /// What a file system may use.
@@ -138,6 +144,14 @@ impl MemFs {
         let listener = self.listener.borrow().clone();
         if let Some(listener) = listener {
             listener.pages_replaced((self.device, inode), first, end);
+        }
+    }
+
+    fn tell_truncated(&self, inode: u64, size: u64) {
+        let listener = self.listener.borrow().clone();
+        if let Some(listener) = listener {
+            listener.pages_replaced((self.device, inode), size / PAGE, u64::MAX);
+            listener.truncated((self.device, inode), size);
         }
     }
 

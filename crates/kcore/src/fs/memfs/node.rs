@@ -203,6 +203,15 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if let Content::Directory(directory) = &self.content {
+            // In a loop: a tree may be deeper than the stack.
+            let mut below = directory.take_children();
+            while let Some(node) = below.pop() {
+                if let (1, Content::Directory(directory)) = (Rc::strong_count(&node), &node.content) {
+                    below.extend(directory.take_children());
+                }
+            }
+        }
         if let Content::Regular(data) = &self.content {
             self.fs.give_pages(data.pages.page_count());
         }

@@ -118,3 +118,22 @@ fn a_deep_chain_of_removed_directories_is_dropped_without_recursion() {
     drop(at);
     assert_eq!(world.list("/").unwrap().len(), 2);
 }
+
+#[test]
+fn a_deep_tree_is_unmounted_without_recursion() {
+    let world = World::new(None);
+    let caller = world.caller();
+    caller.mkdir(&world.cwd(), b"mnt", 0o755).unwrap();
+    let place = caller.target(&world.cwd(), b"mnt", 0).unwrap();
+    let (fs, root) = memfs(None, LIMITS);
+    let mount = world.vfs.namespace.mount(root, &place, MountName::default()).unwrap();
+    let mut at = mount.clone();
+    for _ in 0..50_000 {
+        caller.mkdir(&at, b"d", 0o755).unwrap();
+        at = caller.chdir(&at, b"d").unwrap();
+    }
+    drop(at);
+    world.vfs.namespace.unmount(&mount, false).unwrap();
+    drop(mount);
+    assert!(fs.root().is_none());
+}

@@ -1,5 +1,6 @@
 //! The writable layer against models of what it should hold.
 
+mod damaged;
 mod data;
 mod names;
 mod special;

@@ -192,10 +192,9 @@ pub fn on_events(events: u32) {
     }
 }
 
-/// A clone's rings start empty.
+/// A clone's rings start empty: the host has moved its own index of each to where ours is, so that ours stay.
 pub fn became_clone() {
     for stream in STREAMS.borrow().iter() {
-        stream.ring.restart();
         stream.queue.notify(Events::ALL);
     }
 }

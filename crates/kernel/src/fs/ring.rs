@@ -23,11 +23,6 @@ impl HostRing {
         (SHARED_WINDOW + RINGS_OFFSET + self.index as u64 * RING_SIZE) as *mut u8
     }
 
-    /// After this VM has become a clone, whose rings start empty.
-    pub fn restart(&self) {
-        self.own.set(0);
-    }
-
     /// Produces as much of `data` as fits; returns how much.
     pub fn push(&self, data: &[u8]) -> usize {
         let ring = &console().rings[self.index];

@@ -11,12 +11,15 @@ use core::sync::atomic::Ordering::Relaxed;
 pub fn became_clone() {
     identity().first_instruction_tsc.store(cpu::rdtsc(), Relaxed);
     if let Some(process) = process::first() {
-        process.renumber(identity().pid.load(Relaxed) as i32);
+        let (old, new) = (process.pid.get(), identity().pid.load(Relaxed) as i32);
+        process.renumber(new);
+        crate::fs::tty::became_clone(old, new);
         if sched::is_running() {
             sched::with_current(crate::arch::site::set_thread);
         }
     }
     crate::mm::wipe_on_fork();
     crate::fs::console::became_clone();
+    crate::fs::control::became_clone();
     sched::clock_restarted();
 }

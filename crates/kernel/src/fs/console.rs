@@ -161,6 +161,20 @@ impl File for Stream {
         }
     }
 
+    /// `/dev/stdout` and its like: the same stream.
+    fn reopen(&self, open_flags: u32) -> Result<Rc<dyn File>> {
+        let fits = match open_flags & flags::O_ACCMODE {
+            flags::O_RDONLY => self.is_input,
+            flags::O_WRONLY => !self.is_input,
+            _ => self.kind == kind::NULL,
+        };
+        let me = STREAMS.borrow().iter().find(|stream| stream.id == self.id).cloned();
+        match me {
+            Some(me) if fits => Ok(me),
+            _ => Err(Errno::EACCES),
+        }
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -181,6 +195,7 @@ pub fn standard_streams() -> Vec<Rc<OpenFile>> {
 
 /// The host did something with the rings.
 pub fn on_events(events: u32) {
+    super::tty::on_events(events);
     let streams = STREAMS.borrow().clone();
     for stream in &streams {
         if stream.is_input && events & event::INPUT != 0 {

@@ -1,7 +1,11 @@
 //! The VM's files: what is mounted where, and the console. The rules are `ramet_kcore::fs`'s.
 
 pub mod console;
+pub mod control;
+pub mod devices;
+pub mod proc;
 pub mod ring;
+pub mod tty;
 pub mod users;
 
 use crate::arch::hypercall;
@@ -17,6 +21,7 @@ use core::cell::RefCell;
 use ramet_abi::layout::{DIRECT_MAP, IMAGE_GPA};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::File;
+use ramet_kcore::file::flags::O_RDWR;
 use ramet_kcore::fs::credentials::Credentials;
 use ramet_kcore::fs::device::Devices;
 use ramet_kcore::fs::erofs::Image;
@@ -24,10 +29,11 @@ use ramet_kcore::fs::fd_table::FdTable;
 use ramet_kcore::fs::inode::Inode;
 use ramet_kcore::fs::inode::{Clock, Creation};
 use ramet_kcore::fs::memfs::{Limits, MemFs, PageListener};
-use ramet_kcore::fs::mount::{MountName, Namespace};
+use ramet_kcore::fs::mount::{MS_NODEV, MS_NOEXEC, MS_NOSUID, MountName, Namespace};
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::ops::{Caller, FsContext, Vfs};
 use ramet_kcore::fs::path::Path;
+use ramet_kcore::proc::{Source, proc_root, sys_root};
 
 /// Device numbers of the VM's file systems (`st_dev`).
 mod device {
@@ -37,6 +43,14 @@ mod device {
     pub const SHM: u64 = 0x101;
     /// memfd_create(2).
     pub const MEMORY: u64 = 0x102;
+    /// /dev.
+    pub const DEV: u64 = 0x103;
+    /// /dev/pts.
+    pub const PTS: u64 = 0x104;
+    /// /proc.
+    pub const PROC: u64 = 0x105;
+    /// /sys.
+    pub const SYS: u64 = 0x106;
 }
 
 static VFS: Global<RefCell<Option<&'static Vfs>>> = Global::new(RefCell::new(None));
@@ -130,7 +144,29 @@ pub fn mount_all(records: &Records) -> Result<Path> {
     VFS.replace(Some(vfs));
     ROOT.replace(Some(root.clone()));
     let _ = records;
+    mount_system(vfs, &root)?;
     Ok(root)
+}
+
+/// Mounts what every program expects: /dev, /dev/pts, /dev/shm, /proc, /sys.
+fn mount_system(vfs: &'static Vfs, root: &Path) -> Result<()> {
+    let facts: Rc<dyn Source> = Rc::new(proc::Facts::default());
+    let mount = |place: &[u8], tree: Rc<dyn Inode>, file_system: &[u8], flags: u32| -> Result<()> {
+        let context = FsContext::new(root.clone());
+        let place = caller(&context, &Credentials::root(), |caller| {
+            match caller.mkdir(root, place, 0o755) {
+                Ok(()) | Err(Errno::EEXIST) => caller.directory(root, place),
+                Err(error) => Err(error),
+            }
+        })?;
+        vfs.namespace.mount(tree, &place, MountName { source: file_system, file_system, flags }).map(|_| ())
+    };
+    mount(b"/dev", devices::build(&vfs.devices)?, b"devtmpfs", MS_NOSUID)?;
+    mount(b"/dev/pts", tty::pts_root(), b"devpts", MS_NOSUID | MS_NOEXEC)?;
+    mount(b"/dev/shm", new_tmpfs(device::SHM, 0o1777)?, b"tmpfs", MS_NOSUID | MS_NODEV)?;
+    let nothing = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    mount(b"/proc", proc_root(facts.clone(), device::PROC, clock()), b"proc", nothing)?;
+    mount(b"/sys", sys_root(facts, device::SYS, clock()), b"sysfs", nothing)
 }
 
 /// The root of the first mount.
@@ -180,14 +216,32 @@ pub fn find_program(
     Err(if denied { Errno::EACCES } else { Errno::ENOENT })
 }
 
-/// Descriptors 0, 1 and 2.
-pub fn standard_files(_: &Credentials) -> FdTable {
+/// Descriptors 0, 1 and 2: three streams, or one terminal three times, which belongs to the user.
+pub fn standard_files(credentials: &Credentials) -> FdTable {
     let mut table = FdTable::new();
-    for file in console::standard_streams() {
+    let files = match terminal(credentials) {
+        Some(file) => alloc::vec![file.clone(), file.clone(), file],
+        None => console::standard_streams(),
+    };
+    for file in files {
         // Three descriptors fit under any limit.
         let _ = table.insert(file, false, 3);
     }
     table
+}
+
+/// The console, if it is a terminal.
+fn terminal(credentials: &Credentials) -> Option<Rc<OpenFile>> {
+    if !tty::take_console() {
+        return None;
+    }
+    let root = root_of_everything();
+    let opened = caller(&FsContext::new(root.clone()), &Credentials::root(), |caller| {
+        let place = caller.target(&root, b"/dev/console", 0)?;
+        caller.chown_path(&place, credentials.uid, u32::MAX)?;
+        caller.open_path(place, O_RDWR, false)
+    });
+    opened.ok()
 }
 
 /// RLIMIT_NOFILE or another limit that files obey has changed: nothing is kept of them here.

@@ -25,6 +25,11 @@ impl ConsoleTty {
         &self.tty
     }
 
+    /// The host's byte queues.
+    pub fn channel(&self) -> &Rc<dyn ByteChannel> {
+        &self.channel
+    }
+
     /// Opens it: [`Tty::open`].
     ///
     /// # Errors

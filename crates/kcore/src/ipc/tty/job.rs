@@ -191,6 +191,15 @@ impl Tty {
         self.session.get().ok_or(Errno::ENOTTY)
     }
 
+    /// The VM has become a clone, and its process `old` is `new` now: so are the session and the group that it leads.
+    pub fn renumber(&self, old: i32, new: i32) {
+        for id in [&self.session, &self.group] {
+            if id.get() == Some(old) {
+                id.set(Some(new));
+            }
+        }
+    }
+
     /// Sends a signal to the foreground process group.
     pub(super) fn signal_foreground(&self, signal: u32) {
         if let Some(group) = self.group.get() {

@@ -1,0 +1,244 @@
+//! Terminals: the console of `ramet run -t`, pseudo-terminals, and the one session that they may belong to.
+
+use super::ring::HostRing;
+use super::{clock, device};
+use crate::arch::hypercall::{self, boot_info, identity};
+use crate::global::Global;
+use crate::task::sched::{self, Registration, Woken};
+use crate::task::{process, signal, time};
+use alloc::rc::Rc;
+use core::cell::RefCell;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
+use ramet_abi::boot::flag;
+use ramet_abi::mailbox::event;
+use ramet_abi::ring::{INPUT, OUTPUT};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::{File, flags};
+use ramet_kcore::fs::device::Devices;
+use ramet_kcore::fs::inode::Inode;
+use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::ipc::object::Origin;
+use ramet_kcore::ipc::stream::ByteChannel;
+use ramet_kcore::ipc::tty::{
+    Caller, ConsoleTty, Ptys, ReadTimer, SIGTTIN, Tty, TtyFile, TtyHost, WindowSize, devpts, register_devices,
+};
+use ramet_kcore::signal::{SigInfo, Signal};
+use ramet_kcore::user::Sink;
+use ramet_kcore::wait::Events;
+
+static CONSOLE: Global<RefCell<Option<Rc<ConsoleTty>>>> = Global::new(RefCell::new(None));
+static PTYS: Global<RefCell<Option<Rc<Ptys>>>> = Global::new(RefCell::new(None));
+/// The controlling terminal of the VM's process.
+static CONTROLLING: Global<RefCell<Option<Rc<Tty>>>> = Global::new(RefCell::new(None));
+
+/// The console's rings.
+struct Rings {
+    input: HostRing,
+    output: HostRing,
+}
+
+impl ByteChannel for Rings {
+    fn pull(&self, into: &mut [u8]) -> usize {
+        self.input.pull(into)
+    }
+    fn available(&self) -> usize {
+        self.input.available()
+    }
+    fn ended(&self) -> bool {
+        self.input.ended()
+    }
+    fn push(&self, from: &[u8]) -> usize {
+        self.output.push(from)
+    }
+    fn room(&self) -> usize {
+        self.output.room()
+    }
+    fn closed(&self) -> bool {
+        self.output.closed()
+    }
+    fn want(&self, events: Events) {
+        let mut ready = 0;
+        if events.intersects(Events::IN) {
+            self.input.want();
+            if self.input.available() != 0 {
+                ready |= event::INPUT;
+            }
+        }
+        if events.intersects(Events::OUT) && self.output.has_room() {
+            ready |= event::OUTPUT_ROOM;
+        }
+        if ready != 0 {
+            // It came in between: as if the host had rung, once the caller sleeps.
+            hypercall::mailbox().events.fetch_or(ready, AcqRel);
+        }
+    }
+}
+
+/// The VM's session, which is that of its process.
+struct Session;
+
+fn ids() -> (i32, i32, i32) {
+    match process::first() {
+        Some(process) => (process.pid.get(), process.group.get(), process.session.get()),
+        None => {
+            let pid = identity().pid.load(Relaxed) as i32;
+            (pid, pid, pid)
+        }
+    }
+}
+
+fn send(number: u32) {
+    if let (Some(process), Some(signal)) = (process::first(), Signal::new(i64::from(number))) {
+        // Standard signals always find room.
+        let _ = signal::send_process(&process, SigInfo::kernel(signal));
+    }
+}
+
+impl TtyHost for Session {
+    fn caller(&self) -> Caller {
+        let (pid, group, session) = ids();
+        let privileged = !sched::is_running() || sched::with_current(|t| t.credentials.borrow().euid == 0);
+        Caller { session, group, leads: pid == session, privileged }
+    }
+    fn controlling(&self) -> Option<Rc<Tty>> {
+        controlling()
+    }
+    fn origin(&self) -> Origin {
+        crate::syscalls::ipc::origin()
+    }
+    fn set_controlling(&self, tty: Option<&Rc<Tty>>) {
+        CONTROLLING.replace(tty.cloned());
+    }
+    fn session_loses_terminal(&self, session: i32) {
+        if session == ids().2 {
+            CONTROLLING.replace(None);
+        }
+    }
+    fn session_of_group(&self, group: i32) -> Option<i32> {
+        let (_, own, session) = ids();
+        (group == own).then_some(session)
+    }
+    fn signal_group(&self, group: i32, signal: u32) {
+        if group == ids().1 {
+            send(signal);
+        }
+    }
+    fn signal_leader(&self, session: i32, signal: u32) {
+        let (pid, _, own) = ids();
+        if session == own && pid == own {
+            send(signal);
+        }
+    }
+    /// The group of a session's leader is orphaned: nobody in the session could continue it.
+    fn background(&self, number: u32) -> Result<()> {
+        let signal = Signal::new(i64::from(number)).ok_or(Errno::EIO)?;
+        let untouched = sched::with_current(|thread| {
+            thread.mask.get().contains(signal) || thread.process.dispositions.borrow().ignores(signal)
+        });
+        if untouched && number != SIGTTIN { Ok(()) } else { Err(Errno::EIO) }
+    }
+}
+
+/// The controlling terminal of the VM's process.
+pub fn controlling() -> Option<Rc<Tty>> {
+    CONTROLLING.borrow().clone()
+}
+
+/// Registers the drivers; makes the console, if it is a terminal.
+pub fn register(devices: &Devices) {
+    let host: Rc<dyn TtyHost> = Rc::new(Session);
+    let ptys = Ptys::new(host.clone(), device::PTS);
+    if boot_info().flags & flag::TERMINAL != 0 {
+        let rings = Rings { input: HostRing::new(INPUT), output: HostRing::new(OUTPUT) };
+        let console = Rc::new(ConsoleTty::new(host.clone(), Rc::new(rings)));
+        console.resize(window_size());
+        CONSOLE.replace(Some(console));
+    }
+    register_devices(devices, &host, &ptys, CONSOLE.borrow().as_ref());
+    PTYS.replace(Some(ptys));
+}
+
+/// The root of the file system at `/dev/pts`.
+///
+/// # Panics
+/// Before [`register`].
+pub fn pts_root() -> Rc<dyn Inode> {
+    devpts(PTYS.borrow().as_ref().expect("terminals are registered"), clock())
+}
+
+/// Makes the console the controlling terminal of the process that is about to start. False: there is no terminal.
+pub fn take_console() -> bool {
+    let Some(console) = CONSOLE.borrow().clone() else { return false };
+    // Opening it without O_NOCTTY is what takes it; /dev/console itself never does.
+    let taken = console.open(flags::O_RDWR).is_ok();
+    wants_input(&console);
+    taken
+}
+
+fn window_size() -> WindowSize {
+    let console = hypercall::console();
+    let size = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
+    WindowSize {
+        rows: size(console.rows.load(Relaxed)),
+        columns: size(console.columns.load(Relaxed)),
+        width: 0,
+        height: 0,
+    }
+}
+
+/// Input is always wanted: ^C means something also while nobody reads.
+fn wants_input(console: &ConsoleTty) {
+    console.channel().want(Events::IN);
+}
+
+/// The host did something with the rings or the window.
+pub fn on_events(events: u32) {
+    let Some(console) = CONSOLE.borrow().clone() else { return };
+    if events & event::WINDOW_SIZE != 0 {
+        console.resize(window_size());
+    }
+    if events & (event::INPUT | event::OUTPUT_ROOM) != 0 {
+        console.changed();
+        if events & event::INPUT != 0 && console.channel().available() == 0 {
+            wants_input(&console);
+        }
+    }
+}
+
+/// A clone's process has another id, its rings go on where they were, and its window may be another one.
+pub fn became_clone(old_pid: i32, new_pid: i32) {
+    if let Some(tty) = controlling() {
+        tty.renumber(old_pid, new_pid);
+    }
+    if CONSOLE.borrow().is_some() {
+        on_events(event::WINDOW_SIZE | event::INPUT | event::OUTPUT_ROOM);
+    }
+}
+
+/// A blocking read of a terminal that has nothing yet: waits as VMIN and VTIME say (termios(3)).
+///
+/// # Errors
+/// Those of the read; ERESTARTSYS.
+pub fn wait_and_read(file: &OpenFile, terminal: &TtyFile, into: &mut dyn Sink) -> Result<usize> {
+    let start = time::monotonic();
+    let mut last = start;
+    loop {
+        let deadline = match terminal.read_timer(into.remaining()) {
+            ReadTimer::None => None,
+            ReadTimer::FromCall(length) => Some(start + length),
+            ReadTimer::FromLastByte(length) => Some(last + length),
+        };
+        let queue = terminal.wait_queue().ok_or(Errno::EAGAIN)?;
+        let registration = Registration::new(queue, Events::IN);
+        let woken = sched::sleep(deadline)?;
+        drop(registration);
+        if woken == Woken::Deadline {
+            return terminal.read_expired(into);
+        }
+        last = time::monotonic();
+        match file.read(into) {
+            Err(Errno::EAGAIN) => {}
+            other => return other,
+        }
+    }
+}

@@ -153,7 +153,7 @@ impl FdTable {
 
     /// Closing any descriptor of a file releases all POSIX locks that the process has on it (fcntl(2)).
     fn release_locks(&self, file: &OpenFile) {
-        if let Some(state) = file.inode().and_then(|inode| inode.state()) {
+        if let Some(state) = file.inode().and_then(|inode| inode.used_state()) {
             if !state.locks.has_no_ranges() {
                 state.locks.release(self.lock_owner());
             }

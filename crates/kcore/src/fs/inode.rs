@@ -411,6 +411,11 @@ pub trait Inode: Any {
         None
     }
 
+    /// As [`Inode::state`], but none too if nobody has asked for it yet: then there is nothing to release.
+    fn used_state(&self) -> Option<&InodeState> {
+        self.state()
+    }
+
     /// For file systems that need their own type back.
     fn as_any(&self) -> &dyn Any;
 }

@@ -18,7 +18,7 @@ pub const MS_NODEV: u32 = 4;
 pub const MS_NOEXEC: u32 = 8;
 
 /// Cached names after which unused ones are forgotten.
-const CACHE_MAX: usize = 1 << 16;
+const CACHE_MAX: usize = 1 << 13;
 
 /// A file system at a place.
 pub struct Mount {

@@ -369,7 +369,7 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        if let Some(state) = self.path.as_ref().and_then(|path| path.inode().state()) {
+        if let Some(state) = self.path.as_ref().and_then(|path| path.inode().used_state()) {
             let _ = state.locks.flock(self.id, None);
             state.locks.release(LockOwner::Description(self.id));
             if self.counts_as_writer {

@@ -16,7 +16,7 @@ use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 
 pub(super) enum Content {
     Directory(Directory),
@@ -52,7 +52,8 @@ pub struct Node {
     pub(super) content: Content,
     /// Attributes that differ from the image's; none as a value: removed.
     pub(super) xattrs: RefCell<Option<Box<Xattrs>>>,
-    state: InodeState,
+    /// Made when first asked for: most files are never opened for writing, locked or executed.
+    state: OnceCell<Box<InodeState>>,
 }
 
 impl Node {
@@ -83,7 +84,7 @@ impl Node {
             linkable: Cell::new(false),
             content,
             xattrs: RefCell::new(None),
-            state: InodeState::new(),
+            state: OnceCell::new(),
         })
     }
 
@@ -122,7 +123,7 @@ impl Node {
             linkable: Cell::new(false),
             content,
             xattrs: RefCell::new(None),
-            state: InodeState::new(),
+            state: OnceCell::new(),
         })
     }
 
@@ -344,7 +345,11 @@ impl Inode for Node {
     }
 
     fn state(&self) -> Option<&InodeState> {
-        Some(&self.state)
+        Some(self.state.get_or_init(Box::default))
+    }
+
+    fn used_state(&self) -> Option<&InodeState> {
+        self.state.get().map(|state| &**state)
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -52,3 +52,65 @@ fn reads_what_mkfs_wrote() {
         check(&World::new(Some(image)), &source.0);
     }
 }
+
+#[test]
+fn extended_attributes_are_read_inline_and_shared() {
+    let source = TemporaryDirectory::new();
+    let set = |name: &str, key: &std::ffi::CStr, value: &[u8]| {
+        fs::write(source.0.join(name), name).unwrap();
+        let path = std::ffi::CString::new(source.0.join(name).to_str().unwrap()).unwrap();
+        // SAFETY: path and key end with a zero; the value is as long as stated.
+        let done =
+            unsafe { libc::setxattr(path.as_ptr(), key.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
+        done == 0
+    };
+    // Attributes that many files have become shared ones.
+    let mut possible = true;
+    for i in 0..8 {
+        possible &= set(&format!("file{i}"), c"user.common", b"the same value in every file");
+        possible &= set(&format!("file{i}"), c"user.own", format!("value {i}").as_bytes());
+    }
+    let image = if possible { make_image(&source.0, &[]) } else { None };
+    let Some(bytes) = image else {
+        eprintln!("no user attributes here, or no mkfs.erofs: this test checked nothing");
+        return;
+    };
+    let world = World::new(Some(Image::new(leak_aligned(&bytes)).unwrap()));
+    let caller = world.caller();
+    for i in 0..8 {
+        let path = caller.target(&world.cwd(), format!("file{i}").as_bytes(), 0).unwrap();
+        let names = caller.list_xattrs(&path).unwrap();
+        let mut names: Vec<&[u8]> = names.split(|&b| b == 0).filter(|n| !n.is_empty()).collect();
+        names.sort();
+        assert_eq!(names, [&b"user.common"[..], b"user.own"]);
+        assert_eq!(caller.get_xattr(&path, b"user.common").unwrap(), b"the same value in every file");
+        assert_eq!(caller.get_xattr(&path, b"user.own").unwrap(), format!("value {i}").as_bytes());
+        assert_eq!(caller.get_xattr(&path, b"user.none"), Err(Errno::ENODATA));
+        caller.set_xattr(&path, b"user.common", None, 0).unwrap();
+        assert_eq!(caller.list_xattrs(&path).unwrap(), b"user.own\0");
+    }
+}
+
+#[test]
+fn devices_fifos_owners_and_times_are_those_of_the_source() {
+    let source = TemporaryDirectory::new();
+    let path = |name: &str| std::ffi::CString::new(source.0.join(name).to_str().unwrap()).unwrap();
+    // SAFETY: the paths end with a zero.
+    let root = unsafe {
+        libc::mkfifo(path("fifo").as_ptr(), 0o640);
+        libc::mknod(path("null").as_ptr(), libc::S_IFCHR | 0o666, libc::makedev(1, 3)) == 0
+            && libc::mknod(path("disk").as_ptr(), libc::S_IFBLK | 0o660, libc::makedev(259, 70000)) == 0
+    };
+    fs::write(source.0.join("old"), b"x").unwrap();
+    let then = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 5);
+    fs::File::options().write(true).open(source.0.join("old")).unwrap().set_modified(then).unwrap();
+    let Some(bytes) = make_image(&source.0, &["-Eforce-inode-extended"]) else { return };
+    let world = World::new(Some(Image::new(leak_aligned(&bytes)).unwrap()));
+    let stat = |name: &str| world.caller().stat(&world.cwd(), name.as_bytes(), 0).unwrap();
+    assert_eq!(stat("fifo").mode, 0o010640);
+    assert_eq!(stat("old").modified, 1_000_000_000_000_000_005);
+    if root {
+        assert_eq!((stat("null").mode & 0o170000, stat("null").rdev), (0o020000, libc::makedev(1, 3)));
+        assert_eq!((stat("disk").mode & 0o170000, stat("disk").rdev), (0o060000, libc::makedev(259, 70000)));
+    }
+}

@@ -1,6 +1,5 @@
 // A library opened at run time: symbols, its thread-local storage in old and new threads, closing.
 // variants: pie nonpie
-// libraries: tls
 #include "guest.h"
 #include <dlfcn.h>
 #include <libgen.h>

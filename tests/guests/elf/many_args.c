@@ -1,5 +1,6 @@
-// 2000 arguments and a long environment, made by the program starting itself would need exec: the harness passes them.
-// args: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb cccccccc d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9
+// Thousands of arguments, and long ones: about 200 KiB.
+// args: short@@3000
+// args: 0123456789012345678901234567890123456789012345678901234567890123456789@@2500 end
 #include "guest.h"
 int main(int argc, char **argv)
 {

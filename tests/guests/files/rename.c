@@ -50,7 +50,7 @@ int main(void)
     RET(rename("e", "."));
     RET(rename("e", ""));
     RET(rename("", "e"));
-    RET(rename("/", "x"));
+    RET(rename("/", "/x"));
     RET(rename((char *)8, "x"));
     RET(rename("b", (char *)8));
     // Two names of one file: nothing happens.

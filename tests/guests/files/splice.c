@@ -1,6 +1,5 @@
 // splice, tee, vmsplice: moving between pipes and files, or ENOSYS said honestly.
-// allow: .* => .*ENOSYS : splice and tee may be absent in the VM
-// allow: .* => .*moved.* : splice and tee may be absent in the VM
+// optional: splice and tee may be ENOSYS
 #include "guest.h"
 #include <sys/uio.h>
 int main(void)
@@ -11,7 +10,10 @@ int main(void)
     put_file("f", "file content", 12);
     int fd = open("f", O_RDWR);
     write(a[1], "pipe", 4);
-    RET(tee(a[0], b[1], 100, 0));
+    if (RET(tee(a[0], b[1], 100, 0)) == -1 && errno == ENOSYS) {
+        say("absent");
+        return 0;
+    }
     RET(splice(a[0], 0, b[1], 0, 100, 0));
     long n = read(b[0], text, 31);
     say("moved %ld %s", n, n > 0 ? text : "");

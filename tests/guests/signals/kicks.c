@@ -78,12 +78,13 @@ int main(int argc, char **argv)
     volatile int stop = 0;
     pthread_t t;
     sigset_t set;
-    sigemptyset(&set), sigaddset(&set, SIGALRM);
+    sigemptyset(&set), sigaddset(&set, SIGALRM), sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, 0);
     pthread_create(&t, 0, spinner, (void *)&stop);
     sigprocmask(SIG_UNBLOCK, &set, 0);
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     sigaction(SIGALRM, &action, 0);
+    sigaction(SIGUSR1, &action, 0); // from outside
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
     timer_t timer;
     MUST(timer_create(CLOCK_MONOTONIC, &event, &timer));

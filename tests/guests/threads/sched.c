@@ -1,5 +1,4 @@
 // Scheduling calls: affinity, policy, priorities, yield, getcpu, membarrier, rseq or its honest absence.
-// allow: rseq .* => rseq .* : restartable sequences may be ENOSYS in the VM
 #include "guest.h"
 #include <sched.h>
 #include <sys/resource.h>

@@ -36,7 +36,7 @@ def environment_of(case: Case) -> dict[str, str]:
 
 
 def scratch_directory() -> str:
-    """A new directory that looks like the VM's /tmp: mode 1777, owned by root, on a memory file system if there is one."""
+    """A new directory like the VM's /tmp: mode 1777, owned by root, on a memory file system if there is one."""
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     path = tempfile.mkdtemp(prefix="guest-", dir=base)
     os.chmod(path, 0o1777)
@@ -50,7 +50,7 @@ def decode(data: bytes) -> str:
 
 def _limits() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, max(hard, 1024)))
     os.umask(0o022)
 

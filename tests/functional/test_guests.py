@@ -1,0 +1,94 @@
+"""Tiny programs, one per behaviour, run natively and in the VM: the two outputs and statuses are the same."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import guest_harness
+import pytest
+from guest_harness import Case, Guests
+
+CASES = guest_harness.all_cases()
+BAD = [
+    "empty",
+    "short-header",
+    "no-program-headers",
+    "half-program-headers",
+    "not-elf",
+    "machine-arm",
+    "class-32",
+    "big-endian",
+    "relocatable",
+    "header-size-odd",
+    "headers-far-away",
+    "no-headers",
+    "interpreter-missing",
+    "interpreter-is-text",
+    "script-without-interpreter",
+    "no-permission",
+    "directory",
+    "missing",
+    "missing-in-path",
+    "below-a-file",
+]
+
+
+@pytest.fixture(scope="session")
+def built_guests(session_home: Path) -> Guests:
+    """All guest programs, built once."""
+    return Guests(session_home)
+
+
+@pytest.fixture
+def guests(built_guests: Guests, session_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guests]:
+    """The guest programs with the real VMM. Fails, and does not skip, where there is no /dev/kvm."""
+    assert Path("/dev/kvm").exists(), "/dev/kvm is missing: see `ramet doctor`"
+    monkeypatch.setenv("RAMET_HOME", str(session_home))
+    yield built_guests
+
+
+@pytest.mark.parametrize("case", CASES, ids=guest_harness.identity)
+def test_same_as_native(guests: Guests, case: Case) -> None:
+    native = guests.native(case)
+    first = guests.vm(case)
+    problems = guest_harness.guest_compare.differences(case, native, first)
+    if case["repeat"] and not problems:
+        problems = guest_harness.guest_compare.differences(case, first, guests.vm(case))
+    assert not problems, "\n".join([case["name"], *problems, "stderr: " + first.stderr])
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_no_program(guests: Guests, name: str) -> None:
+    entry = guests.bad[f"bad/{name}"]
+    done = guests.command(entry["argv"])
+    assert done.returncode == entry["status"], done.stderr
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("ramet"), done.stderr
+    assert done.stdout == ""
+
+
+def test_every_bad_program_is_listed(guests: Guests) -> None:
+    assert sorted(guests.bad) == sorted(f"bad/{name}" for name in BAD)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_hundred_thousand_kicks(guests: Guests) -> None:
+    """Timer signals from inside at 5 kHz, and signals from the host at random instants, change no result."""
+    (case,) = [case for case in CASES if case["name"].startswith("signals/kicks-static")]
+    program = {**case, "argv": [case["path"], "100000"]}
+    sent = 0
+    with guests.start(program, timeout=280) as vm:
+        while vm.ended is None and not vm.see_end():
+            try:
+                vm.signal(signal.SIGUSR1)
+            except Exception:
+                break  # it has ended in the meantime: what counts is its output
+            sent += 1
+            time.sleep(0.003)
+        done = vm.communicate()
+    assert done.status == 0, done.stderr
+    assert "general 0, double 0, x87 0, vector 0, calls 0, other thread 0" in done.stdout.text
+    assert sent > 10

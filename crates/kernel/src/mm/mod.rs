@@ -52,7 +52,9 @@ pub fn page_source() -> Rc<dyn PageSource> {
 
 /// An empty address space.
 pub fn new_space() -> AddressSpace {
-    AddressSpace::new(memory(), PROGRAM_END)
+    let mut space = AddressSpace::new(memory(), PROGRAM_END);
+    space.policy.preset_dirty = true;
+    space
 }
 
 /// Runs `f` on the running process's address space.

@@ -2,7 +2,7 @@
 
 use super::super::frames::{Content, Memory, is_managed};
 use super::super::physical::Physical;
-use super::super::table::entry::{ACCESSED, COPY, LARGE, WRITABLE};
+use super::super::table::entry::{ACCESSED, COPY, DIRTY, LARGE, WRITABLE};
 use super::super::table::{Directory, SPAN_2M};
 use super::super::vma::{Backing, FileMapping, Vma, property, prot};
 use super::flags::leaf_bits;
@@ -35,6 +35,8 @@ struct FilePages<'a, P> {
     mapping: &'a FileMapping,
     shared: bool,
     extent: Extent,
+    /// Bits for pages of the program's own.
+    owned: u64,
 }
 
 fn to_gpa(address: usize) -> Result<u64> {
@@ -42,8 +44,8 @@ fn to_gpa(address: usize) -> Result<u64> {
 }
 
 impl<'a, P: Physical> FilePages<'a, P> {
-    fn new(memory: &'a Memory<P>, mapping: &'a FileMapping, shared: bool) -> Self {
-        FilePages { memory, mapping, shared, extent: Extent { first: 0, pages: 0, gpa: 0 } }
+    fn new(memory: &'a Memory<P>, mapping: &'a FileMapping, shared: bool, owned: u64) -> Self {
+        FilePages { memory, mapping, shared, extent: Extent { first: 0, pages: 0, gpa: 0 }, owned }
     }
 
     /// The image page at `index`, if it is one and a private mapping wants it.
@@ -89,7 +91,7 @@ impl<'a, P: Physical> FilePages<'a, P> {
     fn copied(&self, from: u64, bits: u64) -> Result<u64> {
         let to = self.memory.allocate(Content::Any).ok_or(Errno::ENOMEM)?;
         self.memory.physical.copy(from, to, PAGE);
-        Ok(to | bits)
+        Ok(to | bits | self.owned)
     }
 }
 
@@ -110,10 +112,12 @@ pub(super) fn enter<P: Physical>(
         return Ok(0);
     }
     let bits = leaf_bits(vma.prot);
+    let writable = vma.prot & prot::WRITE != 0;
+    let owned = if policy.preset_dirty && writable && memory.is_plentiful() { ACCESSED | DIRTY } else { 0 };
     let mut error = None;
     let entered = match &vma.backing {
         Backing::Anonymous => memory.fill(start, end, &mut |_| match memory.allocate(Content::Zero) {
-            Some(gpa) => Some(gpa | bits),
+            Some(gpa) => Some(gpa | bits | owned),
             None => {
                 error = Some(Errno::ENOMEM);
                 None
@@ -128,7 +132,7 @@ pub(super) fn enter<P: Physical>(
         })?,
         Backing::File { mapping, offset } => {
             let preset = if policy.preset_accessed { ACCESSED } else { 0 };
-            let mut pages = FilePages::new(memory, mapping, !vma.is_private());
+            let mut pages = FilePages::new(memory, mapping, !vma.is_private(), owned);
             memory.fill(start, end, &mut |va| {
                 let index = (offset + (va - vma.start)) / PAGE;
                 match pages.leaf(index, bits, own, preset) {

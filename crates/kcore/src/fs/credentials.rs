@@ -24,6 +24,8 @@ pub mod cap {
     pub const SETUID: u32 = 7;
     /// Change capability sets.
     pub const SETPCAP: u32 = 8;
+    /// Network administration; privileged socket options.
+    pub const NET_ADMIN: u32 = 12;
     /// chroot(2).
     pub const SYS_CHROOT: u32 = 18;
     /// Administration: mount(2) and much else.

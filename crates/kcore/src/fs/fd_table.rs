@@ -100,6 +100,16 @@ impl FdTable {
         Ok(free as i32)
     }
 
+    /// Whether one more descriptor fits below `limit`.
+    ///
+    /// # Errors
+    /// EMFILE.
+    pub fn has_room(&self, limit: u64) -> Result<()> {
+        let taken = self.entries.get(self.lowest_free..).unwrap_or(&[]);
+        let free = self.lowest_free + taken.iter().position(Option::is_none).unwrap_or(taken.len());
+        if free as u64 >= limit.min(DESCRIPTORS_MAX as u64) { Err(Errno::EMFILE) } else { Ok(()) }
+    }
+
     /// Gives `file` the lowest free descriptor.
     ///
     /// # Errors

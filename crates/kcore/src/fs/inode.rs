@@ -1,7 +1,6 @@
 //! What a file system gives the rest of the kernel: [`Inode`].
 
-use super::locks::LockTable;
-use super::object::ObjectId;
+pub use super::inode_state::InodeState;
 use super::path::Path;
 use crate::errno::{Errno, Result};
 use crate::file::File;
@@ -9,7 +8,6 @@ use crate::stat::{self, Nanoseconds, Stat};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
 
 /// Longest file name, bytes (NAME_MAX).
 pub const NAME_MAX: usize = 255;
@@ -179,70 +177,6 @@ pub enum Link {
     Text(Vec<u8>),
     /// To this very object, whatever its name (a magic link of procfs).
     Magic(Path),
-}
-
-/// State of an inode that belongs to all who have it open, in any process of the session.
-pub struct InodeState {
-    /// Its name in the session.
-    pub id: ObjectId,
-    /// flock(2) and fcntl(2) locks.
-    pub locks: LockTable,
-    /// Positive: descriptions open for writing; negative: times that it is being executed.
-    pub writers: Cell<i32>,
-    /// What the file names: the pipe of a FIFO, the socket bound to a name.
-    pub attached: RefCell<Option<Rc<dyn Any>>>,
-}
-
-impl InodeState {
-    /// No locks, nothing attached.
-    pub fn new() -> Self {
-        InodeState {
-            id: ObjectId::fresh(),
-            locks: LockTable::default(),
-            writers: Cell::new(0),
-            attached: RefCell::new(None),
-        }
-    }
-
-    /// Notes one more writer.
-    ///
-    /// # Errors
-    /// ETXTBSY while the file is being executed.
-    pub fn add_writer(&self) -> Result<()> {
-        if self.writers.get() < 0 {
-            return Err(Errno::ETXTBSY);
-        }
-        self.writers.set(self.writers.get() + 1);
-        Ok(())
-    }
-
-    /// Notes that a writer is gone.
-    pub fn remove_writer(&self) {
-        self.writers.set(self.writers.get() - 1);
-    }
-
-    /// Notes that a program runs from the file.
-    ///
-    /// # Errors
-    /// ETXTBSY while it is open for writing.
-    pub fn add_executor(&self) -> Result<()> {
-        if self.writers.get() > 0 {
-            return Err(Errno::ETXTBSY);
-        }
-        self.writers.set(self.writers.get() - 1);
-        Ok(())
-    }
-
-    /// Notes that a program no longer runs from the file.
-    pub fn remove_executor(&self) {
-        self.writers.set(self.writers.get() + 1);
-    }
-}
-
-impl Default for InodeState {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// A file of any kind in a file system. Names passed in are single components: not empty, not `.` or `..`, without slash and

@@ -61,6 +61,7 @@ pub mod erofs;
 pub mod fd_table;
 pub mod hostfs;
 pub mod inode;
+mod inode_state;
 pub mod locks;
 pub mod memfs;
 pub mod mount;

@@ -9,7 +9,7 @@ use crate::fs::mount::MS_NODEV;
 use crate::fs::open_file::OpenFile;
 use crate::fs::path::Path;
 use crate::fs::permission::{self, READ, WRITE};
-use crate::fs::resolve::{Last, RESOLVE_ALL};
+use crate::fs::resolve::{Last, RESOLVE_ALL, RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT};
 use crate::stat::{S_ISVTX, Stat};
 use crate::user::{Sink, Source};
 use alloc::rc::Rc;
@@ -35,8 +35,13 @@ impl Caller<'_> {
     /// As openat2(2). EAGAIN: a FIFO whose other side must be waited for.
     pub fn open(&self, start: &Path, path: &[u8], how: OpenHow) -> Result<Rc<OpenFile>> {
         let mut flags = how.flags;
-        if how.resolve & !RESOLVE_ALL != 0 {
+        let both = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+        if how.resolve & !RESOLVE_ALL != 0 || how.resolve & both == both {
             return Err(Errno::EINVAL);
+        }
+        // Linux: what may have to write cannot be answered from the cache.
+        if how.resolve & RESOLVE_CACHED != 0 && flags & (O_CREAT | O_TRUNC | O_TMPFILE_ONLY) != 0 {
+            return Err(Errno::EAGAIN);
         }
         if flags & O_PATH != 0 {
             flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;

@@ -1,5 +1,5 @@
 //! The same random calls on this machine's own file system and on ours: results, errors and the resulting trees must be
-//! the same.
+//! the same. `SEEDS` in the environment sets how many sequences of calls are tried. Run it as root and as an ordinary user.
 
 use crate::errno::Errno;
 use crate::file::flags::*;

@@ -1,0 +1,72 @@
+//! What all who have an inode open share: [`InodeState`].
+
+use super::locks::LockTable;
+use super::object::ObjectId;
+use crate::errno::{Errno, Result};
+use alloc::rc::Rc;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+
+/// State of an inode that belongs to all who have it open, in any process of the session.
+pub struct InodeState {
+    /// Its name in the session.
+    pub id: ObjectId,
+    /// flock(2) and fcntl(2) locks.
+    pub locks: LockTable,
+    /// Positive: descriptions open for writing; negative: times that it is being executed.
+    pub writers: Cell<i32>,
+    /// What the file names: the pipe of a FIFO, the socket bound to a name.
+    pub attached: RefCell<Option<Rc<dyn Any>>>,
+}
+
+impl InodeState {
+    /// No locks, nothing attached.
+    pub fn new() -> Self {
+        InodeState {
+            id: ObjectId::fresh(),
+            locks: LockTable::default(),
+            writers: Cell::new(0),
+            attached: RefCell::new(None),
+        }
+    }
+
+    /// Notes one more writer.
+    ///
+    /// # Errors
+    /// ETXTBSY while the file is being executed.
+    pub fn add_writer(&self) -> Result<()> {
+        if self.writers.get() < 0 {
+            return Err(Errno::ETXTBSY);
+        }
+        self.writers.set(self.writers.get() + 1);
+        Ok(())
+    }
+
+    /// Notes that a writer is gone.
+    pub fn remove_writer(&self) {
+        self.writers.set(self.writers.get() - 1);
+    }
+
+    /// Notes that a program runs from the file.
+    ///
+    /// # Errors
+    /// ETXTBSY while it is open for writing.
+    pub fn add_executor(&self) -> Result<()> {
+        if self.writers.get() > 0 {
+            return Err(Errno::ETXTBSY);
+        }
+        self.writers.set(self.writers.get() - 1);
+        Ok(())
+    }
+
+    /// Notes that a program no longer runs from the file.
+    pub fn remove_executor(&self) {
+        self.writers.set(self.writers.get() + 1);
+    }
+}
+
+impl Default for InodeState {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -101,11 +101,12 @@ memset:
     movups [rdi + rdx - 16], xmm0
     lea rcx, [rdx - 1]
     shr rcx, 4
+    jz 4f
 2:  movups [rdi], xmm0
     add rdi, 16
     dec rcx
     jnz 2b
-    mov rax, r8
+4:  mov rax, r8
     ret
 3:  mov rcx, rdx
     rep stosb

@@ -18,7 +18,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::time::Duration;
 
 /// Most clients at once: further ones wait in the listener's queue.
@@ -327,6 +327,8 @@ impl Server {
             State::Paused => "paused",
             State::Frozen => "frozen",
         };
+        // The guest writes these: numbers for people, nothing more.
+        let identity = self.shared.area.identity();
         json!({
             "id": self.profile.id,
             "name": self.profile.name,
@@ -338,6 +340,8 @@ impl Server {
             "uptime": (monotonic() - self.started) as f64 / 1e9,
             "memory": {"limit": self.shared.ram_limit(), "present": self.shared.ram_present()},
             "syscalls": {},
+            "first_instruction_tsc": identity.first_instruction_tsc.load(Acquire),
+            "program_start_tsc": identity.program_start_tsc.load(Acquire),
         })
     }
 

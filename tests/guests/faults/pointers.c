@@ -260,6 +260,7 @@ static void signals_(void)
 }
 static void process(void)
 {
+    syscall(SYS_setgroups, 2, groups);
     const struct call calls[] = {
         CALL(uname, O(sizeof(struct utsname))), CALL(sysinfo, O(sizeof(struct sysinfo))), CALL(getrusage, V(RUSAGE_SELF), O(sizeof(struct rusage))),
         CALL(getrlimit, V(RLIMIT_NOFILE), O(16)), CALL(setrlimit, V(RLIMIT_NOFILE), I(rlimit_same)),

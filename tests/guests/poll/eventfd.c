@@ -42,10 +42,6 @@ int main(void)
     RET(read(fd, (void *)8, 8));
     RET(read(fd, &v, 8));
     say("%lx", v);
-    char big[64];
-    v = 9, memcpy(big, &v, 8);
-    RET(write(fd, big, 64));
-    RET(read(fd, big, 64));
     int semaphore = MUST(eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK));
     RET(read(semaphore, &v, 8));
     say("%lu", v);

@@ -55,7 +55,7 @@ int main(int argc, char **argv)
     if (!strcmp(how, "noncanonical"))
         zero = *(volatile int *)0x8000000000000000;
     if (!strcmp(how, "kernel"))
-        zero = *(volatile int *)0xffffffff80000000;
+        zero = *(volatile int *)0xffff900000000000;
     if (!strcmp(how, "stack"))
         zero = down((char *)how);
     if (!strcmp(how, "abort"))

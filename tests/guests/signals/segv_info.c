@@ -1,5 +1,6 @@
 // siginfo and context of memory faults: code, address, error code bits, trap number, resuming elsewhere.
 // variants: static musl
+// allow: write read-only, never touched: (.*) error 6, (.*) => write read-only, never touched: (.*) error 7, (.*) : the page of zeros may be mapped ahead
 #include "guest.h"
 #include <ucontext.h>
 static volatile siginfo_t last;

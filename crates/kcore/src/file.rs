@@ -96,6 +96,11 @@ pub trait File: Any {
         false
     }
 
+    /// Whether lseek(2) succeeds, always gives 0 and means nothing (null(4), random(4)).
+    fn has_no_offset(&self) -> bool {
+        false
+    }
+
     /// Attributes.
     ///
     /// # Errors

@@ -5,12 +5,16 @@ use super::open_file::OpenFile;
 use super::path::Path;
 use crate::errno::Result;
 use crate::file::File;
-use crate::stat::Stat;
+use crate::stat::{S_IFIFO, S_IFMT, S_IFSOCK, Stat};
 use alloc::rc::Rc;
 use core::any::Any;
 
 /// statfs(2) type of anonymous inodes.
 const ANON_INODE_FS_MAGIC: u64 = 0x0904_1934;
+/// statfs(2) type of pipes.
+const PIPEFS_MAGIC: u64 = 0x5049_5045;
+/// statfs(2) type of sockets.
+const SOCKFS_MAGIC: u64 = 0x534f_434b;
 
 struct Anonymous {
     file: Rc<dyn File>,
@@ -40,7 +44,12 @@ impl Inode for Anonymous {
     }
 
     fn statfs(&self) -> Result<StatFs> {
-        Ok(StatFs { magic: ANON_INODE_FS_MAGIC, block_size: 4096, ..StatFs::default() })
+        let magic = match self.file.stat()?.mode & S_IFMT {
+            S_IFIFO => PIPEFS_MAGIC,
+            S_IFSOCK => SOCKFS_MAGIC,
+            _ => ANON_INODE_FS_MAGIC,
+        };
+        Ok(StatFs { magic, block_size: 4096, ..StatFs::default() })
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -211,7 +211,7 @@ impl OpenFile {
     }
 
     fn write_seekable(&self, offset: u64, from: &mut dyn Source, writer: &Writer<'_>) -> Result<usize> {
-        if from.remaining() == 0 {
+        if from.remaining() == 0 && self.is_regular() {
             return Ok(0);
         }
         let flags = self.flags.get();
@@ -270,6 +270,9 @@ impl OpenFile {
         }
         if !self.seekable {
             return Err(Errno::ESPIPE);
+        }
+        if self.file.has_no_offset() && whence <= 4 {
+            return Ok(0);
         }
         let base = match whence {
             0 => 0,

@@ -19,7 +19,7 @@ mod text;
 pub use source::Source;
 
 use crate::fs::inode::{Clock, Inode};
-use crate::fs::procfs::ProcFs;
+use crate::fs::procfs::{ProcFs, SYSFS_MAGIC};
 use alloc::rc::Rc;
 
 /// The root directory of procfs. `device`: the number that its files show in st_dev; `clock`: the time that they show.
@@ -29,7 +29,7 @@ pub fn proc_root(source: Rc<dyn Source>, device: u64, clock: Clock) -> Rc<dyn In
 
 /// The root directory of sysfs.
 pub fn sys_root(source: Rc<dyn Source>, device: u64, clock: Clock) -> Rc<dyn Inode> {
-    ProcFs::root(device, clock, node::entry_node(&source, &sysfs::ROOT))
+    ProcFs::root_of_type(SYSFS_MAGIC, device, clock, node::entry_node(&source, &sysfs::ROOT))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::Ordering::Relaxed;
+use ramet_abi::layout::RING_SIZE;
 use ramet_abi::mailbox::event;
 use ramet_abi::ring::{ERROR, INPUT, OUTPUT, kind};
 use ramet_kcore::errno::{Errno, Result};
@@ -146,8 +147,12 @@ impl File for Stream {
 
     fn ioctl(&self, request: u32, argument: usize, memory: &dyn UserMemory) -> Result<i64> {
         match request {
-            FIONREAD if self.is_input => {
-                memory.write(argument, &(self.ring.available() as u32).to_le_bytes())?;
+            FIONREAD if self.kind != kind::NULL => {
+                let count = match self.is_input {
+                    true => self.ring.available(),
+                    false => RING_SIZE as usize - self.ring.room(),
+                };
+                memory.write(argument, &(count as u32).to_le_bytes())?;
                 Ok(0)
             }
             _ => Err(Errno::ENOTTY),

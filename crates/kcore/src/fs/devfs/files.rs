@@ -27,6 +27,9 @@ impl File for NullFile {
     fn is_seekable(&self) -> bool {
         true
     }
+    fn has_no_offset(&self) -> bool {
+        true
+    }
     fn stat(&self) -> Result<Stat> {
         Ok(device_stat(NULL))
     }
@@ -56,6 +59,9 @@ impl File for ZeroFile {
     fn is_seekable(&self) -> bool {
         true
     }
+    fn has_no_offset(&self) -> bool {
+        true
+    }
     fn stat(&self) -> Result<Stat> {
         Ok(device_stat(ZERO))
     }
@@ -75,10 +81,13 @@ impl File for FullFile {
     fn read(&self, _: u64, into: &mut dyn Sink, _: u32) -> Result<usize> {
         into.put_zeros(into.remaining())
     }
-    fn write(&self, _: u64, from: &mut dyn Source, _: u32) -> Result<usize> {
-        if from.remaining() == 0 { Ok(0) } else { Err(Errno::ENOSPC) }
+    fn write(&self, _: u64, _: &mut dyn Source, _: u32) -> Result<usize> {
+        Err(Errno::ENOSPC)
     }
     fn is_seekable(&self) -> bool {
+        true
+    }
+    fn has_no_offset(&self) -> bool {
         true
     }
     fn stat(&self) -> Result<Stat> {
@@ -138,6 +147,9 @@ impl File for RandomFile {
     }
 
     fn is_seekable(&self) -> bool {
+        true
+    }
+    fn has_no_offset(&self) -> bool {
         true
     }
     fn stat(&self) -> Result<Stat> {

@@ -1,10 +1,10 @@
 //! Inodes of a synthetic tree.
 
 use super::file::{DirectoryFile, TextFile};
-use super::{Content, PROC_SUPER_MAGIC, ProcFs, ProcNode};
+use super::{Content, ProcFs, ProcNode};
 use crate::errno::{Errno, Result};
 use crate::file::File;
-use crate::fs::inode::{Attributes, DirectoryEntry, Inode, Link, SetAttributes, StatFs};
+use crate::fs::inode::{Attributes, Creation, DirectoryEntry, Inode, Link, NewNode, SetAttributes, StatFs};
 use crate::stat::Stat;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -74,6 +74,11 @@ impl Inode for ProcInode {
         Ok(ProcInode::new(self.fs.clone(), child_number(self.number, name), node))
     }
 
+    /// As Linux: a name that is not there cannot be made there.
+    fn create(&self, _: &[u8], _: NewNode<'_>, _: Creation) -> Result<Rc<dyn Inode>> {
+        Err(Errno::ENOENT)
+    }
+
     fn is_cacheable(&self) -> bool {
         matches!(self.node.content, Content::Directory(_, true))
     }
@@ -135,7 +140,7 @@ impl Inode for ProcInode {
     }
 
     fn statfs(&self) -> Result<StatFs> {
-        Ok(StatFs { magic: PROC_SUPER_MAGIC, block_size: 4096, id: self.fs.device, ..StatFs::default() })
+        Ok(StatFs { magic: self.fs.magic, block_size: 4096, id: self.fs.device, ..StatFs::default() })
     }
 
     fn as_any(&self) -> &dyn Any {

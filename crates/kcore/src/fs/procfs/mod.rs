@@ -32,6 +32,8 @@ use alloc::vec::Vec;
 
 /// statfs(2) type of procfs.
 pub const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+/// statfs(2) type of sysfs.
+pub const SYSFS_MAGIC: u64 = 0x6265_6572;
 
 /// Writes a file's text.
 pub type Generate = Rc<dyn Fn(&mut Vec<u8>) -> Result<()>>;
@@ -142,12 +144,18 @@ impl ProcNode {
 /// A synthetic file system.
 pub struct ProcFs {
     device: u64,
+    magic: u64,
     clock: Clock,
 }
 
 impl ProcFs {
     /// The root directory `tree` of a file system whose `st_dev` is `device`.
     pub fn root(device: u64, clock: Clock, tree: ProcNode) -> Rc<dyn Inode> {
-        inode::ProcInode::new(Rc::new(ProcFs { device, clock }), 1, tree)
+        Self::root_of_type(PROC_SUPER_MAGIC, device, clock, tree)
+    }
+
+    /// As [`ProcFs::root`], of a file system whose statfs(2) type is `magic`.
+    pub fn root_of_type(magic: u64, device: u64, clock: Clock, tree: ProcNode) -> Rc<dyn Inode> {
+        inode::ProcInode::new(Rc::new(ProcFs { device, magic, clock }), 1, tree)
     }
 }

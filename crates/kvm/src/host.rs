@@ -4,6 +4,7 @@ use crate::{Error, cpuid};
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES};
 use kvm_ioctls::{Cap, Kvm};
 use std::io;
+use std::sync::atomic::AtomicBool;
 
 /// Why KVM cannot be used at all. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,8 @@ pub struct Host {
     pub(crate) xcr0: u64,
     pub(crate) fsgsbase: bool,
     pub(crate) xsave_size: usize,
+    /// A new vCPU's time stamp counter is the host's without being told.
+    pub(crate) tsc_is_host: AtomicBool,
 }
 
 impl Host {
@@ -68,7 +71,14 @@ impl Host {
         let features = cpuid::restrict(&mut cpuid);
         // KVM_CAP_XSAVE2 answers the size that KVM_GET_XSAVE2 writes, 0 where there is only KVM_GET_XSAVE.
         let xsave_size = usize::try_from(kvm.check_extension_int(Cap::Xsave2)).unwrap_or(0);
-        Ok(Self { kvm, cpuid, xcr0: features.xcr0, fsgsbase: features.fsgsbase, xsave_size })
+        Ok(Self {
+            kvm,
+            cpuid,
+            xcr0: features.xcr0,
+            fsgsbase: features.fsgsbase,
+            xsave_size,
+            tsc_is_host: AtomicBool::new(false),
+        })
     }
 
     /// Extended control register 0 that vCPUs of this host get: the vector state that the guest may use.

@@ -3,7 +3,8 @@
 use crate::vcpu::msr;
 use crate::{Error, Host, Vcpu};
 use kvm_bindings::{
-    Msrs, Xsave, kvm_debugregs, kvm_msr_entry, kvm_regs, kvm_sregs, kvm_vcpu_events, kvm_xcrs, kvm_xsave,
+    KVM_SYNC_X86_EVENTS, KVM_SYNC_X86_REGS, KVM_SYNC_X86_SREGS, Msrs, Xsave, kvm_debugregs, kvm_msr_entry,
+    kvm_regs, kvm_sregs, kvm_vcpu_events, kvm_xcrs, kvm_xsave,
 };
 
 /// Registers that a clone needs beside the general and system ones. The TSC is not among them: every vCPU shows
@@ -33,6 +34,11 @@ impl CpuState {
     pub fn registers(&self) -> &kvm_regs {
         &self.regs
     }
+}
+
+/// Whether the debug registers are in use: a new vCPU has none.
+fn has_breakpoints(debug: &kvm_debugregs) -> bool {
+    debug.db != [0; 4] || debug.dr7 & 0xff != 0
 }
 
 impl Vcpu {
@@ -75,8 +81,6 @@ impl Vcpu {
 
     /// Loads the whole state into a new vCPU of the same host.
     pub fn restore(&mut self, host: &Host, state: &CpuState) -> Result<(), Error> {
-        self.fd.set_sregs(&state.sregs).map_err(Error::of("KVM_SET_SREGS"))?;
-        self.fd.set_regs(&state.regs).map_err(Error::of("KVM_SET_REGS"))?;
         if host.xcr0 != 0 {
             self.fd.set_xcrs(&state.xcrs).map_err(Error::of("KVM_SET_XCRS"))?;
         }
@@ -93,10 +97,14 @@ impl Vcpu {
         };
         loaded.map_err(Error::of("KVM_SET_XSAVE"))?;
         self.set_msrs(&state.msrs)?;
-        self.fd.set_debug_regs(&state.debug).map_err(Error::of("KVM_SET_DEBUGREGS"))?;
-        self.fd.set_vcpu_events(&state.events).map_err(Error::of("KVM_SET_VCPU_EVENTS"))?;
+        if has_breakpoints(&state.debug) {
+            self.fd.set_debug_regs(&state.debug).map_err(Error::of("KVM_SET_DEBUGREGS"))?;
+        }
+        // The first run loads the rest: an ioctl of its own for each would cost as much as all of this together.
         let sync = self.fd.sync_regs_mut();
         (sync.regs, sync.sregs, sync.events) = (state.regs, state.sregs, state.events);
+        self.fd.get_kvm_run().kvm_dirty_regs =
+            u64::from(KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS);
         Ok(())
     }
 }

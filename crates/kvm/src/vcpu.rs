@@ -7,6 +7,7 @@ use kvm_bindings::{
 };
 use kvm_ioctls::{VcpuExit, VcpuFd};
 use std::os::fd::AsRawFd;
+use std::sync::atomic::Ordering;
 
 /// Model-specific registers (SDM vol. 4).
 pub(crate) mod msr {
@@ -48,6 +49,9 @@ const KVM_SET_SIGNAL_MASK: libc::c_ulong = 1 << 30 | 4 << 16 | (KVMIO as libc::c
 /// `_IOW(KVMIO, 0xe1, struct kvm_device_attr)`.
 const KVM_SET_DEVICE_ATTR: libc::c_ulong = 1 << 30 | 24 << 16 | (KVMIO as libc::c_ulong) << 8 | 0xe1;
 
+/// `_IOW(KVMIO, 0xe2, struct kvm_device_attr)`.
+const KVM_GET_DEVICE_ATTR: libc::c_ulong = 1 << 30 | 24 << 16 | (KVMIO as libc::c_ulong) << 8 | 0xe2;
+
 impl Vcpu {
     /// Makes the VM's only vCPU. `open_signals` are those that interrupt [`Vcpu::run`]: the calling thread keeps
     /// them blocked, so that one that arrives between two runs stays pending and ends the next run at once.
@@ -73,7 +77,7 @@ impl Vcpu {
             return Err(Error::last("KVM_SET_SIGNAL_MASK"));
         }
         let vcpu = Self { fd };
-        vcpu.set_tsc_offset_zero();
+        vcpu.set_tsc_offset_zero(host);
         Ok(vcpu)
     }
 
@@ -124,17 +128,28 @@ impl Vcpu {
         Ok(())
     }
 
-    /// Makes the guest's TSC the host's. Best effort: [`Vcpu::tsc`] tells whether it is.
-    fn set_tsc_offset_zero(&self) {
-        let offset = 0u64;
-        let attribute = kvm_device_attr {
+    /// Makes the guest's TSC the host's. Best effort: [`Vcpu::tsc`] tells whether it is. Where a new vCPU has the host's
+    /// by itself, later ones are spared the call.
+    fn set_tsc_offset_zero(&self, host: &Host) {
+        if host.tsc_is_host.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut offset = u64::MAX;
+        let mut attribute = kvm_device_attr {
             group: KVM_VCPU_TSC_CTRL,
             attr: u64::from(KVM_VCPU_TSC_OFFSET),
-            addr: std::ptr::from_ref(&offset) as u64,
+            addr: std::ptr::from_mut(&mut offset) as u64,
             flags: 0,
         };
-        // SAFETY: `attribute` is a struct kvm_device_attr whose address is that of eight readable bytes. A refusal
-        // (an old kernel) shows in the check of the TSC that follows a boot.
+        // SAFETY: `attribute` is a struct kvm_device_attr whose address is that of eight writable bytes.
+        let known = unsafe { libc::ioctl(self.fd.as_raw_fd(), KVM_GET_DEVICE_ATTR, &attribute) };
+        if known == 0 && offset == 0 {
+            host.tsc_is_host.store(true, Ordering::Relaxed);
+            return;
+        }
+        let zero = 0u64;
+        attribute.addr = std::ptr::from_ref(&zero) as u64;
+        // SAFETY: as above; the bytes are only read. A refusal (an old kernel) shows in the check of the TSC.
         unsafe { libc::ioctl(self.fd.as_raw_fd(), KVM_SET_DEVICE_ATTR, &attribute) };
     }
 

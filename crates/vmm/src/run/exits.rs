@@ -116,29 +116,34 @@ pub fn take_signals(machine: &Machine) {
     }
 }
 
-/// The run was interrupted: tell the kernel if there is an event and the program was running.
-pub fn interrupted(machine: &mut Machine) {
+/// The run was interrupted: tell the kernel if there is an event and the program was running. Returns as
+/// [`announce_events`].
+pub fn interrupted(machine: &mut Machine) -> bool {
     take_signals(machine);
     let body = &mut machine.body;
     body.clock.refresh(body.shared.area.time());
-    announce_events(machine);
+    announce_events(machine)
 }
 
-/// Makes a guest that is running its program notice its events; one inside its kernel looks by itself.
-pub fn announce_events(machine: &mut Machine) {
-    if machine.body.shared.area.events() == 0 || in_ring0(machine) || machine.vcpu.exception_pending() {
-        return;
+/// Makes a guest that is running its program notice its events. One inside its kernel looks by itself, unless it has
+/// looked already and is about to leave. False: that may be so, look again soon.
+pub fn announce_events(machine: &mut Machine) -> bool {
+    if machine.body.shared.area.events() == 0 {
+        return true;
+    }
+    if in_ring0(machine) || machine.vcpu.exception_pending() {
+        return false;
     }
     let regs = machine.vcpu.registers();
     if is_program(regs.rip) {
         let upcall = Upcall { vector: VECTOR_KICK, error: 0, rip: regs.rip, rflags: regs.rflags, address: 0 };
         deliver(machine, &upcall);
-        return;
+        return true;
     }
     let restart = machine.body.header.restart.iter().find(|r| (r.start..r.end).contains(&regs.rip));
-    if let Some(start) = restart.map(|r| r.start) {
-        machine.vcpu.registers_mut().rip = start;
-    }
+    let Some(start) = restart.map(|r| r.start) else { return false };
+    machine.vcpu.registers_mut().rip = start;
+    true
 }
 
 #[cfg(test)]

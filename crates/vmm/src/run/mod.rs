@@ -6,6 +6,8 @@
 //! 3. A kick finds the guest inside its kernel: nothing is done here; the kernel looks at the events before it leaves,
 //!    and a kick inside the leaving sequence starts that again ([`ramet_abi::header::RestartRange`]).
 //! 4. A kick finds an exception about to be delivered: the exception goes first, and its upcall looks at the events.
+//! 5. A kick finds the kernel past its look at the events, but outside the leaving sequences (a call that is answered
+//!    in a few instructions): as long as events are left, the kick is repeated every [`RETRY`].
 
 mod exits;
 mod hypercalls;
@@ -15,7 +17,7 @@ pub use exits::announce_events;
 pub use timer::Timer;
 
 use crate::boot::in_syscall_stub;
-use crate::vm::{Ending, GuestFault, Machine};
+use crate::vm::{Ending, GuestFault, KICK, Machine, TIMER, monotonic};
 use ramet_abi::hypercall::{HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT};
 use ramet_abi::layout::{VOLUME_GPA, VOLUME_SIZE};
 use ramet_kvm::Exit;
@@ -62,6 +64,8 @@ fn decode(port: u16, ring0: bool, in_stub: bool) -> Call {
 #[derive(Debug)]
 pub struct Runner {
     timer: Timer,
+    /// Repeats a kick that the guest may not have noticed. Made when it is first needed.
+    retry: Option<Timer>,
     doorbell: ramet_kvm::EventFd,
     /// Address and count of host faults in a row.
     faults: (u64, u32),
@@ -69,15 +73,23 @@ pub struct Runner {
 
 /// So many host faults in a row at one instruction end the guest.
 const MOST_FAULTS: u32 = 10_000;
+/// Time until a kick is repeated, ns.
+const RETRY: u64 = 1_000_000;
 
 impl Runner {
     /// For the calling thread. `doorbell` is signalled where KVM does not do it by itself.
     pub fn new(doorbell: ramet_kvm::EventFd) -> Result<Self, crate::vm::Error> {
-        Ok(Self { timer: Timer::new()?, doorbell, faults: (0, 0) })
+        Ok(Self { timer: Timer::new(TIMER)?, retry: None, doorbell, faults: (0, 0) })
     }
 
     /// Runs the guest until something concerns more than this thread.
     pub fn run(&mut self, machine: &mut Machine) -> Stop {
+        if machine.body.shared.area.events() != 0 {
+            // Told while the vCPU stood still, perhaps where it does not look.
+            if let Err(error) = self.kick_again() {
+                return Stop::Ended(error.into());
+            }
+        }
         loop {
             if machine.body.shared.take_request() {
                 return Stop::Request;
@@ -92,6 +104,14 @@ impl Runner {
                 Err(fault) => return Stop::Ended(fault.into()),
             }
         }
+    }
+
+    /// Kicks this thread in a moment.
+    fn kick_again(&mut self) -> Result<(), crate::vm::Error> {
+        if self.retry.is_none() {
+            self.retry = Some(Timer::new(KICK)?);
+        }
+        self.retry.as_ref().map_or(Ok(()), |timer| timer.set(monotonic().saturating_add(RETRY)))
     }
 
     fn serve(&mut self, machine: &mut Machine, exit: Exit) -> Result<Option<Stop>, GuestFault> {
@@ -111,7 +131,12 @@ impl Runner {
                 Call::Forbidden => exits::forbidden(machine),
             },
             Exit::In { .. } => exits::forbidden(machine),
-            Exit::Interrupted => exits::interrupted(machine),
+            Exit::Interrupted => {
+                if !exits::interrupted(machine) {
+                    // Without a timer the guest notices at its next system call.
+                    let _ = self.kick_again();
+                }
+            }
             Exit::MemoryFault { address } => {
                 self.faults = if self.faults.0 == rip { (rip, self.faults.1 + 1) } else { (rip, 1) };
                 if self.faults.1 > MOST_FAULTS || exits::in_ring0(machine) {

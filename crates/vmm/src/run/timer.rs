@@ -1,6 +1,6 @@
-//! The guest's timer: a POSIX timer that signals the vCPU's thread.
+//! Timers of the run loop, the guest's own among them: POSIX timers that signal the vCPU's thread.
 
-use crate::vm::{Error, TIMER};
+use crate::vm::Error;
 
 /// A timer of the calling thread. Not inherited by children of `fork(2)`: a clone makes its own.
 #[derive(Debug)]
@@ -13,12 +13,12 @@ pub struct Timer {
 unsafe impl Send for Timer {}
 
 impl Timer {
-    /// A disarmed timer whose signal goes to the calling thread.
-    pub fn new() -> Result<Self, Error> {
+    /// A disarmed timer that sends `signal` to the calling thread.
+    pub fn new(signal: i32) -> Result<Self, Error> {
         // SAFETY: zeros are a valid sigevent, and its fields are set below.
         let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
         event.sigev_notify = libc::SIGEV_THREAD_ID;
-        event.sigev_signo = TIMER;
+        event.sigev_signo = signal;
         // SAFETY: gettid has no preconditions.
         event.sigev_notify_thread_id = unsafe { libc::gettid() };
         let mut id: libc::timer_t = std::ptr::null_mut();

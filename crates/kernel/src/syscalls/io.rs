@@ -2,14 +2,19 @@
 
 use super::Call;
 use crate::arch::user::{self, UserSink, UserSource};
-use crate::task::sched;
+use crate::fs::tty;
 use crate::task::thread::Thread;
+use crate::task::{sched, time};
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::O_NONBLOCK;
 use ramet_kcore::fs::open_file::{COUNT_MAX, OpenFile, Writer};
+use ramet_kcore::ipc::object::requests::FIONREAD;
+use ramet_kcore::ipc::pipe::PipeEnd;
+use ramet_kcore::ipc::tty::TtyFile;
+use ramet_kcore::ipc::unix::UnixSocket;
 use ramet_kcore::signal::{SigInfo, Signal};
+use ramet_kcore::stat::{S_IFMT, S_IFREG};
 use ramet_kcore::user::{Sink, Source};
 use ramet_kcore::wait::Events;
 
@@ -27,17 +32,46 @@ pub fn file(fd: i32) -> Result<Rc<OpenFile>> {
 /// # Errors
 /// Those of `attempt`; ERESTARTSYS.
 #[inline]
-pub fn blocking<T>(file: &OpenFile, events: Events, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+pub fn blocking<T>(file: &OpenFile, events: Events, attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    blocking_with(file, events, 0, attempt)
+}
+
+/// As [`blocking`], with status flags that hold for this call in addition to the description's.
+///
+/// # Errors
+/// As [`blocking`].
+#[inline]
+pub fn blocking_with<T>(
+    file: &OpenFile,
+    events: Events,
+    more: u32,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
     match attempt() {
-        Err(Errno::EAGAIN) if file.flags() & O_NONBLOCK == 0 => {}
-        other => return other,
+        Err(Errno::EAGAIN) if (file.flags() | more) & O_NONBLOCK == 0 => wait(file, events, attempt),
+        other => other,
     }
+}
+
+/// Waits as long as the object allows: sockets have time-outs (SO_RCVTIMEO, SO_SNDTIMEO), with which a signal ends the call
+/// for good (signal(7)).
+fn wait<T>(file: &OpenFile, events: Events, attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let queue = file.file().wait_queue().ok_or(Errno::EAGAIN)?;
-    sched::wait_for(queue, events, None, attempt)
+    let span = UnixSocket::of(&**file.file()).map_or(0, |socket| {
+        let options = socket.options();
+        if events.intersects(Events::OUT) { &options.send_timeout } else { &options.receive_timeout }.get()
+    });
+    if span == 0 {
+        return sched::wait_for(queue, events, None, attempt);
+    }
+    match sched::wait_for(queue, events, Some(time::monotonic().saturating_add(span)), attempt) {
+        Err(Errno::ERESTARTSYS) => Err(Errno::EINTR),
+        other => other,
+    }
 }
 
 /// Runs `f` with what writing needs to know of the writer.
-fn as_writer<R>(thread: &Thread, f: impl FnOnce(&Writer<'_>) -> R) -> R {
+pub fn as_writer<R>(thread: &Thread, f: impl FnOnce(&Writer<'_>) -> R) -> R {
     let credentials = thread.credentials.borrow().clone();
     f(&Writer {
         credentials: &credentials,
@@ -45,201 +79,133 @@ fn as_writer<R>(thread: &Thread, f: impl FnOnce(&Writer<'_>) -> R) -> R {
     })
 }
 
-/// SIGPIPE and SIGXFSZ go with their errors.
-fn with_signals(result: Result<usize>) -> Result<i64> {
-    let signal = match result {
-        Err(Errno::EPIPE) => Signal::PIPE,
-        Err(Errno::EFBIG) => Signal::XFSZ,
-        other => return other.map(|n| n as i64),
-    };
+/// Sends the calling thread a signal that its own call has earned.
+pub fn raise(signal: Signal) {
     let thread = sched::current();
     let (pid, uid) = (thread.process.pid.get(), thread.credentials.borrow().uid);
-    crate::task::signal::send_thread(&thread, SigInfo::kill(signal, 0, pid, uid))?;
+    // There is always room for a signal of this kind; a real-time queue's limit does not count for it.
+    let _ = crate::task::signal::send_thread(&thread, SigInfo::kill(signal, 0, pid, uid));
+}
+
+/// SIGXFSZ and SIGPIPE go with their errors.
+fn with_signals(file: &OpenFile, result: Result<usize>) -> Result<i64> {
+    match result {
+        Err(Errno::EPIPE) if file.file().raises_sigpipe() => raise(Signal::PIPE),
+        Err(Errno::EFBIG) => raise(Signal::XFSZ),
+        _ => {}
+    }
     result.map(|n| n as i64)
 }
 
 /// Writes everything that `from` has, blocking as needed, until an error or a short write ends it.
-fn write_all(
-    file: &OpenFile,
-    from: &mut dyn Source,
-    mut write: impl FnMut(&mut dyn Source, &Writer<'_>) -> Result<usize>,
-) -> Result<usize> {
+fn write_all(file: &OpenFile, from: &mut dyn Source, more: u32) -> Result<usize> {
     let thread = sched::current();
     let mut total = 0;
     loop {
-        let result = blocking(file, Events::OUT, || as_writer(&thread, |writer| write(from, writer)));
-        match result {
+        let attempt = || as_writer(&thread, |writer| file.write(from, writer));
+        match blocking_with(file, Events::OUT, more, attempt) {
             Ok(n) => total += n,
-            Err(_) if total != 0 => return Ok(total),
+            Err(error) if total != 0 => {
+                // A pipe whose reader goes away in between says so, although something was written; a socket does not.
+                if error == Errno::EPIPE && PipeEnd::of(&**file.file()).is_some() {
+                    raise(Signal::PIPE);
+                }
+                return Ok(total);
+            }
             Err(error) => return Err(error),
         }
         // A stream that took a part makes a blocking writer wait for the rest (pipe(7)).
         let again =
-            from.remaining() != 0 && file.file().wait_queue().is_some() && file.flags() & O_NONBLOCK == 0;
+            from.remaining() != 0 && (file.flags() | more) & O_NONBLOCK == 0 && file.file().is_stream();
         if !again {
             return Ok(total);
         }
     }
 }
 
+/// Reads from the file's own offset into `sink`. `more`: status flags for this call.
+///
+/// # Errors
+/// As read(2).
+pub fn take(file: &OpenFile, sink: &mut dyn Sink, more: u32) -> Result<usize> {
+    match file.read(sink) {
+        Err(Errno::EAGAIN) if (file.flags() | more) & O_NONBLOCK == 0 => match TtyFile::of(&**file.file()) {
+            Some(terminal) => tty::wait_and_read(file, terminal, sink),
+            None => wait(file, Events::IN, || file.read(sink)),
+        },
+        other => other,
+    }
+}
+
+/// Writes all of `source` at the file's own offset. `more`: status flags for this call.
+///
+/// # Errors
+/// As write(2).
+pub fn put(file: &OpenFile, source: &mut dyn Source, more: u32) -> Result<i64> {
+    with_signals(file, write_all(file, source, more))
+}
+
+/// Writes `source` at `offset`.
+///
+/// # Errors
+/// As pwrite(2).
+pub fn put_at(file: &OpenFile, source: &mut dyn Source, offset: u64) -> Result<i64> {
+    let thread = sched::current();
+    with_signals(file, as_writer(&thread, |writer| file.write_at(offset, source, writer)))
+}
+
+/// Refuses a buffer that is not the program's, or a length that no ssize_t holds.
+fn check_buffer(at: usize, length: usize) -> Result<()> {
+    if user::in_program(at, length) { Ok(()) } else { Err(Errno::EFAULT) }
+}
+
 /// read(2).
 pub fn read(call: &mut Call<'_>) -> Result<i64> {
     let file = file(call.int(0))?;
-    let (at, length) = (call.arg(1), call.arg(2).min(COUNT_MAX));
-    if !user::in_program(at, call.arg(2)) {
-        return Err(if file.is_readable() { Errno::EFAULT } else { Errno::EBADF });
+    if !file.is_readable() {
+        return Err(Errno::EBADF);
     }
-    let mut sink = UserSink::new(at, length);
-    blocking(&file, Events::IN, || file.read(&mut sink)).map(|n| n as i64)
+    check_buffer(call.arg(1), call.arg(2))?;
+    let mut sink = UserSink::new(call.arg(1), call.arg(2).min(COUNT_MAX));
+    take(&file, &mut sink, 0).map(|n| n as i64)
 }
 
 /// write(2).
 pub fn write(call: &mut Call<'_>) -> Result<i64> {
     let file = file(call.int(0))?;
-    let (at, length) = (call.arg(1), call.arg(2).min(COUNT_MAX));
-    if !user::in_program(at, call.arg(2)) {
-        return Err(if file.is_writable() { Errno::EFAULT } else { Errno::EBADF });
+    if !file.is_writable() {
+        return Err(Errno::EBADF);
     }
-    let mut source = UserSource::new(at, length);
-    with_signals(write_all(&file, &mut source, |from, writer| file.write(from, writer)))
+    check_buffer(call.arg(1), call.arg(2))?;
+    put(&file, &mut UserSource::new(call.arg(1), call.arg(2).min(COUNT_MAX)), 0)
+}
+
+/// The file of pread(2) and pwrite(2), and the offset.
+fn file_at(call: &Call<'_>) -> Result<(Rc<OpenFile>, u64)> {
+    let offset = u64::try_from(call.arg(3) as i64).map_err(|_| Errno::EINVAL)?;
+    let file = file(call.int(0))?;
+    if file.is_seekable() { Ok((file, offset)) } else { Err(Errno::ESPIPE) }
 }
 
 /// pread64(2).
 pub fn pread64(call: &mut Call<'_>) -> Result<i64> {
-    if (call.arg(3) as i64) < 0 {
-        return Err(Errno::EINVAL);
+    let (file, offset) = file_at(call)?;
+    if !file.is_readable() {
+        return Err(Errno::EBADF);
     }
-    let file = file(call.int(0))?;
-    if !user::in_program(call.arg(1), call.arg(2)) {
-        return Err(Errno::EFAULT);
-    }
+    check_buffer(call.arg(1), call.arg(2))?;
     let mut sink = UserSink::new(call.arg(1), call.arg(2).min(COUNT_MAX));
-    file.read_at(call.arg(3) as u64, &mut sink).map(|n| n as i64)
+    file.read_at(offset, &mut sink).map(|n| n as i64)
 }
 
 /// pwrite64(2).
 pub fn pwrite64(call: &mut Call<'_>) -> Result<i64> {
-    if (call.arg(3) as i64) < 0 {
-        return Err(Errno::EINVAL);
+    let (file, offset) = file_at(call)?;
+    if !file.is_writable() {
+        return Err(Errno::EBADF);
     }
-    let file = file(call.int(0))?;
-    if !user::in_program(call.arg(1), call.arg(2)) {
-        return Err(Errno::EFAULT);
-    }
-    let mut source = UserSource::new(call.arg(1), call.arg(2).min(COUNT_MAX));
-    let thread = sched::current();
-    with_signals(as_writer(&thread, |writer| file.write_at(call.arg(3) as u64, &mut source, writer)))
-}
-
-/// Several buffers of the program, in order.
-pub struct Vectors {
-    parts: Vec<(usize, usize)>,
-    current: usize,
-    left: usize,
-}
-
-/// Most buffers in one call (UIO_MAXIOV).
-const VECTORS_MAX: usize = 1024;
-
-impl Vectors {
-    /// Reads an array of `count` struct iovec.
-    ///
-    /// # Errors
-    /// EINVAL: too many, or more bytes than a ssize_t holds; EFAULT.
-    pub fn read(at: usize, count: usize) -> Result<Vectors> {
-        if count > VECTORS_MAX {
-            return Err(Errno::EINVAL);
-        }
-        let mut bytes = alloc::vec![0; count * 16];
-        user::read(at, &mut bytes)?;
-        let mut parts = Vec::with_capacity(count);
-        let mut total = 0usize;
-        for entry in bytes.chunks_exact(16) {
-            let word =
-                |n: usize| u64::from_le_bytes(entry[n..n + 8].try_into().expect("eight bytes")) as usize;
-            let (base, length) = (word(0), word(8));
-            if length > isize::MAX as usize {
-                return Err(Errno::EINVAL);
-            }
-            if !user::in_program(base, length) {
-                return Err(Errno::EFAULT);
-            }
-            let length = length.min(COUNT_MAX - total);
-            total += length;
-            if length != 0 {
-                parts.push((base, length));
-            }
-        }
-        Ok(Vectors { parts, current: 0, left: total })
-    }
-
-    /// The next bytes: address and length, at most `wanted`.
-    fn next(&self, wanted: usize) -> Option<(usize, usize)> {
-        self.parts.get(self.current).map(|(at, length)| (*at, wanted.min(*length)))
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.left -= count;
-        if let Some((at, length)) = self.parts.get_mut(self.current) {
-            *at += count;
-            *length -= count;
-            if *length == 0 {
-                self.current += 1;
-            }
-        }
-    }
-}
-
-impl Sink for Vectors {
-    fn remaining(&self) -> usize {
-        self.left
-    }
-    fn put(&mut self, bytes: &[u8]) -> Result<usize> {
-        let mut done = 0;
-        while done < bytes.len() {
-            let Some((at, length)) = self.next(bytes.len() - done) else { break };
-            let written = user::write_some(at, &bytes[done..done + length]);
-            self.advance(written);
-            done += written;
-            if written < length {
-                return if done == 0 { Err(Errno::EFAULT) } else { Ok(done) };
-            }
-        }
-        Ok(done)
-    }
-}
-
-impl Source for Vectors {
-    fn remaining(&self) -> usize {
-        self.left
-    }
-    fn take(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let mut done = 0;
-        while done < buffer.len() {
-            let Some((at, length)) = self.next(buffer.len() - done) else { break };
-            let got = user::read_some(at, &mut buffer[done..done + length]);
-            self.advance(got);
-            done += got;
-            if got < length {
-                return if done == 0 { Err(Errno::EFAULT) } else { Ok(done) };
-            }
-        }
-        Ok(done)
-    }
-}
-
-/// readv(2).
-pub fn readv(call: &mut Call<'_>) -> Result<i64> {
-    let file = file(call.int(0))?;
-    let mut vectors = Vectors::read(call.arg(1), call.arg(2))?;
-    blocking(&file, Events::IN, || file.read(&mut vectors)).map(|n| n as i64)
-}
-
-/// writev(2).
-pub fn writev(call: &mut Call<'_>) -> Result<i64> {
-    let file = file(call.int(0))?;
-    let mut vectors = Vectors::read(call.arg(1), call.arg(2))?;
-    with_signals(write_all(&file, &mut vectors, |from, writer| file.write(from, writer)))
+    check_buffer(call.arg(1), call.arg(2))?;
+    put_at(&file, &mut UserSource::new(call.arg(1), call.arg(2).min(COUNT_MAX)), offset)
 }
 
 /// ioctl(2).
@@ -257,6 +223,11 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<i64> {
         FIONBIO => {
             let on = user::read_i32(call.arg(2))? != 0;
             file.set_flags(if on { file.flags() | O_NONBLOCK } else { file.flags() & !O_NONBLOCK });
+            Ok(0)
+        }
+        FIONREAD if file.is_seekable() && file.stat()?.mode & S_IFMT == S_IFREG => {
+            let left = file.file().size()?.wrapping_sub(file.offset());
+            user::write(call.arg(2), &(left as i32).to_le_bytes())?;
             Ok(0)
         }
         request => file.file().ioctl(request, call.arg(2), &user::Program),

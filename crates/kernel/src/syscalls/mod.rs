@@ -4,7 +4,7 @@
 //! that only `arch::user` looks behind.
 
 use crate::arch::frame::Frame;
-use crate::arch::site;
+use crate::arch::{site, upcall};
 use ramet_kcore::errno::{Errno, Result};
 
 pub mod file;
@@ -24,6 +24,7 @@ pub mod time;
 pub mod timers;
 pub mod trace;
 pub mod users;
+pub mod vectors;
 
 /// A system call's arguments, and the registers it was made with.
 pub struct Call<'a> {
@@ -63,11 +64,13 @@ pub type Handler = fn(&mut Call<'_>) -> Result<i64>;
 #[unsafe(no_mangle)]
 extern "C" fn syscall_trapped(frame: &mut Frame) {
     site::trapped(frame.rip, frame.orig_rax);
+    upcall::leave_with_flags(frame);
     dispatch(frame);
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn syscall_jumped(frame: &mut Frame) {
+    upcall::put_back_flags(frame);
     dispatch(frame);
 }
 

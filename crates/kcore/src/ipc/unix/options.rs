@@ -67,6 +67,11 @@ impl Default for SocketOptions {
 }
 
 impl UnixSocket {
+    /// SO_PASSCRED.
+    pub fn passes_credentials(&self) -> bool {
+        self.options.pass_credentials.get()
+    }
+
     /// The value of an option, to be cut to the length that the program gave. Reading SO_ERROR clears it.
     ///
     /// # Errors

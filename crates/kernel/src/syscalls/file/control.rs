@@ -55,7 +55,7 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
             thread.process.files.borrow_mut().set_close_on_exec(fd, argument & 1 != 0)?;
             Ok(0)
         }),
-        command::GETFL => Ok(file.flags() as i64 | 0o100000),
+        command::GETFL => Ok(file.flags() as i64),
         command::SETFL => {
             file.set_flags(argument as u32);
             Ok(0)

@@ -11,6 +11,8 @@ use ramet_kcore::file::flags::*;
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::ops::{AT_FDCWD, OpenHow};
 use ramet_kcore::fs::resolve::RESOLVE_ALL;
+use ramet_kcore::ipc::pipe::PipeEnd;
+use ramet_kcore::wait::Events;
 
 /// Flags of open(2) that mean something; others are ignored by open and refused by openat2.
 const KNOWN: u32 = O_ACCMODE
@@ -44,8 +46,24 @@ pub fn install(file: Rc<OpenFile>, flags: u32) -> Result<i64> {
 }
 
 fn open_at(fd: i32, path: usize, how: OpenHow) -> Result<i64> {
+    // Every 64-bit open has it; fcntl(F_GETFL) shows it.
+    let large = if how.flags & O_PATH == 0 { O_LARGEFILE } else { 0 };
+    let how = OpenHow { flags: how.flags | large, ..how };
     let file = at(fd, path, |caller, start, path| caller.open(start, path, how))?;
+    if let Some(end) = PipeEnd::of(&**file.file()) {
+        wait_for_partner(end)?;
+    }
     install(file, how.flags)
+}
+
+/// Opening a FIFO waits for somebody to open its other side (fifo(7)).
+fn wait_for_partner(end: &PipeEnd) -> Result<()> {
+    if !end.is_opening() {
+        return Ok(());
+    }
+    sched::wait_for(end.partner_queue(), Events::ALL, None, || {
+        if end.is_opening() { Err(Errno::EAGAIN) } else { Ok(()) }
+    })
 }
 
 /// open(2).

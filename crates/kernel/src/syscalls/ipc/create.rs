@@ -91,5 +91,5 @@ pub fn memfd_create(call: &mut Call<'_>) -> Result<i64> {
     let path = Path::anonymous(node.clone(), &shown);
     let file = ramet_kcore::fs::inode::Inode::open(node, O_RDWR)?;
     let cloexec = if flags & CLOEXEC != 0 { O_CLOEXEC } else { 0 };
-    install(OpenFile::new(file, Some(path), O_RDWR), cloexec)
+    install(OpenFile::new(file, Some(path), O_RDWR | O_LARGEFILE), cloexec)
 }

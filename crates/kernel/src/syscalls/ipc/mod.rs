@@ -4,6 +4,13 @@ pub mod create;
 pub mod epoll;
 pub mod poll;
 pub mod signalfd;
+pub mod socket;
+pub mod socket_connect;
+pub mod socket_message;
+pub mod socket_options;
+pub mod socket_receive;
+pub mod socket_send;
+pub mod splice;
 pub mod timerfd;
 
 use crate::task::{sched, time};

@@ -1,0 +1,161 @@
+//! Sockets inside the VM: socket(2), socketpair(2), shutdown(2). Addresses and connections, messages and options are in the
+//! files beside this one. Families other than AF_UNIX are not served: EAFNOSUPPORT.
+
+use super::origin;
+use crate::arch::user;
+use crate::fs::anonymous;
+use crate::global::Global;
+use crate::syscalls::file::only;
+use crate::syscalls::file::open::install;
+use crate::syscalls::{Call, io};
+use crate::task::sched;
+use crate::task::thread::Thread;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::any::Any;
+use core::cell::RefCell;
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
+use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::ipc::unix::{Credentials, SocketType, UnixDomain, UnixSocket};
+
+/// AF_UNSPEC.
+pub const AF_UNSPEC: u16 = 0;
+/// AF_UNIX.
+pub const AF_UNIX: u16 = 1;
+/// Families that Linux has numbers for.
+const FAMILIES: i32 = 46;
+/// Socket types end here (SOCK_MAX).
+const TYPES: u32 = 11;
+
+static DOMAIN: Global<RefCell<Option<Rc<UnixDomain>>>> = Global::new(RefCell::new(None));
+
+/// The sockets of this VM.
+fn domain() -> Rc<UnixDomain> {
+    let mut domain = DOMAIN.borrow_mut();
+    let made = || {
+        UnixDomain::new(Box::new(|| {
+            sched::with_current(|thread| {
+                let credentials = thread.credentials.borrow();
+                Credentials { pid: thread.process.pid.get(), uid: credentials.euid, gid: credentials.egid }
+            })
+        }))
+    };
+    domain.get_or_insert_with(made).clone()
+}
+
+/// The socket with this abstract name.
+///
+/// # Errors
+/// ECONNREFUSED.
+pub fn find_abstract(name: &[u8]) -> Result<Rc<UnixSocket>> {
+    domain().find(name)
+}
+
+/// Who a message says has sent it: the real ids.
+pub fn sender(thread: &Thread) -> Credentials {
+    let credentials = thread.credentials.borrow();
+    Credentials { pid: thread.process.pid.get(), uid: credentials.uid, gid: credentials.gid }
+}
+
+/// A socket that a descriptor refers to.
+pub struct Socket {
+    /// The open file description.
+    pub file: Rc<OpenFile>,
+    /// What it has open.
+    pub unix: Rc<UnixSocket>,
+}
+
+impl Socket {
+    /// The socket behind `fd`.
+    ///
+    /// # Errors
+    /// EBADF; ENOTSOCK.
+    pub fn of(fd: i32) -> Result<Socket> {
+        Socket::from_file(io::file(fd)?)
+    }
+
+    /// The socket that `file` has open.
+    ///
+    /// # Errors
+    /// ENOTSOCK.
+    pub fn from_file(file: Rc<OpenFile>) -> Result<Socket> {
+        let object: Rc<dyn Any> = file.file().clone();
+        let unix = object.downcast::<UnixSocket>().map_err(|_| Errno::ENOTSOCK)?;
+        Ok(Socket { file, unix })
+    }
+
+    /// Whether calls on it do not block.
+    pub fn is_nonblocking(&self) -> bool {
+        self.file.flags() & O_NONBLOCK != 0
+    }
+}
+
+/// A new description for a socket; `flags`: SOCK_NONBLOCK, which is O_NONBLOCK.
+pub fn describe(socket: Rc<UnixSocket>, flags: u32) -> Rc<OpenFile> {
+    anonymous(socket, O_RDWR | flags & O_NONBLOCK)
+}
+
+/// Splits socket(2)'s type into the type and its flags.
+fn split(kind: u32) -> Result<(u32, u32)> {
+    let flags = kind & !0xf;
+    only(flags, O_CLOEXEC | O_NONBLOCK)?;
+    Ok((kind & 0xf, flags))
+}
+
+fn check_family(family: i32, kind: u32, protocol: i32) -> Result<SocketType> {
+    if !(0..FAMILIES).contains(&family) {
+        return Err(Errno::EAFNOSUPPORT);
+    }
+    if kind >= TYPES {
+        return Err(Errno::EINVAL);
+    }
+    if family != AF_UNIX as i32 {
+        return Err(Errno::EAFNOSUPPORT);
+    }
+    if protocol != 0 && protocol != AF_UNIX as i32 {
+        return Err(Errno::EPROTONOSUPPORT);
+    }
+    SocketType::from_number(kind)
+}
+
+/// socket(2).
+pub fn socket(call: &mut Call<'_>) -> Result<i64> {
+    let (kind, flags) = split(call.uint(1))?;
+    let kind = check_family(call.int(0), kind, call.int(2))?;
+    install(describe(UnixSocket::new(&domain(), kind, origin()), flags), flags)
+}
+
+/// socketpair(2).
+pub fn socketpair(call: &mut Call<'_>) -> Result<i64> {
+    let (kind, flags) = split(call.uint(1))?;
+    // Linux finds both descriptors and shows them before it makes the sockets.
+    user::write(call.arg(3), &[0; 8])?;
+    let kind = check_family(call.int(0), kind, call.int(2))?;
+    let (a, b) = UnixSocket::pair(&domain(), kind, origin());
+    let first = install(describe(a, flags), flags)? as i32;
+    let result = install(describe(b, flags), flags).and_then(|second| {
+        let mut bytes = [0; 8];
+        bytes[..4].copy_from_slice(&first.to_le_bytes());
+        bytes[4..].copy_from_slice(&(second as i32).to_le_bytes());
+        user::write(call.arg(3), &bytes).inspect_err(|_| close(second as i32))
+    });
+    if let Err(error) = result {
+        close(first);
+        return Err(error);
+    }
+    Ok(0)
+}
+
+/// Takes back a descriptor that the program has not been told of.
+pub fn close(fd: i32) {
+    let closed = sched::with_current(|thread| thread.process.files.borrow_mut().close(fd));
+    drop(closed);
+}
+
+/// shutdown(2).
+pub fn shutdown(call: &mut Call<'_>) -> Result<i64> {
+    let socket = Socket::of(call.int(0))?;
+    socket.unix.shutdown(call.int(1))?;
+    Ok(0)
+}

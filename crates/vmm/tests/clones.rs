@@ -154,9 +154,12 @@ fn the_end_of_a_clone_is_known() {
 fn clones_outlive_their_template() {
     let scratch = Scratch::new();
     let (mut child, mut control) = frozen(&scratch);
-    let made = clone(&scratch, &mut control, &json!({"input": "!"}));
+    let mut made = clone(&scratch, &mut control, &json!({"input": "!"}));
     let mut theirs = Control::connect(&made.directory);
-    theirs.ok(json!({"op": "info"}));
+    // It runs when it has printed something.
+    made.stdout.read_exact(&mut [0; 1]).unwrap();
+    let info = theirs.ok(json!({"op": "info"}));
+    assert!(info["first_instruction_tsc"].as_u64() > made.answer["requested_tsc"].as_u64(), "{info}");
     child.kill().unwrap();
     child.wait().unwrap();
     theirs.ok(json!({"op": "signal", "signal": 5}));

@@ -4,6 +4,7 @@
 
 use super::CloneSpec;
 use crate::vm::{Ending, Shared};
+use ramet_abi::hypercall::{STATE_DONE, STATE_READY};
 use ramet_kvm::EventFd;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -89,6 +90,7 @@ pub struct Desk {
     quiet: Mutex<()>,
     state: AtomicU8,
     ready: AtomicBool,
+    done: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -107,6 +109,7 @@ impl Desk {
             quiet: Mutex::default(),
             state: AtomicU8::new(state as u8),
             ready: AtomicBool::new(ready),
+            done: AtomicBool::new(false),
         }
     }
 
@@ -162,11 +165,18 @@ impl Desk {
         self.ready.load(Ordering::Acquire)
     }
 
+    /// Whether the program has said that its work is done.
+    pub fn done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+
     /// Notes what the program wrote to `/dev/ramet` (`Stop::State` of the run loop).
     pub fn note_program_state(&self, state: u64) {
-        if state == ramet_abi::hypercall::STATE_READY {
-            self.ready.store(true, Ordering::Release);
-            self.ring();
+        match state {
+            STATE_READY => self.ready.store(true, Ordering::Release),
+            STATE_DONE => self.done.store(true, Ordering::Release),
+            _ => return,
         }
+        self.ring();
     }
 }

@@ -329,6 +329,7 @@ impl Server {
         };
         // The guest writes these: numbers for people, nothing more.
         let identity = self.shared.area.identity();
+        let identity = self.shared.area.identity();
         json!({
             "id": self.profile.id,
             "name": self.profile.name,
@@ -337,9 +338,12 @@ impl Server {
             "generation": self.profile.generation,
             "parent": self.profile.parent,
             "ready": self.desk.ready(),
+            "done": self.desk.done(),
             "uptime": (monotonic() - self.started) as f64 / 1e9,
             "memory": {"limit": self.shared.ram_limit(), "present": self.shared.ram_present()},
             "syscalls": {},
+            "first_instruction_tsc": identity.first_instruction_tsc.load(Relaxed),
+            "program_start_tsc": identity.program_start_tsc.load(Relaxed),
             "first_instruction_tsc": identity.first_instruction_tsc.load(Acquire),
             "program_start_tsc": identity.program_start_tsc.load(Acquire),
         })

@@ -120,6 +120,7 @@ impl Task {
             TaskKind::Place(which) => {
                 ProcNode::magic(move || source.place(id.pid, *which).ok_or(Errno::ENOENT))
             }
+            TaskKind::Memory => ProcNode::open_with(move |_| source.memory_file(id.pid)),
             TaskKind::Descriptors => numbers(What::Descriptors),
             TaskKind::DescriptorInfo => numbers(What::DescriptorInfo),
             TaskKind::Threads => numbers(What::Threads),

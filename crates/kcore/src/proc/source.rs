@@ -3,6 +3,7 @@
 use super::cpu::CpuFacts;
 use crate::errno::{Errno, Result};
 use crate::exec::elf::Protection;
+use crate::file::File;
 use crate::fs::credentials::Credentials;
 use crate::fs::mount::Mount;
 use crate::fs::open_file::OpenFile;
@@ -285,6 +286,14 @@ pub trait Source {
     fn mappings(&self, pid: u32, each: &mut dyn FnMut(&Mapping<'_>));
     /// Bytes of its memory, as far as they can be read.
     fn strings(&self, pid: u32, which: Strings) -> Vec<u8>;
+    /// Its memory as a file, offsets being addresses (/proc/pid/mem).
+    ///
+    /// # Errors
+    /// EACCES: it cannot be read that way.
+    fn memory_file(&self, pid: u32) -> Result<Rc<dyn File>> {
+        let _ = pid;
+        Err(Errno::EACCES)
+    }
     /// Where its links lead; none: nowhere.
     fn place(&self, pid: u32, which: Place) -> Option<Path>;
     /// Its open descriptors, ascending.

@@ -70,6 +70,8 @@ pub(super) enum TaskKind {
     Descriptors,
     /// fdinfo/.
     DescriptorInfo,
+    /// mem.
+    Memory,
     /// task/: not in a thread's own directory.
     Threads,
     /// ns/: symbolic links with names that say that all processes are in the same name spaces.
@@ -104,7 +106,7 @@ fn set_oom(source: &dyn Source, id: Id, bytes: &[u8]) -> Result<()> {
     source.set_oom_score_adjustment(id.pid, value)
 }
 
-pub(super) static TASK: [TaskEntry; 37] = [
+pub(super) static TASK: [TaskEntry; 38] = [
     file("auxv", 0o400, process::auxv),
     fixed("cgroup", "0::/\n"),
     file("cmdline", 0o444, process::cmdline),
@@ -121,6 +123,7 @@ pub(super) static TASK: [TaskEntry; 37] = [
     file("limits", 0o444, process::limits),
     fixed("loginuid", "4294967295"),
     file("maps", 0o444, process::maps),
+    other("mem", 0o600, TaskKind::Memory),
     file("mountinfo", 0o444, process::mountinfo),
     file("mounts", 0o444, process::mounts),
     other("ns", 0o511, TaskKind::NameSpaces),

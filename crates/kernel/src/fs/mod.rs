@@ -3,6 +3,7 @@
 pub mod console;
 pub mod control;
 pub mod devices;
+pub mod memory;
 pub mod proc;
 pub mod ring;
 pub mod tty;
@@ -153,12 +154,11 @@ fn mount_system(vfs: &'static Vfs, root: &Path) -> Result<()> {
     let facts: Rc<dyn Source> = Rc::new(proc::Facts::default());
     let mount = |place: &[u8], tree: Rc<dyn Inode>, file_system: &[u8], flags: u32| -> Result<()> {
         let context = FsContext::new(root.clone());
-        let place = caller(&context, &Credentials::root(), |caller| {
-            match caller.mkdir(root, place, 0o755) {
+        let place =
+            caller(&context, &Credentials::root(), |caller| match caller.mkdir(root, place, 0o755) {
                 Ok(()) | Err(Errno::EEXIST) => caller.directory(root, place),
                 Err(error) => Err(error),
-            }
-        })?;
+            })?;
         vfs.namespace.mount(tree, &place, MountName { source: file_system, file_system, flags }).map(|_| ())
     };
     mount(b"/dev", devices::build(&vfs.devices)?, b"devtmpfs", MS_NOSUID)?;

@@ -15,6 +15,7 @@ use core::cell::{Cell, OnceCell};
 use core::sync::atomic::Ordering::Acquire;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::exec::elf::Protection;
+use ramet_kcore::file::File;
 use ramet_kcore::fs::mount::Mount;
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::path::Path;
@@ -193,6 +194,11 @@ impl Source for Facts {
         let got = user::read_some(start as usize, &mut bytes);
         bytes.truncate(got);
         bytes
+    }
+
+    fn memory_file(&self, pid: u32) -> Result<Rc<dyn File>> {
+        find(pid).ok_or(Errno::ESRCH)?;
+        Ok(Rc::new(super::memory::Memory))
     }
 
     fn place(&self, pid: u32, which: Place) -> Option<Path> {

@@ -52,6 +52,12 @@ pub fn uname(call: &mut Call<'_>) -> Result<i64> {
     Ok(0)
 }
 
+/// personality(2): there is one, PER_LINUX.
+pub fn personality(call: &mut Call<'_>) -> Result<i64> {
+    const QUERY: u32 = u32::MAX;
+    if matches!(call.uint(0), 0 | QUERY) { Ok(0) } else { Err(Errno::EINVAL) }
+}
+
 /// getcpu(2): there is one.
 pub fn getcpu(call: &mut Call<'_>) -> Result<i64> {
     for at in [call.arg(0), call.arg(1)] {

@@ -25,6 +25,7 @@ pub mod timers;
 pub mod trace;
 pub mod users;
 pub mod vectors;
+pub mod wait;
 
 /// A system call's arguments, and the registers it was made with.
 pub struct Call<'a> {

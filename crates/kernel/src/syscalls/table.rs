@@ -3,7 +3,7 @@
 use super::names::{COUNT, NAMES};
 use super::{
     Handler, file, getrandom, ids, io, ipc, limits, memory, prctl, signals, thread, time, timers, users,
-    vectors,
+    vectors, wait,
 };
 use crate::global::Global;
 use crate::task::{exit, futex, signal};
@@ -159,6 +159,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     openat => file::open::openat,
     openat2 => file::open::openat2,
     pause => signals::pause,
+    personality => ids::personality,
     pipe => ipc::create::pipe_,
     pipe2 => ipc::create::pipe2,
     poll => ipc::poll::poll,
@@ -256,6 +257,8 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     utimensat => file::attributes::utimensat,
     utimes => file::attributes::utimes,
     vmsplice => ipc::splice::vmsplice,
+    wait4 => wait::wait4,
+    waitid => wait::waitid,
     write => io::write,
     writev => vectors::writev,
 };

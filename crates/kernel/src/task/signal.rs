@@ -210,6 +210,8 @@ fn deliver(thread: &Rc<Thread>, frame: &mut Frame) {
         let outcome = process.dispositions.borrow_mut().outcome(info.signal());
         match outcome {
             Outcome::Ignore | Outcome::Continue => {}
+            // The group of a session's leader is orphaned: a terminal must not stop what nobody could continue.
+            Outcome::Stop if info.signal() != Signal::STOP => {}
             Outcome::Stop => {
                 process.stopped.set(true);
                 for other in process.threads.borrow().iter() {

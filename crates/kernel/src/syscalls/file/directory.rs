@@ -6,6 +6,7 @@ use crate::syscalls::Call;
 use crate::syscalls::io;
 use crate::task::sched;
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::inode::PATH_MAX;
 use ramet_kcore::fs::ops::{AT_FDCWD, AT_REMOVEDIR};
 use ramet_kcore::stat::makedev;
 
@@ -20,6 +21,9 @@ pub fn getdents64(call: &mut Call<'_>) -> Result<i64> {
 pub fn getcwd(call: &mut Call<'_>) -> Result<i64> {
     let mut path = as_caller(|caller| caller.context.cwd.working_directory(&caller.context.root))?;
     path.push(0);
+    if path.len() > PATH_MAX {
+        return Err(Errno::ENAMETOOLONG);
+    }
     if path.len() > call.arg(1) {
         return Err(Errno::ERANGE);
     }

@@ -329,7 +329,6 @@ impl Server {
         };
         // The guest writes these: numbers for people, nothing more.
         let identity = self.shared.area.identity();
-        let identity = self.shared.area.identity();
         json!({
             "id": self.profile.id,
             "name": self.profile.name,
@@ -342,8 +341,6 @@ impl Server {
             "uptime": (monotonic() - self.started) as f64 / 1e9,
             "memory": {"limit": self.shared.ram_limit(), "present": self.shared.ram_present()},
             "syscalls": {},
-            "first_instruction_tsc": identity.first_instruction_tsc.load(Relaxed),
-            "program_start_tsc": identity.program_start_tsc.load(Relaxed),
             "first_instruction_tsc": identity.first_instruction_tsc.load(Acquire),
             "program_start_tsc": identity.program_start_tsc.load(Acquire),
         })

@@ -81,6 +81,7 @@ def test_hundred_thousand_kicks(guests: Guests) -> None:
     program = {**case, "argv": [case["path"], "100000"]}
     sent = 0
     with guests.start(program, timeout=280) as vm:
+        assert vm.stdout is not None and vm.stdout.readline() == b"ready for kicks\n"
         while vm.ended is None and not vm.see_end():
             try:
                 vm.signal(signal.SIGUSR1)

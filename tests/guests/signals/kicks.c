@@ -91,6 +91,7 @@ int main(int argc, char **argv)
     struct itimerspec fast = {{0, 200000}, {0, 200000}}, off = {0};
     MUST(timer_settime(timer, 0, &fast, 0));
     long wrong[5] = {0};
+    say("ready for kicks");
     for (int i = 0; kicks < wanted; i++) {
         struct vectors in, out;
         struct action spin = {-1, {20000}, 0};

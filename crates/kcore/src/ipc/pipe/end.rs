@@ -121,6 +121,10 @@ impl File for PipeEnd {
         self.pipe.poll(self.reads, self.writes, self.hup_after)
     }
 
+    fn allocate(&self, _: u32, _: u64, _: u64) -> Result<()> {
+        Err(Errno::ESPIPE)
+    }
+
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(match (self.reads, self.writes) {
             (true, true) => &self.pipe.both_queue,

@@ -34,7 +34,7 @@ pub fn sendfile(call: &mut Call<'_>) -> Result<i64> {
     if !from.is_readable() || !to.is_writable() {
         return Err(Errno::EBADF);
     }
-    if to.flags() & O_APPEND != 0 {
+    if to.flags() & O_APPEND != 0 || !from.is_seekable() {
         return Err(Errno::EINVAL);
     }
     let count = call.arg(3).min(COUNT_MAX);

@@ -4,6 +4,7 @@ use super::{as_caller, at, at_path, only, path_at, place};
 use crate::arch::user;
 use crate::syscalls::Call;
 use crate::task::sched;
+use alloc::vec::Vec;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::encode;
 use ramet_kcore::fs::ops::{AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
@@ -17,7 +18,7 @@ fn of_descriptor(fd: i32) -> Result<Stat> {
 }
 
 fn stat_at(fd: i32, path: usize, flags: u32) -> Result<Stat> {
-    let name = path_at(path)?;
+    let name = path_or_nothing(path, flags)?;
     if name.is_empty() && flags & AT_EMPTY_PATH != 0 && fd != AT_FDCWD {
         return of_descriptor(fd);
     }
@@ -63,7 +64,7 @@ pub fn statx(call: &mut Call<'_>) -> Result<i64> {
         return Err(Errno::EINVAL);
     }
     let fd = call.int(0);
-    let name = path_at(call.arg(1))?;
+    let name = path_or_nothing(call.arg(1), flags)?;
     let (stat, mount, is_root) = if name.is_empty() && flags & AT_EMPTY_PATH != 0 && fd != AT_FDCWD {
         let place = place(fd)?;
         (of_descriptor(fd)?, place.mount.id, false)
@@ -75,6 +76,11 @@ pub fn statx(call: &mut Call<'_>) -> Result<i64> {
     };
     user::write(call.arg(4), &encode::statx(&stat, mount, is_root))?;
     Ok(0)
+}
+
+/// A path argument that may be null where an empty path is allowed (since Linux 6.11).
+fn path_or_nothing(address: usize, flags: u32) -> Result<Vec<u8>> {
+    if address == 0 && flags & AT_EMPTY_PATH != 0 { Ok(Vec::new()) } else { path_at(address) }
 }
 
 /// statfs(2).

@@ -16,7 +16,7 @@ A source file says in comments of its first lines how it is built and run:
     // allow-status: N => M : reason     the same for the exit status
     // slow                              takes longer than two seconds
     // needs: avx512f                    CPU flag without which the case is left out
-    // env: NAME=VALUE                   added to the environment
+    // env: NAME=VALUE                   added to the environment; VALUE @data: files of the image that may be changed
     // optional: reason                  in the VM it may say "absent" in its last line
     // tty                               standard streams are a terminal
 """
@@ -50,6 +50,7 @@ VARIANTS: dict[str, list[str]] = {
     "pie": ["gcc", "-pie", "-fpie"],
     "nonpie": ["gcc", "-no-pie", "-fno-pie"],
     "musl": [*MUSL, "-static", "-no-pie", "-fno-pie"],
+    "musl-pie": [*MUSL, "-pie", "-fpie"],
     "bare": ["gcc", "-static", "-no-pie", "-fno-pie", "-nostdlib", "-ffreestanding"],
 }
 
@@ -294,14 +295,45 @@ def build(out: Path, pattern: str, workers: int) -> tuple[list[dict[str, object]
     return [entry for entry in entries if (out / str(entry["path"]).lstrip("/")).exists()], complaints
 
 
+def make_data(data: Path) -> None:
+    """Files and directories of many sizes, for programs that read and change what came with the image."""
+    if data.exists():
+        return
+    data.mkdir(parents=True)
+    for size in (0, 1, 100, 2000, 4000, 4080, 4095, 4096, 4097, 8191, 8192, 8193, 12345, 100000, 262144):
+        content = bytes((index * 7 + index // 251) % 251 for index in range(size))
+        (data / f"size-{size}").write_bytes(content)
+    (data / "many").mkdir()
+    for index in range(1500):
+        (data / "many" / f"entry-{index}-{'x' * (index % 40)}").write_bytes(b"")
+    (data / "deep/a/b/c/d/e/f").mkdir(parents=True)
+    (data / "deep/a/b/c/d/e/f/leaf").write_text("leaf")
+    (data / "deep/a/up").symlink_to("../..")
+    (data / "few").mkdir()
+    for name in ("one", "two", "three"):
+        (data / "few" / name).write_text(name)
+    (data / "link").symlink_to("size-100")
+    (data / "dangling").symlink_to("nowhere")
+    (data / "hard-1").write_text("hard links")
+    os.link(data / "hard-1", data / "hard-2")
+    (data / "program").write_bytes(b"")
+    (data / "program").chmod(0o4755)
+    (data / "private").write_bytes(b"")
+    (data / "private").chmod(0o600)
+
+
 def finish_tree(out: Path) -> None:
     """What the programs need beside themselves: libraries, accounts, mount points."""
     copy_with_libraries("/bin/true", out)
+    musl = Path("/lib/ld-musl-x86_64.so.1")
+    if musl.exists():
+        shutil.copy2(musl.resolve(), out / "lib" / musl.name)
     if shutil.which("luajit"):
         copy_with_libraries("/usr/bin/luajit", out)
     for folder in ("dev", "proc", "sys", "tmp", "root", "etc", "run"):
         (out / folder).mkdir(exist_ok=True)
     (out / "tmp").chmod(0o1777)
+    make_data(out / "tests" / "data")
     (out / "etc" / "passwd").write_text(
         "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
     )

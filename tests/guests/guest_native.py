@@ -30,9 +30,9 @@ class Result:
     seconds: float
 
 
-def environment_of(case: Case) -> dict[str, str]:
-    """The case's environment variables."""
-    return {**ENVIRONMENT, **dict(pair.split("=", 1) for pair in case["env"])}
+def environment_of(case: Case, data: str = "/tests/data") -> dict[str, str]:
+    """The case's environment variables; `data` is where the files are that came with the image."""
+    return {**ENVIRONMENT, **dict(pair.replace("=@data", f"={data}").split("=", 1) for pair in case["env"])}
 
 
 def scratch_directory() -> str:
@@ -87,7 +87,11 @@ def run_native(out: Path, case: Case, timeout: float = 10) -> Result:
     """Run one case on this machine's Linux. The executables are those of the tree `out`."""
     argv = [str(out) + word if word.startswith("/tests/") else word for word in case["argv"]]
     directory = scratch_directory()
-    options: dict[str, Any] = {"cwd": directory, "env": environment_of(case), "preexec_fn": _limits}
+    data = str(Path(directory, "image-data"))
+    if any(pair.endswith("=@data") for pair in case["env"]):
+        # With its links and owners, so that the program may change it.
+        subprocess.run(["cp", "-a", str(out / "tests/data"), data], check=True)
+    options: dict[str, Any] = {"cwd": directory, "env": environment_of(case, data), "preexec_fn": _limits}
     if case["user"] == "nobody":
         options.update(user=NOBODY, group=NOBODY, extra_groups=[])
     started = time.monotonic()

@@ -1,5 +1,5 @@
 // The auxiliary vector's entries agree with the process and the CPU.
-// variants: static static-pie pie nonpie musl
+// variants: static static-pie pie nonpie musl musl-pie
 #include "guest.h"
 #include <cpuid.h>
 #include <elf.h>

@@ -1,5 +1,5 @@
 // Arguments and environment reach the program; each kind of executable starts.
-// variants: static static-pie pie nonpie musl
+// variants: static static-pie pie nonpie musl musl-pie
 // args:
 // args: one "" "three four"
 // env: GUEST=yes

@@ -1,5 +1,5 @@
 // Thread-local storage: initial values, alignment, a fresh copy per thread.
-// variants: static static-pie pie nonpie musl
+// variants: static static-pie pie nonpie musl musl-pie
 #include "guest.h"
 static __thread int counter = 41;
 static __thread char zero[3000];

@@ -373,7 +373,7 @@ impl Report {
             // A reader that is gone does not want to know.
             let _ = std::fs::File::from(pipe).write_all(format!("{document}\n").as_bytes());
         }
-        if let Some(server) = server {
+        if let Some(mut server) = server {
             server.conclude(&document);
         }
         ending.status()

@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::clone::{Desk, Order};
-use crate::vm::{Error, GuestFault, monotonic};
+use crate::vm::{Ending, Error, GuestFault, monotonic};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -20,6 +20,9 @@ pub enum Drain {
 
 /// Patience with a reader when the VM ends by force or freezes, ns.
 const BRIEFLY: u64 = 500_000_000;
+
+/// The vCPU's thread ends at once when it is told to, unless a host file holds it up; ns.
+const OVERDUE: u64 = 5_000_000_000;
 
 /// The running thread.
 #[derive(Debug)]
@@ -75,13 +78,22 @@ impl IoThread {
 }
 
 fn serve(server: &mut Server, desk: &Desk, drain: &AtomicU8) -> Result<(), GuestFault> {
+    let mut ending: Option<(u64, Ending)> = None;
     loop {
         match drain.load(Ordering::Acquire) {
             0 => {}
             order if order == Drain::Fully as u8 => return server.drain(u64::MAX),
             _ => return server.drain(monotonic() + BRIEFLY),
         }
-        for order in server.step(u64::MAX)? {
+        let limit = match &ending {
+            Some((overdue, ending)) if monotonic() >= *overdue => server.desert(ending),
+            Some((overdue, _)) => *overdue,
+            None => u64::MAX,
+        };
+        for order in server.step(limit)? {
+            if let (Order::End(end), None) = (&order, &ending) {
+                ending = Some((monotonic() + OVERDUE, end.clone()));
+            }
             desk.order(order);
         }
     }

@@ -3,28 +3,28 @@
 //! In a running VM a thread of its own calls [`Server::step`] and hands the orders to the vCPU's thread. In a template
 //! there is no vCPU: its only thread calls [`Server::step`] and carries the orders out itself.
 
-use super::connection::{Connection, Line};
+mod requests;
+
+use super::connection::Connection;
 use super::protocol::{Request, answer_line, parse};
 use super::signals::Signals;
 use super::{Console, tty};
-use crate::clone::{Answer, CloneOrder, CloneSpec, Desk, Order, Profile, Refusal, SOCKET, State, Ticket};
+use crate::clone::{Answer, Desk, Order, Profile, Refusal, SOCKET, State, Ticket, exit_document, write_exit};
 use crate::vm::{Ending, Error, GuestFault, Shared, monotonic};
 use ramet_abi::mailbox::event;
 use ramet_kvm::EventFd;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::Ordering::{AcqRel, Release};
 use std::time::Duration;
 
 /// Most clients at once: further ones wait in the listener's queue.
 const MOST_CLIENTS: usize = 256;
-/// Highest signal number.
-const MOST_SIGNAL: u32 = 64;
 
 /// What a client waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,81 +271,6 @@ impl Server {
         }
     }
 
-    /// Serves one request: the answer, or what the client waits for.
-    fn serve(&mut self, ticket: Ticket, line: Line, orders: &mut Vec<Order>) -> Result<Answer, Waiting> {
-        let request = match parse(&line.text) {
-            Ok(request) => request,
-            Err(text) => return Ok(Err(Refusal::new(text))),
-        };
-        let frozen = self.desk.state() == State::Frozen;
-        let has_vcpu = |what: &str| match frozen {
-            true => Err(Refusal::new(format!("a frozen VM cannot {what}: clone it"))),
-            false => Ok(Value::Null),
-        };
-        match request {
-            Request::Info => Ok(Ok(self.info())),
-            Request::Signal { signal } if !(1..=MOST_SIGNAL).contains(&signal) => {
-                Ok(Err(Refusal { text: format!("no signal {signal}"), errno: Some(libc::EINVAL) }))
-            }
-            Request::Signal { signal } => {
-                let answer = has_vcpu("take a signal");
-                if answer.is_ok() {
-                    self.signal(signal);
-                }
-                Ok(answer)
-            }
-            Request::Kill => {
-                if let Some(client) = self.clients.get_mut(&ticket) {
-                    client.connection.send(&answer_line(&Ok(Value::Null)));
-                    client.connection.flush_within(Duration::from_secs(1));
-                }
-                orders.push(Order::End(Ending::Killed));
-                Err(Waiting::Over)
-            }
-            Request::Pause => order(has_vcpu("pause"), Order::Pause(ticket), orders),
-            Request::Resume => order(has_vcpu("resume"), Order::Resume(ticket), orders),
-            Request::Freeze => order(has_vcpu("freeze again"), Order::Freeze(ticket), orders),
-            Request::Resize { rows, columns } => {
-                let answer = has_vcpu("change its terminal");
-                if answer.is_ok() {
-                    self.resize(rows, columns);
-                }
-                Ok(answer)
-            }
-            Request::WaitReady { timeout } => Err(Waiting::Ready(after(timeout))),
-            Request::Wait => Err(Waiting::End),
-            Request::Clone { clone } => match clone_order(*clone, line) {
-                Ok(clone) => order(Ok(Value::Null), Order::Clone(ticket, Box::new(clone)), orders),
-                Err(refusal) => Ok(Err(refusal)),
-            },
-        }
-    }
-
-    fn info(&self) -> Value {
-        let state = match self.desk.state() {
-            State::Running => "running",
-            State::Paused => "paused",
-            State::Frozen => "frozen",
-        };
-        // The guest writes these: numbers for people, nothing more.
-        let identity = self.shared.area.identity();
-        json!({
-            "id": self.profile.id,
-            "name": self.profile.name,
-            "pid": std::process::id(),
-            "state": state,
-            "generation": self.profile.generation,
-            "parent": self.profile.parent,
-            "ready": self.desk.ready(),
-            "done": self.desk.done(),
-            "uptime": (monotonic() - self.started) as f64 / 1e9,
-            "memory": {"limit": self.shared.ram_limit(), "present": self.shared.ram_present()},
-            "syscalls": {},
-            "first_instruction_tsc": identity.first_instruction_tsc.load(Acquire),
-            "program_start_tsc": identity.program_start_tsc.load(Acquire),
-        })
-    }
-
     /// Answers a client whose request went to the vCPU's thread.
     pub fn reply(&mut self, ticket: Ticket, answer: &Answer) {
         if let Some(client) = self.clients.get_mut(&ticket) {
@@ -375,7 +300,7 @@ impl Server {
     }
 
     /// The VM is over: tells those who wait, answers what came too late, and removes the socket.
-    pub fn conclude(mut self, document: &Value) {
+    pub fn conclude(&mut self, document: &Value) {
         // First, so that nobody connects any more. Gone already if somebody removed the directory.
         let _ = std::fs::remove_file(&self.socket);
         while let Ok((stream, _)) = self.listener.accept() {
@@ -409,29 +334,16 @@ impl Server {
     }
 }
 
-/// Gives an order, if it makes sense.
-fn order(answer: Answer, order: Order, orders: &mut Vec<Order>) -> Result<Answer, Waiting> {
-    match answer {
-        Ok(_) => {
-            orders.push(order);
-            Err(Waiting::Desk)
+impl Server {
+    /// Ends the process because the vCPU's thread does not: it waits for a host file that does not answer.
+    pub fn desert(&mut self, ending: &Ending) -> ! {
+        let document = exit_document(ending);
+        if let Err(error) = write_exit(&self.profile.directory, &document) {
+            crate::complain(&error.to_string());
         }
-        Err(refusal) => Ok(Err(refusal)),
-    }
-}
-
-fn clone_order(spec: CloneSpec, line: Line) -> Result<CloneOrder, Refusal> {
-    spec.check().map_err(Refusal::new)?;
-    let count = line.fds.len();
-    let mut fds = line.fds.into_iter();
-    match (count, fds.next(), fds.next(), fds.next()) {
-        (3 | 4, Some(input), Some(output), Some(error)) => Ok(CloneOrder {
-            spec,
-            streams: [input, output, error],
-            status_pipe: fds.next(),
-            requested_tsc: line.tsc,
-        }),
-        _ => Err(Refusal::new(format!("a clone needs 3 or 4 descriptors, {count} came"))),
+        self.conclude(&document);
+        // SAFETY: ends the process without running what belongs to the other thread.
+        unsafe { libc::_exit(ending.status().into()) }
     }
 }
 

@@ -1,0 +1,121 @@
+//! What each request of `docs/spec/control.md` does.
+
+use super::{Server, Waiting, after};
+use crate::clone::{Answer, CloneOrder, CloneSpec, Order, Refusal, State, Ticket};
+use crate::io::connection::Line;
+use crate::io::protocol::{Request, answer_line, parse};
+use crate::vm::{Ending, monotonic};
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering::Acquire;
+use std::time::Duration;
+
+/// Highest signal number.
+const MOST_SIGNAL: u32 = 64;
+
+impl Server {
+    /// Serves one request: the answer, or what the client waits for.
+    pub(super) fn serve(
+        &mut self,
+        ticket: Ticket,
+        line: Line,
+        orders: &mut Vec<Order>,
+    ) -> Result<Answer, Waiting> {
+        let request = match parse(&line.text) {
+            Ok(request) => request,
+            Err(text) => return Ok(Err(Refusal::new(text))),
+        };
+        let frozen = self.desk.state() == State::Frozen;
+        let has_vcpu = |what: &str| match frozen {
+            true => Err(Refusal::new(format!("a frozen VM cannot {what}: clone it"))),
+            false => Ok(Value::Null),
+        };
+        match request {
+            Request::Info => Ok(Ok(self.info())),
+            Request::Signal { signal } if !(1..=MOST_SIGNAL).contains(&signal) => {
+                Ok(Err(Refusal { text: format!("no signal {signal}"), errno: Some(libc::EINVAL) }))
+            }
+            Request::Signal { signal } => {
+                let answer = has_vcpu("take a signal");
+                if answer.is_ok() {
+                    self.signal(signal);
+                }
+                Ok(answer)
+            }
+            Request::Kill => {
+                if let Some(client) = self.clients.get_mut(&ticket) {
+                    client.connection.send(&answer_line(&Ok(Value::Null)));
+                    client.connection.flush_within(Duration::from_secs(1));
+                }
+                orders.push(Order::End(Ending::Killed));
+                Err(Waiting::Over)
+            }
+            Request::Pause => order(has_vcpu("pause"), Order::Pause(ticket), orders),
+            Request::Resume => order(has_vcpu("resume"), Order::Resume(ticket), orders),
+            Request::Freeze => order(has_vcpu("freeze again"), Order::Freeze(ticket), orders),
+            Request::Resize { rows, columns } => {
+                let answer = has_vcpu("change its terminal");
+                if answer.is_ok() {
+                    self.resize(rows, columns);
+                }
+                Ok(answer)
+            }
+            Request::WaitReady { timeout } => Err(Waiting::Ready(after(timeout))),
+            Request::Wait => Err(Waiting::End),
+            Request::Clone { clone } => match clone_order(*clone, line) {
+                Ok(clone) => order(Ok(Value::Null), Order::Clone(ticket, Box::new(clone)), orders),
+                Err(refusal) => Ok(Err(refusal)),
+            },
+        }
+    }
+
+    fn info(&self) -> Value {
+        let state = match self.desk.state() {
+            State::Running => "running",
+            State::Paused => "paused",
+            State::Frozen => "frozen",
+        };
+        // The guest writes these: numbers for people, nothing more.
+        let identity = self.shared.area.identity();
+        json!({
+            "id": self.profile.id,
+            "name": self.profile.name,
+            "pid": std::process::id(),
+            "state": state,
+            "generation": self.profile.generation,
+            "parent": self.profile.parent,
+            "ready": self.desk.ready(),
+            "done": self.desk.done(),
+            "uptime": (monotonic() - self.started) as f64 / 1e9,
+            "memory": {"limit": self.shared.ram_limit(), "present": self.shared.ram_present()},
+            "syscalls": {},
+            "first_instruction_tsc": identity.first_instruction_tsc.load(Acquire),
+            "program_start_tsc": identity.program_start_tsc.load(Acquire),
+        })
+    }
+}
+
+/// Gives an order, if it makes sense.
+fn order(answer: Answer, order: Order, orders: &mut Vec<Order>) -> Result<Answer, Waiting> {
+    match answer {
+        Ok(_) => {
+            orders.push(order);
+            Err(Waiting::Desk)
+        }
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+fn clone_order(spec: CloneSpec, line: Line) -> Result<CloneOrder, Refusal> {
+    spec.check().map_err(Refusal::new)?;
+    let count = line.fds.len();
+    let mut fds = line.fds.into_iter();
+    match (count, fds.next(), fds.next(), fds.next()) {
+        (3 | 4, Some(input), Some(output), Some(error)) => Ok(CloneOrder {
+            spec,
+            streams: [input, output, error],
+            status_pipe: fds.next(),
+            requested_tsc: line.tsc,
+        }),
+        _ => Err(Refusal::new(format!("a clone needs 3 or 4 descriptors, {count} came"))),
+    }
+}

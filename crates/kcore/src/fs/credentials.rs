@@ -26,10 +26,14 @@ pub mod cap {
     pub const SETPCAP: u32 = 8;
     /// Network administration; privileged socket options.
     pub const NET_ADMIN: u32 = 12;
+    /// Lock memory beyond the limit.
+    pub const IPC_LOCK: u32 = 14;
     /// chroot(2).
     pub const SYS_CHROOT: u32 = 18;
     /// Administration: mount(2) and much else.
     pub const SYS_ADMIN: u32 = 21;
+    /// Raise priorities.
+    pub const SYS_NICE: u32 = 23;
     /// Raise limits.
     pub const SYS_RESOURCE: u32 = 24;
     /// Make device files.

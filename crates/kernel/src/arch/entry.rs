@@ -164,6 +164,8 @@ exit_fast:
     jmp rcx
 exit_fast_end:
 2:
+    # A restart of the sequence may have come after the program's flags were loaded.
+    cld
     sub rsp, {frame_size} - 8
     mov rdi, rsp
     call exit_work

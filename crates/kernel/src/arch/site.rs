@@ -152,6 +152,13 @@ pub fn roll_back(rip: u64) -> Option<u64> {
     SITES.starts.borrow().get(slot).copied()
 }
 
+/// If `rip` is in a site's trampoline: the address of the site's `syscall` and its number, if it has the `mov`.
+pub fn at_trampoline(rip: u64) -> Option<Option<(u64, u64)>> {
+    let start = roll_back(rip)?;
+    let site = SITES.known.borrow().get(&(start + 7)).copied().filter(|site| site.start == start);
+    Some(site.and_then(|site| site.number).map(|number| (start + 5, number as u64)))
+}
+
 /// If `rip` is the old `syscall` of a patched site: its return address.
 pub fn enter_in_middle(rip: u64) -> Option<u64> {
     let site = *SITES.known.borrow().get(&(rip + 2))?;
@@ -176,7 +183,7 @@ fn patch(after: u64, number: u64) -> Option<()> {
     // 16 bytes before the return address, and what follows it as far as a short jump reaches.
     let mut before = [0; 7];
     crate::arch::user::read(after.checked_sub(7)? as usize, &mut before).ok()?;
-    if before[5..] != [0x0f, 0x05] {
+    if before[5..] != [0x0f, 0x05] || !crate::mm::is_patchable(after - 2, 2) {
         return None;
     }
     let with_mov = before[0] == 0xb8 && u32::from_le_bytes(before[1..5].try_into().ok()?) as u64 == number;

@@ -106,6 +106,7 @@ pub fn start() -> ! {
     let thread = Thread::new(pid, process.clone(), credentials, &loaded.frame, xsave::Area::new(), 0, 0);
     thread.name.set(loaded.comm);
     process.threads.borrow_mut().push(thread.clone());
+    mm::limits_changed(&process);
     drop(process);
     identity().program_start_tsc.store(cpu::rdtsc(), Relaxed);
     sched::start_first(thread)

@@ -13,6 +13,7 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::exec::elf::Protection;
 use ramet_kcore::exec::layout::Layout;
 use ramet_kcore::file::{File, PageSource};
+use ramet_kcore::fs::credentials::cap;
 use ramet_kcore::mm::frames::{FrameSource, Memory};
 use ramet_kcore::mm::space::{Argument, MapRequest, map};
 use ramet_kcore::mm::vma::{Backing, Vma, prot};
@@ -107,6 +108,18 @@ pub fn start_layout(layout: &Layout, stack_limit: u64, executable_stack: bool) -
             .map_stack(layout.stack_top, FIRST_STACK.min(stack_limit.max(PAGE_SIZE)), executable_stack)
             .map(|_| ())
     })
+}
+
+/// The process's limits or its privileges changed: the address space has a copy of what concerns it.
+pub fn limits_changed(process: &process::Process) {
+    use process::resource;
+    let may_lock =
+        process.threads.borrow().iter().any(|thread| thread.credentials.borrow().has(cap::IPC_LOCK));
+    let limits = &mut process.space.borrow_mut().limits;
+    limits.address_space = process.limit(resource::AS);
+    limits.data = process.limit(resource::DATA);
+    limits.stack = process.limit(resource::STACK);
+    limits.locked = if may_lock { u64::MAX } else { process.limit(resource::MEMLOCK) };
 }
 
 /// Room for `length` bytes in the mmap area.

@@ -1,4 +1,4 @@
-//! Limits and usage: getrlimit(2), prlimit(2), getrusage(2), times(2), sysinfo(2), getpriority(2).
+//! Limits and usage: getrlimit(2), prlimit(2), getrusage(2), times(2), sysinfo(2).
 
 use super::Call;
 use crate::arch::user;
@@ -29,6 +29,8 @@ fn set(resource: u32, new: Limit) -> Result<()> {
         limits[resource as usize] = new;
         drop(limits);
         crate::fs::limits_changed(&thread.process);
+        crate::mm::limits_changed(&thread.process);
+        crate::task::itimer::limits_changed(&thread.process);
         Ok(())
     })
 }
@@ -127,25 +129,4 @@ pub fn sysinfo(call: &mut Call<'_>) -> Result<i64> {
     bytes[104..108].copy_from_slice(&1u32.to_le_bytes());
     user::write(call.arg(0), &bytes)?;
     Ok(0)
-}
-
-/// getpriority(2): everybody has nice value 0, which the call returns as 20.
-pub fn getpriority(call: &mut Call<'_>) -> Result<i64> {
-    match (call.int(0), call.int(1)) {
-        (0..=2, 0) => Ok(20),
-        (0, pid) => {
-            sched::with_current(
-                |thread| if thread.process.thread(pid).is_some() { Ok(20) } else { Err(Errno::ESRCH) },
-            )
-        }
-        (1, group) => {
-            sched::with_current(
-                |thread| if thread.process.group.get() == group { Ok(20) } else { Err(Errno::ESRCH) },
-            )
-        }
-        (2, uid) => sched::with_current(|thread| {
-            if thread.credentials.borrow().uid == uid as u32 { Ok(20) } else { Err(Errno::ESRCH) }
-        }),
-        _ => Err(Errno::EINVAL),
-    }
 }

@@ -7,6 +7,7 @@ use crate::arch::frame::Frame;
 use crate::arch::{site, upcall};
 use ramet_kcore::errno::{Errno, Result};
 
+pub mod capabilities;
 pub mod file;
 pub mod getrandom;
 pub mod ids;
@@ -16,6 +17,8 @@ pub mod limits;
 pub mod memory;
 pub mod names;
 pub mod prctl;
+pub mod process;
+pub mod scheduling;
 pub mod signals;
 mod signature;
 pub mod table;

@@ -3,7 +3,10 @@
 use super::Call;
 use crate::arch::user;
 use crate::task::sched;
+use crate::task::thread::Thread;
+use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::credentials::{Credentials, cap};
 
 mod option {
     pub const SET_PDEATHSIG: i32 = 1;
@@ -11,10 +14,13 @@ mod option {
     pub const GET_DUMPABLE: i32 = 3;
     pub const SET_DUMPABLE: i32 = 4;
     pub const GET_KEEPCAPS: i32 = 7;
+    pub const SET_KEEPCAPS: i32 = 8;
     pub const SET_NAME: i32 = 15;
     pub const GET_NAME: i32 = 16;
     pub const GET_SECCOMP: i32 = 21;
     pub const CAPBSET_READ: i32 = 23;
+    pub const CAPBSET_DROP: i32 = 24;
+    pub const GET_SECUREBITS: i32 = 27;
     pub const GET_TIMERSLACK: i32 = 30;
     pub const SET_TIMERSLACK: i32 = 29;
     pub const SET_CHILD_SUBREAPER: i32 = 36;
@@ -24,8 +30,11 @@ mod option {
     pub const GET_TID_ADDRESS: i32 = 40;
 }
 
-/// Linux 6.1's highest capability, CAP_CHECKPOINT_RESTORE.
-const LAST_CAPABILITY: usize = 40;
+fn change(thread: &Thread, change: impl FnOnce(&mut Credentials)) {
+    let mut new = (**thread.credentials.borrow()).clone();
+    change(&mut new);
+    thread.credentials.replace(Rc::new(new));
+}
 
 /// prctl(2).
 pub fn prctl(call: &mut Call<'_>) -> Result<i64> {
@@ -60,16 +69,27 @@ pub fn prctl(call: &mut Call<'_>) -> Result<i64> {
         },
         option::SET_NO_NEW_PRIVS if call.arg(1) == 1 && rest_is_zero(2) => {
             thread.process.no_new_privileges.set(true);
+            change(&thread, |credentials| credentials.no_new_privileges = true);
             Ok(0)
         }
         option::GET_NO_NEW_PRIVS if rest_is_zero(1) => Ok(thread.process.no_new_privileges.get() as i64),
-        option::GET_SECCOMP | option::GET_KEEPCAPS => Ok(0),
-        option::CAPBSET_READ => {
-            if call.arg(1) > LAST_CAPABILITY {
-                return Err(Errno::EINVAL);
-            }
-            Ok(1)
+        option::GET_SECCOMP => Ok(0),
+        option::GET_KEEPCAPS => Ok(thread.credentials.borrow().keep_capabilities as i64),
+        option::SET_KEEPCAPS if call.arg(1) <= 1 => {
+            change(&thread, |credentials| credentials.keep_capabilities = call.arg(1) == 1);
+            Ok(0)
         }
+        option::CAPBSET_READ | option::CAPBSET_DROP if call.arg(1) > cap::LAST as usize => Err(Errno::EINVAL),
+        option::CAPBSET_READ => Ok((thread.credentials.borrow().bounding >> call.arg(1) & 1) as i64),
+        option::CAPBSET_DROP => {
+            if !thread.credentials.borrow().has(cap::SETPCAP) {
+                return Err(Errno::EPERM);
+            }
+            change(&thread, |credentials| credentials.bounding &= !(1 << call.arg(1)));
+            Ok(0)
+        }
+        // No securebits are set, and none can be.
+        option::GET_SECUREBITS => Ok(0),
         option::GET_TID_ADDRESS => {
             user::write_u64(call.arg(1), thread.clear_child_tid.get() as u64)?;
             Ok(0)

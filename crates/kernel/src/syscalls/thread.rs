@@ -65,6 +65,8 @@ fn start(call: &mut Call<'_>, request: &Request) -> Result<i64> {
         Thread::new(tid, process.clone(), credentials, &frame, vectors, fs_base, cpu::read_gs_base());
     thread.mask.set(parent.mask.get());
     thread.name.set(parent.name.get());
+    thread.scheduling.set(parent.scheduling.get().inherited());
+    thread.timer_slack.set(parent.timer_slack.get());
     if flags & flag::PARENT_SETTID != 0 {
         user::write_i32(request.parent_tid, tid)?;
     }

@@ -18,6 +18,7 @@ fn change<R>(f: impl FnOnce(&mut Credentials) -> R) -> R {
         let result = f(&mut new);
         thread.credentials.replace(Rc::new(new));
         site::set_thread(thread);
+        crate::mm::limits_changed(&thread.process);
         result
     })
 }
@@ -120,45 +121,6 @@ pub fn setgroups(call: &mut Call<'_>) -> Result<i64> {
     let groups: Vec<u32> =
         bytes.chunks_exact(4).map(|gid| u32::from_le_bytes(gid.try_into().expect("four bytes"))).collect();
     change(|c| c.setgroups(&groups)).map(|()| 0)
-}
-
-/// capget(2): root has every capability, others none.
-pub fn capget(call: &mut Call<'_>) -> Result<i64> {
-    const VERSION_1: u32 = 0x1998_0330;
-    const VERSION_2: u32 = 0x2007_1026;
-    const VERSION_3: u32 = 0x2008_0522;
-    const ALL: u64 = (1 << 41) - 1;
-    let version = user::read_u32(call.arg(0))?;
-    let words = match version {
-        VERSION_1 => 1,
-        VERSION_2 | VERSION_3 => 2,
-        _ => {
-            user::write_u32(call.arg(0), VERSION_3)?;
-            return if call.arg(1) == 0 { Ok(0) } else { Err(Errno::EINVAL) };
-        }
-    };
-    let pid = user::read_i32(call.arg(0).wrapping_add(4))?;
-    if pid < 0 {
-        return Err(Errno::EINVAL);
-    }
-    if pid != 0 && sched::with_current(|thread| thread.process.thread(pid).is_none()) {
-        return Err(Errno::ESRCH);
-    }
-    if call.arg(1) == 0 {
-        return Ok(0);
-    }
-    let (effective, permitted) = get(|c| {
-        let has = |id| if id == 0 { ALL } else { 0 };
-        (has(c.euid), if c.uid == 0 || c.suid == 0 { ALL } else { has(c.euid) })
-    });
-    for word in 0..words {
-        let part = |set: u64| (set >> (32 * word)) as u32;
-        let at = call.arg(1).wrapping_add(word * 12);
-        user::write_u32(at, part(effective))?;
-        user::write_u32(at + 4, part(permitted))?;
-        user::write_u32(at + 8, 0)?;
-    }
-    Ok(0)
 }
 
 fn own_or_zero(pid: i32) -> Result<()> {

@@ -2,16 +2,16 @@
 //!
 //! A timer on CPU time cannot run out before as much time has passed, so that it is looked at then, and again until it has.
 
-use super::process::Process;
+use super::process::{Limit, Process, resource};
 use super::timers::{self, Expire, TimerKey};
 use super::{sched, signal, time};
 use alloc::rc::{Rc, Weak};
 use core::cell::{Cell, RefCell};
-use ramet_kcore::clock::{Clock, WallClock};
-use ramet_kcore::signal::SigInfo;
+use ramet_kcore::clock::{Clock, SECOND, WallClock};
 use ramet_kcore::signal::itimer::{IntervalTimer, Setting, Which};
 use ramet_kcore::signal::pending::Queue;
 use ramet_kcore::signal::posix_timer::PosixTimers;
+use ramet_kcore::signal::{SigInfo, Signal};
 
 /// A timer on CPU time is looked at no more often than this, ns.
 const CPU_TICK: u64 = 1_000_000;
@@ -22,6 +22,8 @@ pub struct ProcessTimers {
     /// timer_create(2)'s.
     pub posix: RefCell<PosixTimers>,
     armed: Cell<Option<TimerKey>>,
+    /// CPU time at which RLIMIT_CPU is looked at next, `u64::MAX`: never.
+    cpu_limit: Cell<u64>,
 }
 
 impl ProcessTimers {
@@ -31,6 +33,7 @@ impl ProcessTimers {
             interval: [const { Cell::new(IntervalTimer::new()) }; 3],
             posix: RefCell::new(PosixTimers::new()),
             armed: Cell::new(None),
+            cpu_limit: Cell::new(u64::MAX),
         }
     }
 
@@ -105,6 +108,10 @@ pub fn rearm(process: &Process) {
     left = left.min(posix.next_expiry(wall).unwrap_or(u64::MAX));
     left = left.min(posix.next_expiry(cpu).map_or(u64::MAX, |wait| wait.max(CPU_TICK)));
     drop(posix);
+    let cpu_limit = process.timers.cpu_limit.get();
+    if cpu_limit != u64::MAX {
+        left = left.min(cpu_limit.saturating_sub(process.cpu_time()).max(CPU_TICK));
+    }
     if let Some(key) = process.timers.armed.take() {
         timers::cancel(key);
     }
@@ -114,7 +121,33 @@ pub fn rearm(process: &Process) {
     }
 }
 
+/// RLIMIT_CPU may have changed.
+pub fn limits_changed(process: &Process) {
+    let Limit { soft, hard } = process.limits.borrow()[resource::CPU];
+    // Linux takes 0 as 1.
+    process.timers.cpu_limit.set(soft.min(hard).max(1).saturating_mul(SECOND));
+    rearm(process);
+}
+
+/// SIGXCPU at the soft limit of CPU time and every second from then on, SIGKILL at the hard one (setrlimit(2)).
+fn run_cpu_limit(process: &Process) {
+    let used = process.cpu_time();
+    if used < process.timers.cpu_limit.get() {
+        return;
+    }
+    let hard = process.limits.borrow()[resource::CPU].hard;
+    if used >= hard.max(1).saturating_mul(SECOND) {
+        process.timers.cpu_limit.set(u64::MAX);
+        process.kill(Signal::KILL.number() as i32);
+        return;
+    }
+    process.timers.cpu_limit.set((used / SECOND + 1) * SECOND);
+    // A standard signal always finds room.
+    let _ = signal::send_process(process, SigInfo::kernel(Signal::XCPU));
+}
+
 fn run(process: &Rc<Process>) {
+    run_cpu_limit(process);
     for (index, which) in [Which::Real, Which::Virtual, Which::Prof].into_iter().enumerate() {
         let mut timer = process.timers.interval[index].get();
         if timer.expire(now_of(process, index)) {

@@ -30,6 +30,8 @@ pub const UNLIMITED: u64 = u64::MAX;
 pub const LIMITS: usize = 16;
 /// Resource numbers (getrlimit(2)).
 pub mod resource {
+    /// CPU time, seconds.
+    pub const CPU: usize = 0;
     /// Bytes of a file.
     pub const FSIZE: usize = 1;
     /// Bytes of data segment.
@@ -44,6 +46,8 @@ pub mod resource {
     pub const AS: usize = 9;
     /// Queued signals.
     pub const SIGPENDING: usize = 11;
+    /// Lowest nice value: 20 minus it.
+    pub const NICE: usize = 13;
 }
 
 /// A process.
@@ -89,6 +93,8 @@ pub struct Process {
     pub parent_death_signal: Cell<i32>,
     /// prctl(PR_SET_CHILD_SUBREAPER).
     pub subreaper: Cell<bool>,
+    /// membarrier(2)'s registrations.
+    pub barriers: Cell<u32>,
     /// CPU time of threads that have ended, ns.
     pub ended_cpu_time: Cell<u64>,
     /// When it started, CLOCK_BOOTTIME ns.
@@ -151,6 +157,7 @@ impl Process {
             no_new_privileges: Cell::new(false),
             parent_death_signal: Cell::new(0),
             subreaper: Cell::new(false),
+            barriers: Cell::new(0),
             ended_cpu_time: Cell::new(0),
             started: super::time::boottime(),
             group: Cell::new(pid),

@@ -17,7 +17,7 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::wait::{Events, WaitKey, WaitQueue};
 
 /// A thread's turn while others wait, ns.
-const SLICE: u64 = 4_000_000;
+pub const SLICE: u64 = 4_000_000;
 
 struct Scheduler {
     queue: RefCell<VecDeque<Rc<Thread>>>,
@@ -202,7 +202,10 @@ fn idle() {
     take_events();
     timers::run_expired();
     if SCHEDULER.queue.borrow().is_empty() {
+        // The thread whose stack this is does not use the CPU meanwhile.
+        with_current(Thread::pause_cpu_time);
         hypercall::call(number::WAIT, &[sequence as u64, timers::next_deadline()]);
+        with_current(Thread::resume_cpu_time);
         take_events();
         timers::run_expired();
     }

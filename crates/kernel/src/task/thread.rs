@@ -73,6 +73,8 @@ pub struct Thread {
     pub name: Cell<[u8; 16]>,
     /// prctl(PR_SET_TIMERSLACK), ns.
     pub timer_slack: Cell<u64>,
+    /// Policy and priorities.
+    pub scheduling: Cell<crate::syscalls::scheduling::Scheduling>,
     /// The thread must end instead of returning to the program.
     pub dying: Cell<bool>,
     /// CPU time used, ns, up to when it last got the vCPU, and that time.
@@ -135,6 +137,7 @@ impl Thread {
                 robust_list: Cell::new((0, 0)),
                 name: Cell::new([0; 16]),
                 timer_slack: Cell::new(50_000),
+                scheduling: Cell::default(),
                 dying: Cell::new(false),
                 cpu_time: Cell::new((0, 0)),
                 vectors: RefCell::new(vectors),
@@ -178,17 +181,27 @@ impl Thread {
         self.vectors.borrow_mut().save();
         self.fs_base.set(cpu::read_fs_base());
         self.gs_base.set(cpu::read_gs_base());
+        self.pause_cpu_time();
+    }
+
+    /// The time since it got the vCPU is counted.
+    pub(super) fn pause_cpu_time(&self) {
         let (used, since) = self.cpu_time.get();
         let now = super::time::monotonic();
         self.cpu_time.set((used + now.saturating_sub(since), now));
+    }
+
+    /// It has the vCPU from now on.
+    pub(super) fn resume_cpu_time(&self) {
+        let (used, _) = self.cpu_time.get();
+        self.cpu_time.set((used, super::time::monotonic()));
     }
 
     /// Loads the vCPU with this thread's state.
     pub(super) fn enter(&self) {
         cpu::write_fs_base(self.fs_base.get());
         cpu::write_gs_base(self.gs_base.get());
-        let (used, _) = self.cpu_time.get();
-        self.cpu_time.set((used, super::time::monotonic()));
+        self.resume_cpu_time();
         crate::arch::site::set_thread(self);
         self.vectors.borrow().restore();
     }

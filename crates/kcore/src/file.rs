@@ -101,6 +101,11 @@ pub trait File: Any {
         false
     }
 
+    /// Whether lseek(2) does nothing and says 0 where the offset does not count (eventfd and its like), rather than ESPIPE.
+    fn ignores_seek(&self) -> bool {
+        false
+    }
+
     /// Attributes.
     ///
     /// # Errors

@@ -268,11 +268,11 @@ impl OpenFile {
         if self.is_path_only() {
             return Err(Errno::EBADF);
         }
+        if whence <= 4 && (self.file.has_no_offset() || self.file.ignores_seek()) {
+            return Ok(0);
+        }
         if !self.seekable {
             return Err(Errno::ESPIPE);
-        }
-        if self.file.has_no_offset() && whence <= 4 {
-            return Ok(0);
         }
         let base = match whence {
             0 => 0,

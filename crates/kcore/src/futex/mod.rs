@@ -35,7 +35,8 @@ pub fn check_address(address: u64) -> Result<()> {
     if address % 4 != 0 {
         return Err(Errno::EINVAL);
     }
-    if address >= PROGRAM_END { Err(Errno::EFAULT) } else { Ok(()) }
+    // As Linux checks it: the end itself passes here, and faults if it is touched.
+    if address > PROGRAM_END { Err(Errno::EFAULT) } else { Ok(()) }
 }
 
 /// One sleeping thread.

@@ -106,6 +106,10 @@ impl File for EventFd {
         anon_name("eventfd")
     }
 
+    fn ignores_seek(&self) -> bool {
+        true
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

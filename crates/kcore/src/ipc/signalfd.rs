@@ -95,6 +95,10 @@ impl File for SignalFd {
         anon_name("signalfd")
     }
 
+    fn ignores_seek(&self) -> bool {
+        true
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -269,6 +269,10 @@ impl File for TimerFd {
         }
     }
 
+    fn ignores_seek(&self) -> bool {
+        true
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

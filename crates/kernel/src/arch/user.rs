@@ -286,6 +286,7 @@ impl Sink for UserSink {
 }
 
 /// One buffer of the program, to be read.
+#[derive(Clone)]
 pub struct UserSource {
     at: usize,
     left: usize,

@@ -91,10 +91,8 @@ pub fn sched_getaffinity(call: &mut Call<'_>) -> Result<i64> {
 /// sched_setaffinity(2): any set with CPU 0 in it.
 pub fn sched_setaffinity(call: &mut Call<'_>) -> Result<i64> {
     known_thread(call.int(0))?;
-    let mut first = [0; 1];
-    if call.uint(1) == 0 {
-        return Err(Errno::EINVAL);
-    }
-    user::read(call.arg(2), &mut first)?;
+    let mut first = [0; 8];
+    let length = (call.uint(1) as usize).min(first.len());
+    user::read(call.arg(2), &mut first[..length])?;
     if first[0] & 1 == 0 { Err(Errno::EINVAL) } else { Ok(0) }
 }

@@ -88,7 +88,10 @@ pub fn raise(signal: Signal) {
 }
 
 /// SIGXFSZ and SIGPIPE go with their errors.
-fn with_signals(file: &OpenFile, result: Result<usize>) -> Result<i64> {
+///
+/// # Errors
+/// Those of `result`.
+pub fn with_signals(file: &OpenFile, result: Result<usize>) -> Result<i64> {
     match result {
         Err(Errno::EPIPE) if file.file().raises_sigpipe() => raise(Signal::PIPE),
         Err(Errno::EFBIG) => raise(Signal::XFSZ),
@@ -98,11 +101,18 @@ fn with_signals(file: &OpenFile, result: Result<usize>) -> Result<i64> {
 }
 
 /// Writes everything that `from` has, blocking as needed, until an error or a short write ends it.
-fn write_all(file: &OpenFile, from: &mut dyn Source, more: u32) -> Result<usize> {
+fn write_all<S: Source + Clone>(file: &OpenFile, from: &mut S, more: u32) -> Result<usize> {
     let thread = sched::current();
     let mut total = 0;
+    // An object that takes all or nothing may have taken the bytes before it says that it must wait (eventfd).
+    let whole = if file.file().is_stream() || file.is_seekable() { None } else { Some(from.clone()) };
     loop {
-        let attempt = || as_writer(&thread, |writer| file.write(from, writer));
+        let attempt = || {
+            if let Some(whole) = &whole {
+                from.clone_from(whole);
+            }
+            as_writer(&thread, |writer| file.write(from, writer))
+        };
         match blocking_with(file, Events::OUT, more, attempt) {
             Ok(n) => total += n,
             Err(error) if total != 0 => {
@@ -141,7 +151,7 @@ pub fn take(file: &OpenFile, sink: &mut dyn Sink, more: u32) -> Result<usize> {
 ///
 /// # Errors
 /// As write(2).
-pub fn put(file: &OpenFile, source: &mut dyn Source, more: u32) -> Result<i64> {
+pub fn put<S: Source + Clone>(file: &OpenFile, source: &mut S, more: u32) -> Result<i64> {
     with_signals(file, write_all(file, source, more))
 }
 

@@ -202,11 +202,17 @@ pub fn tgkill(call: &mut Call<'_>) -> Result<i64> {
 }
 
 fn read_info(number: i32, at: usize) -> Result<SigInfo> {
+    const FIELDS: usize = 48;
     let mut bytes = [0; SIGINFO_SIZE];
-    user::read(at, &mut bytes)?;
+    user::read(at, &mut bytes[..FIELDS])?;
+    // What lies behind the fields counts only when Linux does not know what the code means.
+    let rest = user::read(at.wrapping_add(FIELDS), &mut bytes[FIELDS..]);
+    if rest.is_err() {
+        bytes[FIELDS..].fill(1);
+    }
     // Signal 0 only asks whether the process exists.
     let signal = Signal::new(number.max(1) as i64).ok_or(Errno::EINVAL)?;
-    SigInfo::from_user(signal, &bytes)
+    SigInfo::from_user(signal, &bytes).map_err(|error| rest.err().unwrap_or(error))
 }
 
 /// rt_sigqueueinfo(2).

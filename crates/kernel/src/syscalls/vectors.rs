@@ -13,6 +13,7 @@ use ramet_kcore::user::{Sink, Source};
 pub const VECTORS_MAX: usize = 1024;
 
 /// Several buffers of the program, in order.
+#[derive(Clone)]
 pub struct Vectors {
     parts: Vec<(usize, usize)>,
     current: usize,

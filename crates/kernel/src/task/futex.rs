@@ -40,6 +40,24 @@ fn key(address: usize, private: bool) -> Key {
     Key { space: 0, offset: address as u64 }
 }
 
+/// A word that is not said to be private must be there, and be writable unless it is a file's (`get_futex_key` of Linux).
+fn check_shared(address: usize, private: bool) -> Result<()> {
+    if private {
+        return Ok(());
+    }
+    let value = user::load_word(address)?;
+    if user::exchange_word(address, value, value).is_ok() || is_file(address as u64) {
+        Ok(())
+    } else {
+        Err(Errno::EFAULT)
+    }
+}
+
+fn is_file(address: u64) -> bool {
+    let page = address & !4095;
+    crate::mm::with_space(|space| space.areas().find(page).is_some_and(|area| area.file_at(page).is_some()))
+}
+
 /// Wakes up to `count` threads that wait at a private word.
 pub fn wake_address(address: usize, count: i32) {
     // Glibc joins with a shared wait, musl with a private one; without a shared mapping both have the same key.
@@ -89,16 +107,19 @@ pub fn sys_futex(call: &mut Call<'_>) -> Result<i64> {
     if matches!(command, operation::WAKE | operation::WAKE_BITSET) {
         // The word itself is not read.
         check_address(address as u64)?;
+        check_shared(address, private)?;
         let bits = if command == operation::WAKE { MATCH_ANY } else { call.uint(5) };
         return Ok(FUTEXES.borrow_mut().wake(key(address, private), value as i32, bits)? as i64);
     }
     check_address(address as u64)?;
+    check_shared(address, private)?;
     let second = call.arg(4);
     match command {
         operation::WAIT => wait(address, private, value, MATCH_ANY, timeout),
         operation::WAIT_BITSET => wait(address, private, value, call.uint(5), timeout),
         operation::REQUEUE | operation::CMP_REQUEUE => {
             check_address(second as u64)?;
+            check_shared(second, private)?;
             let load = || user::load_word(address);
             let expected: Option<(u32, &dyn Fn() -> Result<u32>)> =
                 if command == operation::CMP_REQUEUE { Some((call.uint(5), &load)) } else { None };
@@ -108,6 +129,7 @@ pub fn sys_futex(call: &mut Call<'_>) -> Result<i64> {
         }
         operation::WAKE_OP => {
             check_address(second as u64)?;
+            check_shared(second, private)?;
             let (first, other) = (key(address, private), key(second, private));
             let update = |apply: &dyn Fn(u32) -> u32| {
                 let mut old = user::load_word(second)?;

@@ -296,6 +296,10 @@ impl File for Epoll {
         }
     }
 
+    fn ignores_seek(&self) -> bool {
+        true
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -30,8 +30,11 @@ impl<P: Physical + 'static> AddressSpace<P> {
         }
         let old_size = round_up(old_size).ok_or(Errno::EINVAL)?;
         let new_size = round_up(new_size).filter(|n| *n > 0).ok_or(Errno::EINVAL)?;
-        if keep && old_size != new_size || !is_in_program(old, old_size) {
+        if keep && old_size != new_size {
             return Err(Errno::EINVAL);
+        }
+        if !is_in_program(old, old_size) {
+            return Err(Errno::EFAULT);
         }
         if fixed {
             let overlaps = is_in_program(new, new_size) && new < old + old_size && old < new + new_size;

@@ -128,6 +128,9 @@ pub fn utimes(call: &mut Call<'_>) -> Result<i64> {
 /// futimesat(2).
 pub fn futimesat(call: &mut Call<'_>) -> Result<i64> {
     let times = from_timeval(call.arg(2))?;
+    if call.arg(1) == 0 && call.int(0) == AT_FDCWD {
+        return Err(Errno::EFAULT);
+    }
     change(call.int(0), call.arg(1), times, 0)
 }
 

@@ -180,7 +180,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
             }
             let to = end.min(vma.end);
             if vma.is_anonymous() {
-                let _ = self.populate(at, to, Own::None);
+                let _ = self.populate(at, to, Own::All);
             }
             let done = self.prepare(at, to - at, access);
             if done < to - at {
@@ -256,7 +256,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
             let mut at = address.max(vma.start);
             while at < end.min(vma.end) {
                 // The pages of a file are in memory whether they are entered or not.
-                put(u8::from(!vma.is_anonymous() || self.memory.leaf(at).1 != 0))?;
+                put(u8::from(!vma.is_anonymous() || self.is_used(at)))?;
                 at += PAGE;
             }
         }

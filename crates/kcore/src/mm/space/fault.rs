@@ -106,9 +106,11 @@ impl<P: Physical> AddressSpace<P> {
         let copy = access == Access::Write && vma.is_private();
         let (start, end) = match &vma.backing {
             Backing::Anonymous => {
-                let last =
-                    if vma.has(property::THREAD_STACK) { policy.first_window } else { policy.last_window };
-                anonymous_window(vma, page, plentiful, policy.first_window, last)
+                let (first, last) = match vma.has(property::THREAD_STACK) {
+                    true => (policy.stack_window, policy.stack_window),
+                    false => (policy.first_window, policy.last_window),
+                };
+                anonymous_window(vma, page, plentiful, first, last)
             }
             Backing::Special { .. } => (vma.start, vma.end),
             Backing::File { mapping, .. } => {
@@ -171,7 +173,10 @@ impl<P: Physical> AddressSpace<P> {
         if !vma.is_private() {
             // A shared page that could not be written: the file may have a better one by now.
             self.zap(page, page + PAGE)?;
-            return self.resolve_empty(page, Access::Write);
+            self.resolve_empty(page, Access::Write)?;
+            // A volume may have become read-only since the file was opened.
+            let (_, leaf, _) = self.memory.leaf(page);
+            return if leaf & WRITABLE != 0 { Ok(()) } else { Err(Errno::EROFS) };
         }
         let bits = leaf_bits(vma.prot);
         let executable = vma.prot & prot::EXEC != 0;

@@ -1,7 +1,7 @@
 //! Flags of mmap(2) and mremap(2) on x86-64.
 
 use super::super::table::entry::{
-    ACCESSED, ADDRESS, COPY, DIRTY, HELD, LARGE, NO_EXECUTE, PRESENT, USER, WRITABLE,
+    ACCESSED, ADDRESS, COPY, DIRTY, HELD, LARGE, NO_EXECUTE, PRESENT, PRESET, USER, WRITABLE,
 };
 use super::super::vma::prot;
 
@@ -81,7 +81,7 @@ pub(super) fn leaf_bits(protection: u8) -> u64 {
 /// `leaf` with another protection. A page that is held loses its accessed bit: the flush has emptied the TLB of it.
 #[inline]
 pub(super) fn with_protection(leaf: u64, protection: u8) -> u64 {
-    let mut new = leaf & (ADDRESS | ACCESSED | DIRTY | LARGE | COPY) | leaf_bits(protection);
+    let mut new = leaf & (ADDRESS | ACCESSED | DIRTY | LARGE | COPY | PRESET) | leaf_bits(protection);
     if new & COPY != 0 {
         new &= !WRITABLE;
     }

@@ -132,7 +132,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
         let flags = property::STACK | property::GROWS_DOWN;
         self.insert(Vma::new(start, start + length, protection, flags, Backing::Anonymous), false);
         // Arguments, environment and the first frames are certain to come.
-        let _ = self.populate(start.max(top.saturating_sub(FIRST_STACK)), top, Own::None);
+        let _ = self.populate(start.max(top.saturating_sub(FIRST_STACK)), top, Own::Image);
         Ok(start)
     }
 
@@ -143,13 +143,15 @@ impl<P: Physical + 'static> AddressSpace<P> {
         if vma.has(property::LOCKED) {
             self.locked += length;
         }
-        let eager = populate
-            || vma.has(property::LOCKED) && vma.prot != prot::NONE
-            || self.is_eager(&vma) && !vma.has(property::DEFERRED);
+        let own = match () {
+            () if populate || vma.has(property::LOCKED) => Some(Own::All),
+            () if self.is_eager(&vma) && !vma.has(property::DEFERRED) => Some(Own::Image),
+            () => None,
+        };
         self.areas.insert(vma);
-        if eager {
+        if let Some(own) = own {
             // What cannot be had now is found at the fault (mmap(2) does not report it either).
-            let _ = self.populate(start, end, Own::All);
+            let _ = self.populate(start, end, own);
         }
     }
 
@@ -159,8 +161,11 @@ impl<P: Physical + 'static> AddressSpace<P> {
         match &vma.backing {
             _ if vma.prot == prot::NONE => false,
             Backing::Anonymous => {
-                let most =
-                    if vma.has(property::THREAD_STACK) { 64 << 10 } else { self.policy.eager_anonymous };
+                let most = if vma.has(property::THREAD_STACK) {
+                    PAGE << self.policy.stack_window
+                } else {
+                    self.policy.eager_anonymous
+                };
                 length <= most && self.memory.is_plentiful() && !vma.has(property::GROWS_DOWN)
             }
             Backing::Special { .. } => true,

@@ -68,18 +68,20 @@ pub struct Policy {
     pub eager_copy: u64,
     /// log2 of the pages of the first window at a fault in anonymous memory.
     pub first_window: u8,
+    /// log2 of the pages of every window in a thread's stack.
+    pub stack_window: u8,
     /// log2 of the pages of the largest window at a fault.
     pub last_window: u8,
     /// log2 of the pages around a fault in a file.
     pub file_window: u8,
     /// log2 of the pages around a store to a private file page.
     pub copy_window: u8,
-    /// Set the accessed bit of the image's pages ahead: software KVM then maps neighbours with one fault, while the
-    /// removal of such a page needs a flush.
+    /// Set the accessed bit of the image's pages ahead: software KVM then maps neighbours with one fault of its own
+    /// (several µs), while the removal of such a page needs a flush.
     pub preset_accessed: bool,
-    /// Set the accessed and dirty bits of anonymous and copied pages ahead, while memory is plentiful: software KVM then maps eight
-    /// neighbours writable with one fault instead of each with two (first a load, then a store). The price: what was never
-    /// touched counts as written, and its removal needs a flush.
+    /// Set the accessed and dirty bits of writable memory ahead: software KVM then maps eight neighbours writable with one
+    /// fault instead of each with its own. The price: what was never touched counts as written and needs a flush to be
+    /// removed, and under pressure it is known by its zeros only.
     pub preset_dirty: bool,
     /// A private writable mapping larger than all of RAM plus this is refused, unless it is `MAP_NORESERVE`.
     pub overcommit: u64,
@@ -88,15 +90,16 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Policy {
-            eager_anonymous: 256 << 10,
+            eager_anonymous: 1 << 20,
             eager_image: 16 << 20,
             eager_copy: 1 << 20,
-            first_window: 4,
+            first_window: 5,
+            stack_window: 4,
             last_window: 9,
             file_window: 6,
             copy_window: 3,
             preset_accessed: true,
-            preset_dirty: false,
+            preset_dirty: true,
             overcommit: 128 << 30,
         }
     }

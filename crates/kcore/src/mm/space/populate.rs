@@ -2,7 +2,7 @@
 
 use super::super::frames::{Content, Memory, is_managed};
 use super::super::physical::Physical;
-use super::super::table::entry::{ACCESSED, COPY, DIRTY, LARGE, WRITABLE};
+use super::super::table::entry::{ACCESSED, COPY, DIRTY, LARGE, PRESET, WRITABLE};
 use super::super::table::{Directory, SPAN_2M};
 use super::super::vma::{Backing, FileMapping, Vma, property, prot};
 use super::flags::leaf_bits;
@@ -84,8 +84,10 @@ impl<'a, P: Physical> FilePages<'a, P> {
         if is_managed(gpa) {
             self.memory.get(gpa);
         }
-        let guard = if self.shared && !page.is_read_only() { 0 } else { COPY };
-        Ok(gpa | if guard != 0 { bits & !WRITABLE } else { bits } | guard)
+        if self.shared && !page.is_read_only() {
+            return Ok(gpa | bits | self.owned);
+        }
+        Ok(gpa | bits & !WRITABLE | COPY)
     }
 
     fn copied(&self, from: u64, bits: u64) -> Result<u64> {
@@ -113,11 +115,13 @@ pub(super) fn enter<P: Physical>(
     }
     let bits = leaf_bits(vma.prot);
     let writable = vma.prot & prot::WRITE != 0;
-    let owned = if policy.preset_dirty && writable && memory.is_plentiful() { ACCESSED | DIRTY } else { 0 };
+    let owned = if policy.preset_dirty && writable { ACCESSED | DIRTY } else { 0 };
+    // What was asked for counts as used; what comes ahead is known by its content only.
+    let zeros = if owned != 0 && own != Own::All { owned | PRESET } else { owned };
     let mut error = None;
     let entered = match &vma.backing {
         Backing::Anonymous => memory.fill(start, end, &mut |_| match memory.allocate(Content::Zero) {
-            Some(gpa) => Some(gpa | bits | owned),
+            Some(gpa) => Some(gpa | bits | zeros),
             None => {
                 error = Some(Errno::ENOMEM);
                 None

@@ -1,31 +1,50 @@
 //! Taking back what was mapped ahead and never used.
 
-use super::super::frames::is_managed;
+use super::super::frames::{Memory, is_managed};
 use super::super::physical::Physical;
-use super::super::table::entry::{ACCESSED, ADDRESS, DIRTY};
+use super::super::table::entry::{ACCESSED, ADDRESS, DIRTY, PRESET};
 use super::super::vma::property;
-use super::{AddressSpace, drop_leaf};
+use super::{AddressSpace, PAGE, drop_leaf};
+
+/// Whether the frame of `leaf`, which is anonymous memory, is known to hold zeros.
+fn holds_zeros<P: Physical>(memory: &Memory<P>, leaf: u64, large: bool) -> bool {
+    let gpa = leaf & ADDRESS;
+    if !is_managed(gpa) || memory.is_written(gpa) || large && memory.is_block_written(gpa) {
+        return false;
+    }
+    if leaf & PRESET != 0 {
+        // The bits say nothing: look.
+        return (0..PAGE / 8).all(|word| memory.physical.read(gpa + word * 8) == 0);
+    }
+    leaf & (ACCESSED | DIRTY) == 0
+}
 
 impl<P: Physical> AddressSpace<P> {
-    /// Takes the pages of private anonymous memory that nobody accessed out of the page tables. They still hold
-    /// zeros, which is what comes back at the next touch, and no TLB knows them. Returns the number of frames.
+    /// Whether the anonymous page at `va` is in memory as far as the program can tell.
+    pub(super) fn is_used(&self, va: u64) -> bool {
+        let (_, leaf, large) = self.memory.leaf(va);
+        leaf != 0 && !holds_zeros(&self.memory, leaf, large)
+    }
+
+    /// Takes the pages of private anonymous memory that still hold the zeros they came with out of the page tables: the
+    /// same zeros come back at the next touch. Returns the number of frames.
     pub fn reclaim(&mut self) -> u64 {
         let memory = &*self.memory;
         let mut frames = 0;
         let mut flush = false;
         for vma in self.areas.iter().filter(|v| v.is_anonymous() && !v.has(property::LOCKED)) {
             let changes = memory.visit_pruning(vma.start, vma.end, &mut |_, leaf, large| {
-                let gpa = leaf & ADDRESS;
-                let unused = leaf & (ACCESSED | DIRTY) == 0 && is_managed(gpa);
-                if !unused || memory.is_written(gpa) || large && memory.is_block_written(gpa) {
-                    return leaf;
+                if !holds_zeros(memory, leaf, large) {
+                    // What has content is not looked at again.
+                    return leaf & !PRESET;
                 }
-                drop_leaf(memory, leaf, large);
+                // Zeros, whatever the dirty bit says.
+                drop_leaf(memory, leaf & !DIRTY, large);
                 frames += if large { 512 } else { 1 };
                 0
             });
             // An error means that a large page at the edge could not be split: it stays.
-            flush |= changes.is_ok_and(|c| c.flush);
+            flush |= changes.map_or(true, |c| c.flush);
         }
         self.flush(flush);
         self.counters.reclaimed += frames;

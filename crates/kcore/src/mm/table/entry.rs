@@ -19,6 +19,8 @@ pub const LARGE: u64 = 1 << 7;
 pub const COPY: u64 = 1 << 9;
 /// Software, only without [`PRESENT`]: the frame is kept, and no access is allowed (`PROT_NONE`).
 pub const HELD: u64 = 1 << 10;
+/// Software: accessed and dirty were set ahead, so that they say nothing about the program.
+pub const PRESET: u64 = 1 << 11;
 /// No instruction fetch.
 pub const NO_EXECUTE: u64 = 1 << 63;
 /// The address bits.

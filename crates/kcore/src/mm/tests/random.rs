@@ -139,6 +139,7 @@ impl World {
             space.policy.eager_image = 0;
         }
         space.policy.preset_accessed = seed % 2 == 0;
+        space.policy.preset_dirty = seed % 5 < 3;
         let image = |first, size| Object { values: HashMap::new(), size, image: Some(first) };
         World {
             space,

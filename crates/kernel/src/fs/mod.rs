@@ -8,9 +8,9 @@ pub mod proc;
 pub mod ring;
 pub mod tty;
 pub mod users;
+pub mod volumes;
 
 use crate::arch::hypercall;
-use crate::boot::records::Records;
 use crate::global::Global;
 use crate::mm;
 use crate::task::process::{Process, resource};
@@ -82,6 +82,9 @@ impl PageListener for Mappings {
     fn pages_replaced(&self, inode: (u64, u64), first: u64, end: u64) {
         mm::pages_replaced(inode, first, end);
     }
+    fn truncated(&self, inode: (u64, u64), size: u64) {
+        mm::truncated(inode, size);
+    }
 }
 
 /// An empty file system in memory.
@@ -130,11 +133,11 @@ fn image() -> Result<Option<Image>> {
     Image::new(bytes).map(Some)
 }
 
-/// Mounts the image under its writable layer, and everything else.
+/// Mounts the image under its writable layer, and the system's file systems.
 ///
 /// # Errors
 /// EUCLEAN: the image is damaged; ENOMEM.
-pub fn mount_all(records: &Records) -> Result<Path> {
+pub fn mount_all() -> Result<Path> {
     let creation = Creation { permissions: 0o755, uid: 0, gid: 0 };
     let (fs, root) = MemFs::new(device::ROOT, image()?, mm::page_source(), clock(), limits(), creation)?;
     fs.set_listener(Rc::new(Mappings));
@@ -144,7 +147,6 @@ pub fn mount_all(records: &Records) -> Result<Path> {
     let root = vfs.namespace.mount_root(root, name);
     VFS.replace(Some(vfs));
     ROOT.replace(Some(root.clone()));
-    let _ = records;
     mount_system(vfs, &root)?;
     Ok(root)
 }

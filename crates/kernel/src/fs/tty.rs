@@ -1,7 +1,7 @@
 //! Terminals: the console of `ramet run -t`, pseudo-terminals, and the one session that they may belong to.
 
 use super::ring::HostRing;
-use super::{clock, device};
+use super::{caller, clock, device, root_of_everything, vfs};
 use crate::arch::hypercall::{self, boot_info, identity};
 use crate::global::Global;
 use crate::task::sched::{self, Registration, Woken};
@@ -14,15 +14,18 @@ use ramet_abi::mailbox::event;
 use ramet_abi::ring::{INPUT, OUTPUT};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::{File, flags};
+use ramet_kcore::fs::credentials::Credentials;
 use ramet_kcore::fs::device::Devices;
 use ramet_kcore::fs::inode::Inode;
 use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::fs::ops::FsContext;
 use ramet_kcore::ipc::object::Origin;
 use ramet_kcore::ipc::stream::ByteChannel;
 use ramet_kcore::ipc::tty::{
     Caller, ConsoleTty, Ptys, ReadTimer, SIGTTIN, Tty, TtyFile, TtyHost, WindowSize, devpts, register_devices,
 };
 use ramet_kcore::signal::{SigInfo, Signal};
+use ramet_kcore::stat::Stat;
 use ramet_kcore::user::Sink;
 use ramet_kcore::wait::Events;
 
@@ -149,13 +152,45 @@ pub fn register(devices: &Devices) {
     let host: Rc<dyn TtyHost> = Rc::new(Session);
     let ptys = Ptys::new(host.clone(), device::PTS);
     if boot_info().flags & flag::TERMINAL != 0 {
-        let rings = Rings { input: HostRing::new(INPUT), output: HostRing::new(OUTPUT) };
-        let console = Rc::new(ConsoleTty::new(host.clone(), Rc::new(rings)));
-        console.resize(window_size());
-        CONSOLE.replace(Some(console));
+        CONSOLE.replace(Some(new_console(&host)));
     }
     register_devices(devices, &host, &ptys, CONSOLE.borrow().as_ref());
     PTYS.replace(Some(ptys));
+}
+
+fn new_console(host: &Rc<dyn TtyHost>) -> Rc<ConsoleTty> {
+    let rings = Rings { input: HostRing::new(INPUT), output: HostRing::new(OUTPUT) };
+    let console = Rc::new(ConsoleTty::new(host.clone(), Rc::new(rings)));
+    console.resize(window_size());
+    console
+}
+
+/// The console, for a clone that has a terminal; made, and given to the process, if there was none.
+///
+/// # Panics
+/// Before [`register`].
+pub fn attach() -> Rc<ConsoleTty> {
+    if let Some(console) = &*CONSOLE.borrow() {
+        return console.clone();
+    }
+    let host: Rc<dyn TtyHost> = Rc::new(Session);
+    let console = new_console(&host);
+    CONSOLE.replace(Some(console.clone()));
+    let ptys = PTYS.borrow().clone().expect("terminals are registered");
+    register_devices(&vfs().devices, &host, &ptys, Some(&console));
+    take_console();
+    console
+}
+
+/// Attributes of `/dev/console`.
+///
+/// # Errors
+/// ENOENT: it has been removed.
+pub fn console_stat() -> Result<Stat> {
+    let root = root_of_everything();
+    caller(&FsContext::new(root.clone()), &Credentials::root(), |caller| {
+        caller.stat(&root, b"/dev/console", 0)
+    })
 }
 
 /// The root of the file system at `/dev/pts`.

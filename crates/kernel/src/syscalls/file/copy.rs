@@ -5,9 +5,10 @@ use crate::syscalls::{Call, io};
 use crate::task::process::resource;
 use crate::task::sched;
 use ramet_kcore::errno::{Errno, Result};
-use ramet_kcore::file::flags::O_APPEND;
+use ramet_kcore::file::flags::{O_APPEND, O_NONBLOCK};
 use ramet_kcore::fs::open_file::{COUNT_MAX, Writer};
 use ramet_kcore::fs::ops::copy_range;
+use ramet_kcore::ipc::unix::UnixSocket;
 use ramet_kcore::stat::{S_IFDIR, S_IFMT, S_IFREG};
 use ramet_kcore::wait::Events;
 
@@ -41,10 +42,26 @@ pub fn sendfile(call: &mut Call<'_>) -> Result<i64> {
     let thread = sched::current();
     let credentials = thread.credentials.borrow().clone();
     let writer = Writer { credentials: &credentials, size_limit: thread.process.limit(resource::FSIZE) };
-    let done =
-        io::blocking(&to, Events::OUT, || copy_range(&from, offset.as_mut(), &to, None, count, &writer))?;
-    put_back(call.arg(2), offset)?;
-    Ok(done as i64)
+    let mut done = 0;
+    let result = loop {
+        let left = count - done;
+        let moved =
+            io::blocking(&to, Events::OUT, || copy_range(&from, offset.as_mut(), &to, None, left, &writer));
+        match moved {
+            Ok(n) => done += n,
+            Err(_) if done != 0 => break Ok(done),
+            Err(error) => break Err(error),
+        }
+        // A socket that blocks takes everything; a pipe what it has room for, as on Linux.
+        let again = UnixSocket::of(&**to.file()).is_some() && to.flags() & O_NONBLOCK == 0;
+        if moved == Ok(0) || done == count || !again {
+            break Ok(done);
+        }
+    };
+    if result.is_ok() {
+        put_back(call.arg(2), offset)?;
+    }
+    io::with_signals(&to, result)
 }
 
 /// copy_file_range(2).

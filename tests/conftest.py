@@ -11,8 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from ramet.image import Store
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
@@ -36,6 +40,14 @@ def ramet_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
 
 @pytest.fixture
+def store(ramet_home: Path) -> Store:
+    """An empty image store."""
+    from ramet.image import Store
+
+    return Store()
+
+
+@pytest.fixture
 def fake_vmm(ramet_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Makes Ramet start programs as processes of the host."""
     kernel = ramet_home.parent / "kernel"
@@ -46,11 +58,10 @@ def fake_vmm(ramet_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def fake_image(fake_vmm: Path) -> str:
+def fake_image(fake_vmm: Path, store: Store) -> str:
     """The name of an image for the fake VMM, with a command, a variable and a working directory."""
-    from ramet.image import Metadata, Store
+    from ramet.image import Metadata
 
-    store = Store()
     with store.staging() as staging:
         (staging / "image.erofs").write_bytes(b"no file system")
         metadata = Metadata(cmd=["/bin/echo", "default"], env={"FROM_IMAGE": "yes"}, workdir="/", memory=64 << 20)

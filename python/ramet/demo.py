@@ -46,12 +46,17 @@ database.execute("create table numbers (value integer)")
 database.executemany("insert into numbers values (?)", ((i * i % 1009,) for i in range(n + 500)))
 tree = xml.etree.ElementTree.fromstring(f"<clones><clone number='{n}'/></clones>")
 
+async def double():
+    await asyncio.sleep(0)
+    return 2 * n
+
 print(json.dumps({
     "n": int(tree[0].get("number")),
     "root": str(decimal.Decimal(n + 2).sqrt()),
     "digest": hashlib.sha256(f"clone {n}".encode()).hexdigest(),
     "sum": database.execute("select sum(value) from numbers").fetchone()[0],
     "mean": statistics.fmean(range(n + 100)),
+    "double": asyncio.run(double()),
     "uuid": str(uuid.uuid4()),
 }), flush=True)
 sys.stdin.read()
@@ -72,6 +77,7 @@ def expected(n: int) -> dict[str, Any]:
         "digest": hashlib.sha256(f"clone {n}".encode()).hexdigest(),
         "sum": sum(i * i % 1009 for i in range(n + 500)),
         "mean": (n + 99) / 2,
+        "double": 2 * n,
     }
 
 

@@ -14,6 +14,7 @@ build specification.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -50,7 +51,9 @@ class Identity:
 def ready() -> Identity:
     """Says that this program may be frozen. Returns in each clone (never in the template), with the clone's identity.
 
-    Before: the hooks of :func:`register_before_snapshot`. After, in the clone: Python's and NumPy's default random
+    Before: the hooks of :func:`register_before_snapshot`; then Python's garbage is collected and what is left is put
+    out of the collector's sight (``gc.freeze``), so that clones do not copy it page by page just to look at it. After,
+    in the clone: Python's and NumPy's default random
     generators are seeded anew, then the hooks of :func:`register_after_restore`. What else must not be the same in two
     clones (connections, caches of random values, a generator of your own) is for a hook to renew.
     """
@@ -58,6 +61,8 @@ def ready() -> Identity:
         function(*arguments, **keywords)
     sys.stdout.flush()
     sys.stderr.flush()
+    gc.collect()
+    gc.freeze()
     _write(b"ready")
     _reseed()
     for function, arguments, keywords in _after:

@@ -43,6 +43,8 @@ fn find_thread(process: &Process, pid: u32, tid: u32) -> Option<Rc<Thread>> {
     process.thread(tid as i32).or_else(first)
 }
 
+/// What follows the name of a file that has none any more.
+const DELETED: &[u8] = b" (deleted)";
 /// Most bytes of the program's memory that cmdline and environ show.
 const STRINGS_MAX: u64 = 8 << 20;
 
@@ -161,6 +163,12 @@ impl Source for Facts {
         for (line, area) in space.maps().zip(space.areas().iter()) {
             let resident = space.resident_of(area);
             let can = |bit| line.protection & bit != 0;
+            let file = area.file_at(area.start).map(|(mapping, _)| mapping.file.clone());
+            let is_deleted = file.is_some_and(|file| file.stat().is_ok_and(|stat| stat.links == 0));
+            let mut name = line.name.as_bytes().to_vec();
+            if is_deleted && !name.ends_with(DELETED) {
+                name.extend_from_slice(DELETED);
+            }
             each(&Mapping {
                 start: line.start,
                 end: line.end,
@@ -173,7 +181,7 @@ impl Source for Facts {
                 offset: line.offset,
                 device: line.file.0,
                 inode: line.file.1,
-                name: line.name.as_bytes(),
+                name: &name,
                 resident: resident.total,
                 anonymous: resident.anonymous,
                 locked: area.has(property::LOCKED),
@@ -204,7 +212,7 @@ impl Source for Facts {
     fn place(&self, pid: u32, which: Place) -> Option<Path> {
         let process = find(pid)?;
         let path = match which {
-            Place::Executable => process.executable.borrow().clone(),
+            Place::Executable => process.executable.borrow().as_ref().map(|file| file.path().clone()),
             Place::Current => Some(process.context.borrow().cwd.clone()),
             Place::Root => Some(process.context.borrow().root.clone()),
         };

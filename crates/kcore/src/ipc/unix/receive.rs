@@ -14,7 +14,8 @@ impl UnixSocket {
     /// ECONNRESET, EOPNOTSUPP, EFAULT.
     pub fn receive(&self, into: &mut dyn Sink, flags: u32) -> Result<Received> {
         if flags & msg::OOB != 0 {
-            return Err(Errno::EOPNOTSUPP);
+            // Nobody can have sent any.
+            return Err(if self.kind == SocketType::Stream { Errno::EINVAL } else { Errno::EOPNOTSUPP });
         }
         match self.kind {
             SocketType::Stream if self.state.get() != State::Connected => Err(Errno::EINVAL),

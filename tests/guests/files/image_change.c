@@ -1,5 +1,6 @@
 // Changing files that came with the image: written, truncated, renamed, linked, removed, made again; directories too.
 // env: DATA=@data
+// allow: (old descriptor.*), private: .* P, (.*) => (old descriptor.*), private: .* P, (.*) : mmap(2) leaves open whether a private mapping shows later changes
 #include "guest.h"
 #include <dirent.h>
 static void list(const char *path)

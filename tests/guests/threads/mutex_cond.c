@@ -56,6 +56,8 @@ static struct timespec in_ms(clockid_t clock, int ms)
     struct timespec t;
     clock_gettime(clock, &t);
     t.tv_nsec += ms * 1000000l;
+    if (t.tv_nsec < 0)
+        t.tv_nsec += 1000000000, t.tv_sec--;
     t.tv_sec += t.tv_nsec / 1000000000, t.tv_nsec %= 1000000000;
     return t;
 }

@@ -172,7 +172,7 @@ class Vmm:
             "ready": self.ready.is_set(),
             "uptime": 1.0,
             "first_instruction_tsc": 1,
-            "program_start_tsc": 1,
+            "program_start_tsc": int(self.child is not None),
             "memory": {"limit": self.config["memory"], "present": 0},
             "syscalls": {},
         }

@@ -91,6 +91,7 @@ def run(
     try:
         if detach:
             child = spawn_detached(entry, command, stdin)
+            registry.started(entry, child.pid)
             near: list[int | None] = [None, None, None]
         else:
             streams = Streams(stdin, stdout, stderr, tty=tty)

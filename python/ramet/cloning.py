@@ -130,6 +130,7 @@ def _one(
         if log is not None:
             os.close(log)
     streams.started()
+    registry.started(entry, int(answer["pid"]))
     vm = VM(
         entry,
         near=streams.near,

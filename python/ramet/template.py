@@ -250,6 +250,8 @@ def _why_not(entry: Entry, error: VMError) -> VMError:
     ended = entry.ended()
     if ended is None:
         return error
+    if ended.reason == "failed":
+        return VMError(f"the program could not run: {ended.message or 'the VMM did not say why'}", vm=entry.name)
     last = ended.message or ""
     if not last:
         with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ goes after it. A process that is killed in between leaves a directory without a 
 """
 
 from ramet.registry.entry import Ended, Entry, Status
-from ramet.registry.vms import create, discard, entries, find, find_any, remove, sweep
+from ramet.registry.vms import create, discard, entries, find, find_any, remove, started, sweep
 
 __all__ = [
     "Ended",
@@ -24,5 +24,6 @@ __all__ = [
     "find",
     "find_any",
     "remove",
+    "started",
     "sweep",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
+import select
 import signal
 import time
 from pathlib import Path
@@ -22,7 +24,20 @@ if TYPE_CHECKING:
 
     from ramet.registry.entry import Status
 
-__all__ = ["check_name", "create", "discard", "end", "entries", "find", "find_any", "link", "remove", "sweep", "unlink"]
+__all__ = [
+    "check_name",
+    "create",
+    "discard",
+    "end",
+    "entries",
+    "find",
+    "find_any",
+    "link",
+    "remove",
+    "started",
+    "sweep",
+    "unlink",
+]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -92,6 +107,14 @@ def create(name: str | None = None, **record: Any) -> Entry:
         _delete(directory)
         raise
     return entry
+
+
+def started(entry: Entry, pid: int) -> None:
+    """Notes the VMM's process where the VMM has not done so itself: whoever made the VM may now go."""
+    began = start_time(pid)
+    if began is not None and entry.process() is None:
+        entry.record["creator"] = [pid, began]
+        write_object(entry.directory / "record.json", entry.record)
 
 
 def link(directory: Path, name: str, entry: Entry) -> None:
@@ -193,8 +216,6 @@ def end(entry: Entry) -> None:
 
 def wait_process(descriptor: int, timeout: float | None) -> bool:
     """Waits until the process of a pidfd has ended; false when the time (seconds) is over."""
-    import select
-
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(None if timeout is None else max(0, int(timeout * 1000 + 0.999))))
@@ -216,9 +237,17 @@ def remove(entry: Entry, *, force: bool = False) -> None:
 
 
 def _delete(directory: Path | str) -> None:
-    import shutil  # brings compression libraries along: not for `ramet run`
+    """Removes a VM's directory, which holds files only.
 
-    shutil.rmtree(directory, ignore_errors=True)
+    Not by `shutil`: this also runs in finalizers, which come at any moment, that of an import among them.
+    """
+    with contextlib.suppress(OSError):
+        with os.scandir(directory) as items:
+            names = [item.path for item in items]
+        for name in names:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+        os.rmdir(directory)
 
 
 def discard(entry: Entry) -> None:

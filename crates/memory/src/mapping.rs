@@ -159,7 +159,7 @@ impl Mapping {
     pub(crate) unsafe fn atomics<T>(&self, offset: u64) -> &T {
         let inside = self.check(offset, size_of::<T>() as u64).is_ok();
         assert!(
-            inside && offset % (align_of::<T>() as u64) == 0,
+            inside && offset.is_multiple_of(align_of::<T>() as u64),
             "layout constants are checked by the abi crate"
         );
         // SAFETY: in bounds and aligned (the mapping is page-aligned); shared mutation is through atomics only.

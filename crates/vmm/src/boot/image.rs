@@ -27,7 +27,7 @@ pub fn map(path: &Path) -> Result<Mapping, Error> {
     if u32::from_le_bytes(magic) != EROFS_MAGIC {
         return Err(fail("not an EROFS image (wrong magic number)".into()));
     }
-    if size % 4096 != 0 {
+    if !size.is_multiple_of(4096) {
         return Err(fail(format!("truncated: {size} bytes is not a multiple of 4096")));
     }
     if size > IMAGE_MAX {

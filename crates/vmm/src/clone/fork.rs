@@ -8,6 +8,7 @@ use super::{CloneOrder, CloneSpec, Profile};
 use crate::boot::add_slots;
 use crate::run::announce_events;
 use crate::vm::{Body, Error, Identity, KICK, Machine, TIMER, host_tsc, write_identity};
+use ramet_abi::identity::flag::VOLUMES_READ_ONLY;
 use ramet_abi::mailbox::event;
 use ramet_kvm::{CpuState, Vcpu, Vm};
 use std::io;
@@ -122,6 +123,10 @@ pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<
             input: spec.input.clone(),
         },
     )?;
+    if !spec.share_volumes {
+        // For good: a clone of this one cannot share what it does not have.
+        area.identity().flags.fetch_or(VOLUMES_READ_ONLY, std::sync::atomic::Ordering::Release);
+    }
     area.raise(event::CLONED);
     let mut machine = Machine { vcpu, vm, body };
     announce_events(&mut machine);

@@ -83,7 +83,7 @@ fn add_slot(vm: &mut Vm, offset: u64, mapping: &Mapping, writable: bool) -> Resu
 impl HostFs {
     pub(super) fn map(&mut self, vm: &mut Vm, call: &Call) -> Result<u64, Errno> {
         let (offset, length) = (call.request.offset, call.request.length);
-        let aligned = offset % PAGE_SIZE == 0 && length % PAGE_SIZE == 0;
+        let aligned = offset.is_multiple_of(PAGE_SIZE) && length.is_multiple_of(PAGE_SIZE);
         if !aligned || length == 0 || length > VOLUME_SIZE || offset.checked_add(length).is_none() {
             return Err(Errno(libc::EINVAL));
         }

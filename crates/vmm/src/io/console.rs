@@ -90,14 +90,17 @@ impl Console {
         let chunk = |kind| if kind == kind::FILE || kind == kind::NULL { FILE_CHUNK } else { PIPE_CHUNK };
         let out =
             |ring, fd, kind| Output { ring, consumer: consumer(ring), fd: Some(fd), chunk: chunk(kind) };
+        let outputs =
+            [out(OUTPUT, output, kinds[1]), out(ERROR, error, kinds[2]), out(TRACE, trace, kinds[2])];
+        // A clone of a VM that waited for room has it now. No kick: its vCPU has not run yet.
+        let waited = outputs.iter().filter(|o| o.consumer.take_producer_waits(area)).count();
+        if waited > 0 && !fresh {
+            area.raise(event::OUTPUT_ROOM);
+        }
         Ok(Self {
             input: if fresh { Producer::new(INPUT) } else { Producer::take_back(area, INPUT) },
             input_fd: (kinds[0] != kind::NULL).then_some(input),
-            outputs: [
-                out(OUTPUT, output, kinds[1]),
-                out(ERROR, error, kinds[2]),
-                out(TRACE, trace, kinds[2]),
-            ],
+            outputs,
             terminal,
         })
     }

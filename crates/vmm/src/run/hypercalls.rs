@@ -104,7 +104,7 @@ fn grow(machine: &mut Machine, wanted: u64) -> u64 {
 
 fn release(machine: &Machine, offset: u64, length: u64) -> u64 {
     let ram = &machine.body.ram;
-    let aligned = offset % PAGE_SIZE == 0 && length % PAGE_SIZE == 0;
+    let aligned = offset.is_multiple_of(PAGE_SIZE) && length.is_multiple_of(PAGE_SIZE);
     match offset.checked_add(length) {
         Some(end) if aligned && end <= ram.present() => match ram.release(offset, length) {
             Ok(()) => 0,

@@ -23,8 +23,14 @@ pub struct Identity {
     pub first_instruction_tsc: AtomicU64,
     /// Written by the guest: RDTSC just before the program's own first instruction.
     pub program_start_tsc: AtomicU64,
-    /// Written by the VMM: bit 0: other files of this VM were frozen (it is a template). Reserved otherwise.
+    /// Written by the VMM: bits of [`flag`].
     pub flags: AtomicU64,
+}
+
+/// Bits of [`Identity::flags`].
+pub mod flag {
+    /// This VM is a clone that does not share its parent's volumes: whatever they were, the VMM refuses to write to them.
+    pub const VOLUMES_READ_ONLY: u64 = 1 << 1;
 }
 
 const _: () = assert!(size_of::<Identity>() == 112);

@@ -133,13 +133,19 @@ impl Dentry {
         drop(old);
     }
 
-    /// Notes a mount on it (`change` 1) or the end of one (-1). While there is one, the parent keeps the dentry.
+    /// Notes a mount on it (`change` 1) or the end of one (-1). While there is one, the dentries above keep it, even where names
+    /// are not cached: a mount hides what others do to the names above it.
     pub(super) fn note_mount(self: &Rc<Self>, change: i32) {
         self.mounts.set(self.mounts.get().saturating_add_signed(change));
-        if change > 0 {
-            if let Some(parent) = self.parent() {
-                parent.children.borrow_mut().insert(self.name(), self.clone());
+        let mut at = self.clone();
+        while let Some(parent) = at.parent() {
+            if change > 0 {
+                parent.children.borrow_mut().insert(at.name(), at.clone());
+            } else if at.mounts() == 0 && at.children.borrow().is_empty() && !parent.inode.is_cacheable() {
+                let gone = parent.children.borrow_mut().remove(&at.name());
+                drop(gone);
             }
+            at = parent;
         }
     }
 

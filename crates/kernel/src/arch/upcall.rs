@@ -154,6 +154,7 @@ extern "C" fn upcall_from_kernel(frame: &mut Frame) {
         vector::PAGE if cause.address < PROGRAM_END && fixup.is_some() => {
             matches!(mm::fault(cause.address, access(cause.error)), Fault::Resolved)
         }
+        VECTOR_HOST_FAULT => fixup.is_some() && mm::volumes::forget_lost_pages(),
         _ => false,
     };
     if resolved {
@@ -190,7 +191,10 @@ fn signal_for(cause: &Cause, frame: &Frame) -> Option<signal::FaultSignal> {
             }
         }
         VECTOR_HOST_FAULT => {
-            S { signal: 7, code: 2, address: mm::program_address(cause.address).unwrap_or(rip) }
+            if mm::volumes::forget_lost_pages() {
+                return None;
+            }
+            S { signal: 7, code: 2, address: mm::volumes::program_address(cause.address).unwrap_or(rip) }
         }
         vector::DIVIDE => S { signal: 8, code: 1, address: rip },
         vector::X87 | vector::SIMD => S { signal: 8, code: signal::float_code(cause.vector), address: rip },

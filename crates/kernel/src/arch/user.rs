@@ -106,6 +106,15 @@ pub fn in_program(address: usize, length: usize) -> bool {
     address.checked_add(length).is_some_and(|end| end as u64 <= PROGRAM_END)
 }
 
+/// Copies memory of the kernel's that the host may fail to provide; returns how many bytes were not copied.
+///
+/// # Safety
+/// `from` is mapped, and `to` is the caller's to write, `length` bytes each, without overlap.
+pub unsafe fn copy_recoverable(to: usize, from: usize, length: usize) -> usize {
+    // SAFETY: the caller's; a fault ends the copy early.
+    unsafe { copy_user(to, from, length) }
+}
+
 /// Copies into `to`; returns how many bytes could be read.
 #[inline]
 pub fn read_some(from: usize, to: &mut [u8]) -> usize {

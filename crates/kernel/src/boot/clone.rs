@@ -19,6 +19,7 @@ pub fn became_clone() {
         }
     }
     crate::mm::wipe_on_fork();
+    crate::fs::volumes::became_clone();
     crate::fs::console::became_clone();
     crate::fs::control::became_clone();
     sched::clock_restarted();

@@ -65,10 +65,13 @@ pub fn start() -> ! {
     }
     let records = records::read();
     set_hostname(records.hostname.clone());
-    let root = match fs::mount_all(&records) {
+    let root = match fs::mount_all() {
         Ok(root) => root,
         Err(error) => fail(125 << 8, &format!("the image cannot be mounted: {error:?}")),
     };
+    if let Err(text) = fs::volumes::mount(&root, &records) {
+        fail(125 << 8, &text);
+    }
     let credentials = match fs::users::parse(&root, &records.user) {
         Ok(credentials) => Rc::new(credentials),
         Err(message) => fail(125 << 8, &message),
@@ -101,7 +104,7 @@ pub fn start() -> ! {
         Ok(loaded) => loaded,
         Err(error) => start_failed(&name, error),
     };
-    process.executable.replace(loaded.path);
+    process.executable.replace(loaded.executable);
     process.layout.replace(Some(loaded.stack));
     let thread = Thread::new(pid, process.clone(), credentials, &loaded.frame, xsave::Area::new(), 0, 0);
     thread.name.set(loaded.comm);

@@ -1,6 +1,7 @@
 //! The program's memory: `ramet_kcore::mm` over this machine, and what the rest of the kernel asks of it.
 
 pub mod physical;
+pub mod volumes;
 
 use crate::global::Global;
 use crate::task::process;
@@ -70,7 +71,16 @@ pub fn fault(address: u64, access: Access) -> Fault {
     let space = process::current_space();
     // A fault while the address space is being changed can only be a bad address that the kernel was given.
     match space.try_borrow_mut() {
-        Ok(mut space) => space.fault(address, access),
+        Ok(mut space) => {
+            let result = space.fault(address, access);
+            drop(space);
+            if volumes::take_lost() {
+                // The page to be copied has gone: the next try finds that out.
+                volumes::forget_lost_pages();
+                return Fault::Resolved;
+            }
+            result
+        }
         Err(_) => Fault::NotMapped,
     }
 }
@@ -221,18 +231,21 @@ pub fn patch_text(address: u64, bytes: &[u8]) -> Option<()> {
     })
 }
 
-/// Where the program sees guest-physical address `gpa`, if a volume is mapped there.
-pub fn program_address(gpa: u64) -> Option<u64> {
-    let _ = gpa;
-    None
-}
-
 /// Pages of a file are no longer what a mapping of it shows.
 pub fn pages_replaced(inode: (u64, u64), first: u64, end: u64) {
     let Some(process) = process::first() else { return };
     // While the address space itself is at work it gets its pages as they are.
     if let Ok(mut space) = process.space.try_borrow_mut() {
         space.pages_replaced(inode.0, inode.1, first, end);
+    }
+}
+
+/// A file has become shorter: what mappings show behind its end is a SIGBUS, their private copies too.
+pub fn truncated(inode: (u64, u64), size: u64) {
+    let Some(process) = process::first() else { return };
+    // As `pages_replaced`.
+    if let Ok(mut space) = process.space.try_borrow_mut() {
+        space.truncated(inode.0, inode.1, size);
     }
 }
 

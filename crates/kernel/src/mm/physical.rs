@@ -2,7 +2,7 @@
 
 use crate::arch::hypercall;
 use ramet_abi::hypercall as number;
-use ramet_abi::layout::DIRECT_MAP;
+use ramet_abi::layout::{DIRECT_MAP, VOLUME_GPA};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::mm::Physical;
 
@@ -26,7 +26,10 @@ impl Physical for Machine {
         unsafe { core::ptr::write_bytes((DIRECT_MAP + gpa) as *mut u8, 0, length as usize) }
     }
     fn copy(&self, from: u64, to: u64, length: u64) {
-        // SAFETY: `from` is RAM, image or volume, all in the direct map; `to` is a frame of the caller's; no overlap.
+        if from >= VOLUME_GPA {
+            return super::volumes::copy(from, to, length);
+        }
+        // SAFETY: `from` is RAM or image, both in the direct map; `to` is a frame of the caller's; no overlap.
         unsafe {
             core::ptr::copy_nonoverlapping(
                 (DIRECT_MAP + from) as *const u8,

@@ -29,6 +29,33 @@ pub struct Program {
     pub environment: Vec<Vec<u8>>,
 }
 
+/// The file that a program runs from. As long as it does, nobody can open it for writing (ETXTBSY).
+pub struct Executable(Path);
+
+impl Executable {
+    /// # Errors
+    /// ETXTBSY: somebody has it open for writing.
+    fn new(path: Path) -> Result<Self> {
+        if let Some(state) = path.inode().state() {
+            state.add_executor()?;
+        }
+        Ok(Executable(path))
+    }
+
+    /// Its place.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Executable {
+    fn drop(&mut self) {
+        if let Some(state) = self.0.inode().used_state() {
+            state.remove_executor();
+        }
+    }
+}
+
 /// What the new program starts with.
 pub struct Loaded {
     /// Registers.
@@ -36,7 +63,7 @@ pub struct Loaded {
     /// The stack, for /proc.
     pub stack: StackImage,
     /// The file that was loaded, not its interpreter.
-    pub path: Option<Path>,
+    pub executable: Option<Executable>,
     /// Last component of the name, cut to 15 bytes.
     pub comm: [u8; 16],
 }
@@ -65,7 +92,7 @@ pub struct Plan {
     program: Elf,
     file: Opened,
     interpreter: Option<(Elf, Opened)>,
-    path: Option<Path>,
+    executable: Option<Executable>,
     name: Vec<u8>,
     arguments: Vec<Vec<u8>>,
     environment: Vec<Vec<u8>>,
@@ -99,7 +126,7 @@ pub fn plan(mut program: Program, open: &dyn Fn(&[u8]) -> Result<Rc<OpenFile>>) 
             program: parsed,
             file,
             interpreter,
-            path: program.file.path().cloned(),
+            executable: program.file.path().cloned().map(Executable::new).transpose()?,
             name: program.name,
             arguments: program.arguments,
             environment: program.environment,
@@ -179,7 +206,7 @@ pub fn load(plan: Plan, credentials: &Credentials, stack_limit: u64) -> Result<L
     let mut comm = [0; 16];
     let length = base_name.len().min(15);
     comm[..length].copy_from_slice(&base_name[..length]);
-    Ok(Loaded { frame, stack: image, path: plan.path, comm })
+    Ok(Loaded { frame, stack: image, executable: plan.executable, comm })
 }
 
 fn map_segments(elf: &Elf, file: &Opened, bias: u64) -> Result<()> {

@@ -10,7 +10,6 @@ use core::cell::{Cell, RefCell};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::fd_table::FdTable;
 use ramet_kcore::fs::ops::FsContext;
-use ramet_kcore::fs::path::Path;
 use ramet_kcore::signal::action::Dispositions;
 use ramet_kcore::signal::pending::{self, Queue};
 use ramet_kcore::wait::WaitQueue;
@@ -80,7 +79,7 @@ pub struct Process {
     /// Stopped by a job control signal.
     pub stopped: Cell<bool>,
     /// The executable.
-    pub executable: RefCell<Option<Path>>,
+    pub executable: RefCell<Option<super::exec::Executable>>,
     /// Where argv, envp and auxv lie in its memory, for /proc.
     pub layout: RefCell<Option<ramet_kcore::exec::stack::StackImage>>,
     /// Interval timers, POSIX timers.

@@ -74,6 +74,11 @@ impl HostInode {
         Ok(answer.stat)
     }
 
+    /// Bytes of the file, as of the last answer of the host.
+    pub(super) fn known_size(&self) -> u64 {
+        self.known.get().size
+    }
+
     /// Makes sure that the fid is open at least so.
     fn ensure_open(&self, readable: bool, writable: bool) -> Result<()> {
         let now = self.opened.get();

@@ -4,18 +4,20 @@ use super::HostFs;
 use super::inode::HostInode;
 use crate::errno::{Errno, Result};
 use crate::file::Page;
-use alloc::collections::BTreeMap;
-use alloc::rc::{Rc, Weak};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
 use ramet_abi::hostfs::{Request, op};
 
 const PAGE: u64 = 4096;
 /// Pages mapped with one request: each mapping is a memory slot, of which there are few and none is free.
 const PIECE: u64 = 1024;
 
-/// A piece of a file in the window, as long as one of its pages is in use.
+/// A piece of a file in the window.
 pub(super) struct Piece {
     fs: Rc<HostFs>,
     window: u64,
+    /// First page.
+    first: u64,
     pages: u64,
     writable: bool,
 }
@@ -28,9 +30,19 @@ impl Drop for Piece {
     }
 }
 
-/// The pieces of one file that are mapped, by number and whether they are writable.
+/// The pieces of one file that are mapped. They stay for as long as the inode: page tables, which hold the address of a page but
+/// not the page, belong to mappings that keep the file open.
 #[derive(Default)]
-pub(super) struct Mappings(BTreeMap<(u64, bool), Weak<Piece>>);
+pub(super) struct Mappings(Vec<Rc<Piece>>);
+
+impl Mappings {
+    fn find(&self, index: u64, writable: bool) -> Option<Rc<Piece>> {
+        let fits = |piece: &&Rc<Piece>| {
+            piece.writable == writable && (piece.first..piece.first + piece.pages).contains(&index)
+        };
+        self.0.iter().rev().find(fits).cloned()
+    }
+}
 
 struct HostPage {
     piece: Rc<Piece>,
@@ -47,37 +59,34 @@ impl Page for HostPage {
 }
 
 impl HostInode {
-    /// Page `index` of the file.
+    /// Page `index` of the file. A file that has shrunk since its size was last asked for gives a page that the host does not
+    /// have; touching it is a host fault.
     pub(super) fn page(&self, index: u64, for_write: bool) -> Result<Rc<dyn Page>> {
-        let (number, within) = (index / PIECE, index % PIECE);
-        let found = self.mappings.borrow().0.get(&(number, for_write)).and_then(Weak::upgrade);
-        let piece = match found.filter(|piece| within < piece.pages) {
-            Some(piece) => piece,
-            None => self.map_piece(number, for_write)?,
-        };
-        if within >= piece.pages {
+        if index >= self.known_size().div_ceil(PAGE) && index >= self.refresh()?.size.div_ceil(PAGE) {
             return Err(Errno::ENXIO);
         }
-        Ok(Rc::new(HostPage { piece, index: within }))
+        let for_write = for_write && !self.fs.transport.is_read_only();
+        let found = self.mappings.borrow().find(index, for_write);
+        let piece = match found {
+            Some(piece) => piece,
+            None => self.map_piece(index, for_write)?,
+        };
+        let index = index - piece.first;
+        Ok(Rc::new(HostPage { piece, index }))
     }
 
-    fn map_piece(&self, number: u64, writable: bool) -> Result<Rc<Piece>> {
-        let size = self.refresh()?.size;
-        let pages = size.div_ceil(PAGE).saturating_sub(number * PIECE).min(PIECE);
-        if pages == 0 {
-            return Err(Errno::ENXIO);
-        }
+    fn map_piece(&self, index: u64, writable: bool) -> Result<Rc<Piece>> {
+        // Up to the end of the piece even where the file is shorter: it may grow.
+        let (first, pages) = (index & !(PIECE - 1), PIECE);
         let request = Request {
-            offset: number * PIECE * PAGE,
+            offset: first * PAGE,
             length: pages * PAGE,
             flags: u32::from(writable),
             ..self.request(op::MAP)
         };
         let (window, _) = self.fs.call_value(request)?;
-        let piece = Rc::new(Piece { fs: self.fs.clone(), window, pages, writable });
-        let mut mappings = self.mappings.borrow_mut();
-        mappings.0.retain(|_, piece| piece.strong_count() > 0);
-        mappings.0.insert((number, writable), Rc::downgrade(&piece));
+        let piece = Rc::new(Piece { fs: self.fs.clone(), window, first, pages, writable });
+        self.mappings.borrow_mut().0.push(piece.clone());
         Ok(piece)
     }
 }

@@ -36,6 +36,12 @@ pub trait HostTransport {
 
     /// Kernel address of `offset` in the volume window.
     fn window_address(&self, offset: u64) -> usize;
+
+    /// Whether nothing can be written any more (a clone that does not share its parent's volumes). Shared mappings that were
+    /// writable can still be read.
+    fn is_read_only(&self) -> bool {
+        false
+    }
 }
 
 /// One volume.

@@ -17,6 +17,7 @@ struct Server {
     /// Mapped pieces, leaked: (path, bytes).
     fids: RefCell<BTreeMap<u32, PathBuf>>,
     calls: Cell<u32>,
+    read_only: Cell<bool>,
     mapped: RefCell<Vec<Option<Box<[u8]>>>>,
 }
 
@@ -138,6 +139,7 @@ impl Server {
             }
             op::MAP => {
                 let mut bytes = vec![0; r.length as usize].into_boxed_slice();
+                // What is behind the end of the file would be a host fault.
                 fs::File::open(&path)?.read_at(&mut bytes, r.offset)?;
                 self.mapped.borrow_mut().push(Some(bytes));
                 return Ok((self.mapped.borrow().len() as u64 - 1) << 32);
@@ -162,6 +164,9 @@ impl HostTransport for Server {
         let mapped = self.mapped.borrow();
         mapped[(offset >> 32) as usize].as_ref().unwrap().as_ptr() as usize + (offset & 0xffff_ffff) as usize
     }
+    fn is_read_only(&self) -> bool {
+        self.read_only.get()
+    }
 }
 
 fn world() -> (World, TemporaryDirectory, Rc<Server>) {
@@ -171,6 +176,7 @@ fn world() -> (World, TemporaryDirectory, Rc<Server>) {
         data: vec![0; DATA_MAX as usize / 8].into(),
         fids: RefCell::new(BTreeMap::from([(0, host.0.clone())])),
         calls: Cell::new(0),
+        read_only: Cell::new(false),
         mapped: RefCell::default(),
     });
     world.caller().mkdir(&world.cwd(), b"v", 0o755).unwrap();
@@ -236,8 +242,9 @@ fn what_a_program_changes_is_changed_on_the_host() {
 }
 
 #[test]
-fn pages_are_mapped_in_pieces_and_unmapped_when_unused() {
+fn pages_are_mapped_in_pieces_that_stay_while_the_file_is_open() {
     let (world, host, server) = world();
+    let live = || server.mapped.borrow().iter().filter(|m| m.is_some()).count();
     fs::write(host.0.join("f"), [9; 10_000]).unwrap();
     let file = world.open("v/f", O_RDWR).unwrap();
     let first = file.file().page(0, false).unwrap();
@@ -245,15 +252,50 @@ fn pages_are_mapped_in_pieces_and_unmapped_when_unused() {
     assert_eq!(second.address() - first.address(), 8192);
     assert!(first.is_read_only() && !file.file().page(1, true).unwrap().is_read_only());
     assert_eq!(file.file().page(3, false).err(), Some(Errno::ENXIO));
-    assert_eq!(server.mapped.borrow().iter().filter(|m| m.is_some()).count(), 1);
+    // Page tables hold addresses, not pages.
     drop((first, second));
-    assert_eq!(server.mapped.borrow().iter().filter(|m| m.is_some()).count(), 0);
-    // The file grows: a later page is found.
+    assert_eq!(live(), 2);
+    // The file grows: a later page is found, in the same pieces.
     file.write_at(20_000, &mut SliceSource(b"x"), &world.writer()).unwrap();
     let mut bytes = [0; 1];
     file.read_at(20_000, &mut SliceSink::new(&mut bytes)).unwrap();
     assert_eq!(&bytes, b"x");
     assert!(file.file().page(4, false).is_ok());
+    assert_eq!(live(), 2);
+    // It shrinks: once the size has been asked for, the page is not given any more.
+    fs::OpenOptions::new().write(true).open(host.0.join("f")).unwrap().set_len(5000).unwrap();
+    assert_eq!(file.file().size(), Ok(5000));
+    assert!(file.file().page(1, false).is_ok());
+    assert_eq!(file.file().page(2, false).err(), Some(Errno::ENXIO));
+    drop(file);
+    assert_eq!(live(), 0);
+}
+
+#[test]
+fn a_volume_that_became_read_only_gives_read_only_pages() {
+    let (world, host, server) = world();
+    fs::write(host.0.join("f"), [9; 100]).unwrap();
+    let file = world.open("v/f", O_RDWR).unwrap();
+    server.read_only.set(true);
+    assert!(file.file().page(0, true).unwrap().is_read_only());
+}
+
+#[test]
+fn a_mount_point_inside_a_volume_is_found() {
+    let (world, host, server) = world();
+    fs::create_dir_all(host.0.join("a/b")).unwrap();
+    fs::write(host.0.join("f"), b"inner").unwrap();
+    let place = world.caller().target(&world.cwd(), b"v/a/b", 0).unwrap();
+    let root = HostFs::root(server.clone(), 78, 0).unwrap();
+    let name = MountName { source: b"v", file_system: b"9p", flags: 0 };
+    let inner = world.vfs.namespace.mount(root, &place, name).unwrap();
+    drop(place);
+    assert_eq!(world.read_all("v/a/b/f").unwrap(), b"inner");
+    assert_eq!(world.vfs.namespace.unmount(&inner, false), Ok(()));
+    assert_eq!(world.open("v/a/b/f", 0).err(), Some(Errno::ENOENT));
+    // Nothing of the way there is cached any more.
+    fs::remove_dir_all(host.0.join("a")).unwrap();
+    assert_eq!(world.open("v/a/b", 0).err(), Some(Errno::ENOENT));
 }
 
 #[test]

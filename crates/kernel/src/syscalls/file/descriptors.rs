@@ -1,6 +1,5 @@
 //! dup(2) and its relatives.
 
-use super::open::closed;
 use crate::syscalls::Call;
 use crate::task::process::resource;
 use crate::task::sched;
@@ -22,9 +21,8 @@ fn duplicate(old: i32, new: i32, close_on_exec: bool) -> Result<i64> {
         let limit = thread.process.limit(resource::NOFILE);
         thread.process.files.borrow_mut().duplicate_to(old, new, close_on_exec, limit)
     })?;
-    if let Some(file) = replaced {
-        closed(file);
-    }
+    // As in close(2): not while the table is borrowed.
+    drop(replaced);
     Ok(new as i64)
 }
 

@@ -111,19 +111,11 @@ pub fn openat2(call: &mut Call<'_>) -> Result<i64> {
     open_at(call.int(0), call.arg(1), OpenHow { flags: flags as u32, mode: mode as u32, resolve })
 }
 
-/// What closing a descriptor does besides: POSIX locks of the process on the file are gone.
-pub fn closed(file: Rc<OpenFile>) {
-    let owner = sched::with_current(|thread| thread.process.files.borrow().lock_owner());
-    if let Some(state) = file.path().and_then(|path| path.inode().state()) {
-        state.locks.release(owner);
-    }
-    drop(file);
-}
-
 /// close(2).
 pub fn close(call: &mut Call<'_>) -> Result<i64> {
+    // Dropped when the table is no longer borrowed: the last close of a file can do much.
     let file = sched::with_current(|thread| thread.process.files.borrow_mut().close(call.int(0)))?;
-    closed(file);
+    drop(file);
     Ok(0)
 }
 
@@ -136,6 +128,6 @@ pub fn close_range(call: &mut Call<'_>) -> Result<i64> {
     let closing = sched::with_current(|thread| {
         thread.process.files.borrow_mut().close_range(call.uint(0), call.uint(1), mark_only)
     })?;
-    closing.into_iter().for_each(closed);
+    drop(closing);
     Ok(0)
 }

@@ -187,10 +187,9 @@ mod rwf {
     pub const SYNC: u32 = 4;
     /// Do not wait.
     pub const NOWAIT: u32 = 8;
-    /// Write at the end.
+    /// Write at the end; reading does not mind it.
     pub const APPEND: u32 = 16;
-    pub const READING: u32 = HIPRI | DSYNC | SYNC | NOWAIT;
-    pub const WRITING: u32 = READING | APPEND;
+    pub const ALL: u32 = HIPRI | DSYNC | SYNC | NOWAIT | APPEND;
 }
 
 /// preadv2(2); the offset -1 is the file's own.
@@ -198,7 +197,7 @@ pub fn preadv2(call: &mut Call<'_>) -> Result<i64> {
     let flags = call.uint(5);
     if call.arg(3) as i64 != -1 {
         let offset = offset(call)?;
-        if flags & !rwf::READING != 0 {
+        if flags & !rwf::ALL != 0 {
             io::file(call.int(0))?;
             return Err(Errno::EOPNOTSUPP);
         }
@@ -212,7 +211,7 @@ pub fn preadv2(call: &mut Call<'_>) -> Result<i64> {
     if vectors.left() == 0 {
         return Ok(0);
     }
-    if flags & !rwf::READING != 0 {
+    if flags & !rwf::ALL != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
     take(&file, &mut vectors, nonblocking(flags)).map(|n| n as i64)
@@ -224,7 +223,7 @@ pub fn pwritev2(call: &mut Call<'_>) -> Result<i64> {
     let own = call.arg(3) as i64 == -1;
     let at = if own { 0 } else { offset(call)? };
     let file = io::file(call.int(0))?;
-    if flags & !rwf::WRITING != 0 {
+    if flags & !rwf::ALL != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
     let append = flags & rwf::APPEND != 0 && file.is_seekable() && file.flags() & O_APPEND == 0;

@@ -1,6 +1,7 @@
 //! sendfile(2) and copy_file_range(2).
 
 use crate::arch::user;
+use crate::syscalls::ipc::splice::is_supported;
 use crate::syscalls::{Call, io};
 use crate::task::process::resource;
 use crate::task::sched;
@@ -35,7 +36,7 @@ pub fn sendfile(call: &mut Call<'_>) -> Result<i64> {
     if !from.is_readable() || !to.is_writable() {
         return Err(Errno::EBADF);
     }
-    if to.flags() & O_APPEND != 0 || !from.is_seekable() {
+    if to.flags() & O_APPEND != 0 || !from.is_seekable() || !is_supported(&to) {
         return Err(Errno::EINVAL);
     }
     let count = call.arg(3).min(COUNT_MAX);

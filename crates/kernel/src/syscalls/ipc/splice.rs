@@ -50,7 +50,7 @@ fn moving(
 }
 
 /// Whether splice(2) knows how to read from or write to a file that is no pipe: regular files, devices, sockets.
-fn is_supported(file: &OpenFile) -> bool {
+pub fn is_supported(file: &OpenFile) -> bool {
     file.stat().is_ok_and(|stat| matches!(stat.mode & S_IFMT, S_IFREG | S_IFCHR | S_IFSOCK | S_IFIFO))
 }
 

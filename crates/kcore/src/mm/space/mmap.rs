@@ -174,7 +174,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
                     return false;
                 }
                 if vma.prot & prot::WRITE != 0 {
-                    length <= self.policy.eager_copy && self.memory.is_plentiful()
+                    length <= self.policy.eager_copy.min(self.memory.available() * PAGE / 8)
                 } else {
                     length <= self.policy.eager_image
                 }

@@ -488,7 +488,7 @@ fn run(seed: u64, ram: u64, steps: u32) {
 #[test]
 fn random_calls_and_accesses_agree_with_the_model() {
     let from: u64 = std::env::var("RAMET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    for seed in from..from + count(60) {
+    for seed in from..from + count(20) {
         eprintln!("RAMET_SEED={seed}");
         run(seed, 256 * MIB, 400);
     }
@@ -497,7 +497,7 @@ fn random_calls_and_accesses_agree_with_the_model() {
 #[test]
 fn random_calls_with_little_memory_agree_with_the_model() {
     let from: u64 = std::env::var("RAMET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1001);
-    for seed in from..from + count(40) {
+    for seed in from..from + count(15) {
         eprintln!("RAMET_SEED={seed}");
         run(seed, 18 * MIB, 400);
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -160,13 +159,21 @@ def freeze(
         raise
 
 
+# VMMs in sessions of their own that this process has started.
+_detached: list[subprocess.Popen[bytes]] = []
+
+
 def spawn_detached(entry: Entry, command: Sequence[str], stdin: Stream = DEVNULL) -> subprocess.Popen[bytes]:
     """Starts a VMM in a session of its own, its output in the VM's log."""
+    # Ours to reap, for as long as we are there.
+    _detached[:] = [process for process in _detached if process.poll() is None]
     log = os.open(entry.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     streams = None
     try:
         streams = Streams(DEVNULL if stdin == PIPE else stdin, log, log)
-        return _spawn(command, streams.child, own_session=True)
+        child = _spawn(command, streams.child, own_session=True)
+        _detached.append(child)
+        return child
     finally:
         os.close(log)
         if streams is not None:
@@ -179,9 +186,3 @@ def _spawn(command: Sequence[str], descriptors: Sequence[int], *, own_session: b
         return subprocess.Popen(command, start_new_session=own_session, **keywords)
     except OSError as error:
         raise HostError(f"cannot start the VMM {command[0]}: {error.strerror}", hint="see `ramet doctor`") from error
-
-
-def restore_signals() -> None:
-    """Python ignores SIGPIPE and SIGXFSZ; a VMM starts with the defaults. For callers that exec it themselves."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)

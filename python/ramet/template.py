@@ -264,8 +264,12 @@ def _why_not(entry: Entry, error: VMError) -> VMError:
 
 
 def _discard(entry: Entry, child: subprocess.Popen[bytes] | None, owner: int) -> None:
-    if os.getpid() == owner:
-        with contextlib.suppress(RametError, OSError):
+    if os.getpid() != owner:
+        return
+    with contextlib.suppress(RametError, OSError):
+        if child is not None:
+            child.kill()
+            child.wait()
+            registry.discard(entry)
+        else:
             registry.remove(entry, force=True)
-            if child is not None:
-                child.wait(10)

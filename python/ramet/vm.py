@@ -61,7 +61,7 @@ class VM:
         self._stdin = None if near[0] is None else os.fdopen(near[0], "wb", buffering=0)
         self._stdout = None if near[1] is None else os.fdopen(near[1], "rb")
         self._stderr = None if near[2] is None else os.fdopen(near[2], "rb")
-        self._finalizer = weakref.finalize(self, _discard, entry, os.getpid()) if owned else None
+        self._finalizer = weakref.finalize(self, _discard, entry, child, os.getpid()) if owned else None
 
     @classmethod
     def find(cls, reference: str) -> VM:
@@ -432,6 +432,8 @@ class VM:
             return control.call(request, timeout=timeout)
 
     def __del__(self) -> None:
+        if hasattr(self, "_stderr"):
+            self.close_streams()
         for descriptor in (getattr(self, "_status_pipe", None), getattr(self, "_process", None)):
             if descriptor is not None:
                 with contextlib.suppress(OSError):
@@ -470,8 +472,14 @@ def _parse_status(text: bytes) -> Ended:
         return Ended.from_outside()
 
 
-def _discard(entry: Entry, owner: int) -> None:
+def _discard(entry: Entry, child: subprocess.Popen[bytes] | None, owner: int) -> None:
     """Ends and removes a VM whose object is gone. Not in a forked child of the owner: the VM is not its."""
-    if os.getpid() == owner:
-        with contextlib.suppress(RametError, OSError):
+    if os.getpid() != owner:
+        return
+    with contextlib.suppress(RametError, OSError):
+        if child is not None:
+            child.kill()
+            child.wait()
+            registry.discard(entry)
+        else:
             registry.remove(entry, force=True)

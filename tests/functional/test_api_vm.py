@@ -6,6 +6,8 @@ import gc
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -117,6 +119,17 @@ def test_unnamed_goes_with_its_object(fake_image: str) -> None:
     gc.collect()
     assert left() == []
     assert registry.process.start_time(pid) is None
+
+
+def test_goes_when_python_ends(fake_image: str) -> None:
+    """Without a name: no process and no directory of it stays, however Python comes to its end."""
+    for ending, status in (("", 0), ("raise SystemExit(3)", 3), ("1 / 0", 1)):
+        program = f"import ramet; vm = ramet.run({fake_image!r}, ['sleep', '100']); print(vm.info()['pid'])\n{ending}"
+        command = [sys.executable, "-W", "error", "-c", program]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == status, done.stderr
+        assert registry.process.start_time(int(done.stdout)) is None
+        assert left() == []
 
 
 def test_detached(fake_image: str) -> None:

@@ -157,6 +157,20 @@ def test_killed_vmm_is_cleanable(cli, fake_image) -> None:
     assert cli("ps", "-a", "-q", check=0).stdout == ""
 
 
+def test_killed_parent_leaves_a_vm_that_cleans_up(cli, fake_image) -> None:
+    """`kill -9` of the parent that would have removed the VM: it runs on, and the next listing removes it."""
+    command = [*cli.command, "run", "--rm", "--name", "r", fake_image, "sh", "-c", "echo up; sleep 0.5"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    process.kill()
+    process.wait()
+    assert json.loads(cli("ps", "--json", check=0).stdout)[0]["name"] == "r"
+    cli("wait", "r", check=0)
+    assert json.loads(cli("ps", "-a", "--json", check=0).stdout) == []
+    cli("run", "--rm", "--name", "r", fake_image, check=0)
+
+
 def test_terminal(cli, fake_image) -> None:
     def run(*options: str) -> tuple[bytes, int]:
         pid, master = pty.fork()

@@ -1,4 +1,5 @@
 // More sites than a table of 16384 holds, each passed twice.
+// slow
 #include "guest.h"
 #define SITES 18000
 int main(void)

@@ -14,7 +14,8 @@ use ramet_kcore::ipc::pipe::fifo_opener;
 /// # Errors
 /// ENOSPC.
 pub fn build(devices: &Devices) -> Result<Rc<dyn Inode>> {
-    let random: devfs::Randomness = Rc::new(|bytes: &mut [u8]| crate::random::fill(bytes));
+    let random =
+        devfs::Randomness { fill: Rc::new(crate::random::fill), absorb: Rc::new(crate::random::absorb) };
     let (_, root) = devfs::build(device::DEV, &mm::page_source(), clock(), limits(), random, devices)?;
     root.create(b"core", NewNode::Symlink(b"/proc/kcore"), Creation { permissions: 0o777, uid: 0, gid: 0 })?;
     // Who opens a FIFO waits for its other side: see `syscalls::file::open`.

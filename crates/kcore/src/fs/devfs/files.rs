@@ -116,7 +116,7 @@ impl File for RandomFile {
         let mut bytes = [0; 256];
         while into.remaining() > 0 {
             let part = into.remaining().min(bytes.len());
-            (self.random)(&mut bytes[..part]);
+            (self.random.fill)(&mut bytes[..part]);
             match into.put(&bytes[..part]) {
                 Ok(n) => {
                     done += n;
@@ -132,13 +132,15 @@ impl File for RandomFile {
     }
 
     fn write(&self, _: u64, from: &mut dyn Source, _: u32) -> Result<usize> {
-        // Programs may offer entropy; the generator does not need theirs, which Linux credits as nothing too.
         let mut done = 0;
         let mut bytes = [0; 256];
         while from.remaining() > 0 {
             match from.take(&mut bytes) {
                 Ok(0) => break,
-                Ok(n) => done += n,
+                Ok(n) => {
+                    (self.random.absorb)(&bytes[..n]);
+                    done += n;
+                }
                 Err(e) if done == 0 => return Err(e),
                 Err(_) => break,
             }

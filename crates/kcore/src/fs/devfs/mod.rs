@@ -34,8 +34,14 @@ pub const PTMX: u64 = makedev(5, 2);
 /// `/dev/ramet` (a dynamic minor number of misc devices). Its driver is registered by the kernel.
 pub const RAMET: u64 = makedev(10, 240);
 
-/// Fills a buffer with random bytes.
-pub type Randomness = Rc<dyn Fn(&mut [u8])>;
+/// The generator behind `/dev/random` and `/dev/urandom`.
+#[derive(Clone)]
+pub struct Randomness {
+    /// Fills a buffer with random bytes.
+    pub fill: Rc<dyn Fn(&mut [u8])>,
+    /// Mixes in what a program wrote.
+    pub absorb: Rc<dyn Fn(&[u8])>,
+}
 
 /// Group `tty` of Debian, to which terminals belong.
 const TTY_GROUP: u32 = 5;

@@ -12,8 +12,12 @@ use std::cell::Cell;
 fn null_zero_full_and_random_behave_as_their_manual_pages_say() {
     let world = World::new(None);
     let next = Cell::new(0u8);
-    let random: Randomness =
-        Rc::new(move |bytes| bytes.iter_mut().for_each(|b| *b = next.replace(next.get().wrapping_add(1))));
+    let fill =
+        move |bytes: &mut [u8]| bytes.iter_mut().for_each(|b| *b = next.replace(next.get().wrapping_add(1)));
+    let absorbed = Rc::new(Cell::new(0));
+    let count = absorbed.clone();
+    let absorb = move |bytes: &[u8]| count.set(count.get() + bytes.len());
+    let random = Randomness { fill: Rc::new(fill), absorb: Rc::new(absorb) };
     let pages: Rc<dyn PageSource> = Rc::new(HeapPages);
     let (_, root) = build(6, &pages, clock(), LIMITS, random, &world.vfs.devices).unwrap();
     world.caller().mkdir(&world.cwd(), b"dev", 0o755).unwrap();
@@ -33,6 +37,7 @@ fn null_zero_full_and_random_behave_as_their_manual_pages_say() {
     let write = |path: &str| world.write(&world.open(path, O_WRONLY | O_TRUNC).unwrap(), b"abc");
     assert_eq!(write("/dev/null"), Ok(3));
     assert_eq!(write("/dev/full"), Err(Errno::ENOSPC));
+    assert_eq!((write("/dev/urandom"), absorbed.get()), (Ok(3), 3));
     assert_eq!(world.open("/dev/tty", O_RDWR).err(), Some(Errno::ENXIO));
     let stat = world.caller().stat(&world.cwd(), b"/dev/null", 0).unwrap();
     assert_eq!((stat.mode, stat.rdev), (0o20666, 0x103));

@@ -77,8 +77,15 @@ def test_run_refuses(cli, fake_image) -> None:
         done = cli(*arguments, check=status)
         assert re.search(r"^(ramet|ramet-vmm): [^\n]+\n\Z", done.stderr), (arguments, done.stderr)
         assert done.stdout == ""
-    assert cli("run", "--no-such-option", fake_image, check=2)
-    assert cli("run", check=2)
+    for arguments in (
+        ("--no-such-option", fake_image),
+        ("-p", "80:80", fake_image),
+        (),
+        ("--timeout", "-1", fake_image),
+    ):
+        assert one_line(cli("run", *arguments, check=2).stderr), arguments
+    assert one_line(cli("template", check=2).stderr)
+    assert one_line(cli("template", "rm", check=2).stderr)
 
 
 def test_missing_vmm_and_kernel(cli, fake_image, monkeypatch) -> None:

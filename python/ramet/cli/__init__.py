@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Sequence
     from types import ModuleType
+    from typing import NoReturn
 
 __all__ = ["FAILED", "NOT_RUN", "USAGE", "main", "make_parser"]
 
@@ -31,9 +32,14 @@ def make_parser(verb: str) -> tuple[ArgumentParser, ModuleType]:
     import argparse
     from importlib import import_module
 
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            """One line, as for every other error."""
+            raise UsageError(message, hint=f"`{self.prog} -h` explains it")
+
     entry = VERBS[verb]
     module = import_module(f"ramet.cli.{entry.module}")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"ramet {verb}",
         description=entry.help,
         allow_abbrev=False,

@@ -164,9 +164,11 @@ exit_fast:
     jmp rcx
 exit_fast_end:
 2:
-    # A restart of the sequence may have come after the program's flags were loaded.
-    cld
     sub rsp, {frame_size} - 8
+    # The program's flags are still there after a jump into the kernel, or again after a restart of the sequence: with the
+    # direction flag set no Rust code works, with NT no `iretq`.
+    push {kernel_flags}
+    popfq
     mov rdi, rsp
     call exit_work
 
@@ -292,6 +294,7 @@ BOOT_STACK_TOP: .skip 64
     magic = const ramet_abi::header::KERNEL_MAGIC,
     version = const ramet_abi::ABI_VERSION,
     header_size = const size_of::<KernelHeader>(),
+    kernel_flags = const super::frame::FIXED_FLAGS,
     user_data = const selector::USER_DATA,
     user_code = const selector::USER_CODE,
     upcall_rip = const UPCALL_RIP,

@@ -162,7 +162,13 @@ pub fn at_trampoline(rip: u64) -> Option<Option<(u64, u64)>> {
 /// If `rip` is the old `syscall` of a patched site: its return address.
 pub fn enter_in_middle(rip: u64) -> Option<u64> {
     let site = *SITES.known.borrow().get(&(rip + 2))?;
-    site.number.filter(|_| site.start + 5 == rip).map(|_| rip + 2)
+    if site.number.is_none() || site.start + 5 != rip {
+        return None;
+    }
+    // Something else may be mapped there by now.
+    let mut code = [0; 7];
+    crate::arch::user::read(site.start as usize, &mut code).ok()?;
+    (code == jump(site.slot)).then_some(rip + 2)
 }
 
 /// A `syscall` instruction trapped; `after` is the address behind it and `number` what was in RAX. Patches it if it can be.
@@ -264,7 +270,9 @@ fn find_padding(after: u64) -> Option<Padding> {
             at += run;
             continue;
         }
-        let no_op = NO_OPS.iter().find(|pattern| text[at..got].starts_with(pattern));
+        // With another prefix before it, it would be the middle of a longer one.
+        let begins = at > 0 && !matches!(text[at - 1], 0x66 | 0x2e);
+        let no_op = NO_OPS.iter().find(|pattern| begins && text[at..got].starts_with(pattern));
         match no_op {
             // Nine bytes: a jump over the padding for those who fall into it, then ours.
             Some(pattern) if pattern.len() >= 9 => {

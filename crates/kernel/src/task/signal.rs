@@ -325,6 +325,9 @@ pub fn sys_rt_sigreturn(call: &mut crate::syscalls::Call<'_>) -> Result<i64> {
     Ok(call.frame.rax as i64)
 }
 
+/// RFLAGS.NT: nothing in 64-bit mode but a fault at `iretq`.
+const NESTED_TASK: u64 = 1 << 14;
+
 /// The program's registers as kcore has them.
 pub fn to_registers(frame: &Frame) -> Registers {
     Registers {
@@ -371,7 +374,8 @@ pub fn from_registers(frame: &mut Frame, from: &Registers) {
     frame.r14 = from.r14;
     frame.r15 = from.r15;
     frame.rip = from.rip;
-    frame.rflags = from.rflags & registers::FRAME_FLAGS | FIXED_FLAGS;
+    // Linux leaves NT alone.
+    frame.rflags = from.rflags & registers::FRAME_FLAGS | frame.rflags & NESTED_TASK | FIXED_FLAGS;
     frame.orig_rax = from.orig_rax;
 }
 

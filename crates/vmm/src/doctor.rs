@@ -96,6 +96,14 @@ fn advice(measured: &Measured) -> Vec<String> {
             measured.exit.as_secs_f64() * 1e6
         ));
     }
+    if !measured.host_tsc {
+        advice.push(
+            "The host's kernel does not trust the processor's time stamp counter (dmesg says: tsc: Marking TSC unstable): KVM \
+             gives each VM a counter of its own, and clocks in VMs follow the host's to about a millisecond. If the host is a \
+             virtual machine itself, pass the counter through to it (-cpu host,+invtsc); on hardware see its firmware."
+                .to_owned(),
+        );
+    }
     let huge = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
     if huge.is_empty() || huge.contains("[never]") {
         advice.push(

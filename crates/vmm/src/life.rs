@@ -200,8 +200,10 @@ impl Live {
 
     /// Stops the vCPU between two instructions and reads its state.
     fn stop(&mut self) -> Result<ramet_kvm::CpuState, Error> {
-        self.machine.vcpu.complete_exit()?;
-        Ok(self.machine.vcpu.save(&self.machine.body.host)?)
+        let Machine { vcpu, body, .. } = &mut self.machine;
+        vcpu.complete_exit()?;
+        body.clock.stop(|| vcpu.tsc())?;
+        Ok(vcpu.save(&body.host)?)
     }
 
     /// Clones without stopping for longer than fork(2) takes.

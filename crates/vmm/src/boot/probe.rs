@@ -1,7 +1,7 @@
 //! A tiny guest that measures this host's KVM.
 
 use super::{GUEST_FLAGS, SETUP, system_registers, tables};
-use crate::vm::{Error, KICK, TIMER};
+use crate::vm::{Clock, Error, KICK, TIMER};
 use ramet_abi::hypercall::HYPERCALL_PORT;
 use ramet_abi::layout::{KERNEL_GPA, KERNEL_WINDOW, selector};
 use ramet_kvm::{Exit, Host, Registers, Vcpu, Vm};
@@ -22,6 +22,8 @@ pub struct Measured {
     pub kernel_loop: Duration,
     /// Median of an exit to user space and back, from CPL 3.
     pub exit: Duration,
+    /// The guest's time stamp counter is the host's.
+    pub host_tsc: bool,
 }
 
 impl Measured {
@@ -33,12 +35,12 @@ impl Measured {
 
 /// Runs the guest.
 pub fn measure(host: &Host) -> Result<Measured, Error> {
-    let (user_loop, exit) = run(host, 3)?;
-    let (kernel_loop, _) = run(host, 0)?;
-    Ok(Measured { user_loop, kernel_loop, exit })
+    let (user_loop, exit, host_tsc) = run(host, 3)?;
+    let (kernel_loop, ..) = run(host, 0)?;
+    Ok(Measured { user_loop, kernel_loop, exit, host_tsc })
 }
 
-fn run(host: &Host, level: u8) -> Result<(Duration, Duration), Error> {
+fn run(host: &Host, level: u8) -> Result<(Duration, Duration, bool), Error> {
     let ram = Ram::new(MIN_RAM).map_err(Error::host("guest memory"))?;
     tables::page_tables(&ram)?;
     tables::descriptors(&ram)?;
@@ -63,7 +65,8 @@ fn run(host: &Host, level: u8) -> Result<(Duration, Duration), Error> {
     let mut exits = (0..EXITS).map(|_| timed_run(&mut vcpu)).collect::<Result<Vec<_>, Error>>()?;
     exits.sort();
     let exit = exits[EXITS / 2];
-    Ok((whole.saturating_sub(exit).max(Duration::from_nanos(1)), exit))
+    let host_tsc = !Clock::new(vcpu.tsc_hz()?, || vcpu.tsc())?.is_own();
+    Ok((whole.saturating_sub(exit).max(Duration::from_nanos(1)), exit, host_tsc))
 }
 
 fn timed_run(vcpu: &mut Vcpu) -> Result<Duration, Error> {

@@ -111,7 +111,7 @@ pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<
         body.ram.set_limit(limit);
     }
     body.shared.note_ram(body.ram.present(), body.ram.limit());
-    body.clock.update(area.time());
+    body.clock.restart(area.time(), || vcpu.tsc())?;
     write_identity(
         area,
         &Identity {

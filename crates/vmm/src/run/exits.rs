@@ -120,8 +120,6 @@ pub fn take_signals(machine: &Machine) {
 /// [`announce_events`].
 pub fn interrupted(machine: &mut Machine) -> bool {
     take_signals(machine);
-    let body = &mut machine.body;
-    body.clock.refresh(body.shared.area.time());
     announce_events(machine)
 }
 

@@ -64,7 +64,6 @@ pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<
 /// Sleeps as [`WAIT`] says. A request of another thread ends it too: the guest looks again and comes back.
 fn wait(machine: &mut Machine, sequence: u64, deadline: u64) {
     let body = &mut machine.body;
-    body.clock.refresh(body.shared.area.time());
     let mailbox = body.shared.area.mailbox();
     while mailbox.events.load(Acquire) == 0
         && mailbox.sequence.load(Acquire) == sequence as u32

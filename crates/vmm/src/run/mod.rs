@@ -66,6 +66,10 @@ pub struct Runner {
     timer: Timer,
     /// Repeats a kick that the guest may not have noticed. Made when it is first needed.
     retry: Option<Timer>,
+    /// Ends runs that would be too long for a clock by a counter of the guest's own; made when it is first needed.
+    pacer: Option<Timer>,
+    /// When that one is due.
+    paced: u64,
     doorbell: ramet_kvm::EventFd,
     /// Address and count of host faults in a row.
     faults: (u64, u32),
@@ -75,11 +79,13 @@ pub struct Runner {
 const MOST_FAULTS: u32 = 10_000;
 /// Time until a kick is repeated, ns.
 const RETRY: u64 = 1_000_000;
+/// Most time between two readings of a counter of the guest's own, ns.
+const PACE: u64 = 20_000_000;
 
 impl Runner {
     /// For the calling thread. `doorbell` is signalled where KVM does not do it by itself.
     pub fn new(doorbell: ramet_kvm::EventFd) -> Result<Self, crate::vm::Error> {
-        Ok(Self { timer: Timer::new(TIMER)?, retry: None, doorbell, faults: (0, 0) })
+        Ok(Self { timer: Timer::new(TIMER)?, retry: None, pacer: None, paced: 0, doorbell, faults: (0, 0) })
     }
 
     /// Runs the guest until something concerns more than this thread.
@@ -94,9 +100,9 @@ impl Runner {
             if machine.body.shared.take_request() {
                 return Stop::Request;
             }
-            let exit = match machine.vcpu.run() {
+            let exit = match self.enter(machine) {
                 Ok(exit) => exit,
-                Err(e) => return Stop::Ended(crate::vm::Error::from(e).into()),
+                Err(error) => return Stop::Ended(error.into()),
             };
             match self.serve(machine, exit) {
                 Ok(None) => {}
@@ -104,6 +110,33 @@ impl Runner {
                 Err(fault) => return Stop::Ended(fault.into()),
             }
         }
+    }
+
+    /// Runs the guest to its next exit, and looks after its clock.
+    fn enter(&mut self, machine: &mut Machine) -> Result<Exit, crate::vm::Error> {
+        let Machine { vcpu, body, .. } = machine;
+        if body.clock.is_own() {
+            self.pace()?;
+        }
+        let exit = vcpu.run()?;
+        // Here and nowhere else: a counter of the guest's own stands still from now on.
+        if body.clock.is_due() {
+            body.clock.refresh(body.shared.area.time(), || vcpu.tsc())?;
+        }
+        Ok(exit)
+    }
+
+    /// Sees to it that the guest exits soon, so that its counter can be read.
+    fn pace(&mut self) -> Result<(), crate::vm::Error> {
+        let now = monotonic();
+        if now >= self.paced {
+            self.paced = now.saturating_add(PACE);
+            if self.pacer.is_none() {
+                self.pacer = Some(Timer::new(KICK)?);
+            }
+            self.pacer.as_ref().map_or(Ok(()), |timer| timer.set(self.paced))?;
+        }
+        Ok(())
     }
 
     /// Kicks this thread in a moment.

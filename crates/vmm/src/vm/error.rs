@@ -35,10 +35,6 @@ pub enum Error {
     #[error(transparent)]
     Bounds(#[from] OutOfBounds),
     /// The host's time stamp counter cannot be shown to the guest.
-    #[error(
-        "the guest's time stamp counter differs from the host's by {0} ticks, and KVM cannot set its offset"
-    )]
-    Tsc(i64),
     /// A host call failed.
     #[error("{what}: {source}")]
     Host {

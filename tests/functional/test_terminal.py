@@ -1,0 +1,152 @@
+"""Terminals: `ramet run -t` and `ramet clone --attach -t` as a user at a keyboard sees them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import ramet
+
+pytestmark = pytest.mark.usefixtures("kvm")
+
+ROWS, COLUMNS = 31, 97
+
+
+class Terminal:
+    """A program on a pseudo-terminal, and its user."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.master, slave = pty.openpty()
+        self.resize(ROWS, COLUMNS)
+        self.process = subprocess.Popen(
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+        self.seen = b""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Changes the window's size."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, keys: str) -> None:
+        """Presses keys."""
+        os.write(self.master, keys.encode())
+
+    def expect(self, text: str, timeout: float = 30) -> str:
+        """Waits until the screen shows the text; gives all that came up to it."""
+        end = time.monotonic() + timeout
+        wanted = text.encode()
+        while wanted not in self.seen:
+            ready, _, _ = select.select([self.master], [], [], max(0.0, end - time.monotonic()))
+            data = b""
+            with contextlib.suppress(OSError):
+                data = os.read(self.master, 65536) if ready else b""
+            assert data, f"{text!r} did not come, but {self.seen!r}"
+            self.seen += data
+        before, _, self.seen = self.seen.partition(wanted)
+        return (before + wanted).decode(errors="replace")
+
+    def close(self) -> int:
+        """Waits for the end; gives the exit status."""
+        try:
+            return self.process.wait(30)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            os.close(self.master)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "ramet", *arguments]
+
+
+@pytest.fixture
+def shell() -> Iterator[Terminal]:
+    """An interactive bash."""
+    terminal = Terminal(command("run", "--rm", "-t", "-e", "PS1=prompt> ", "test-tools", "bash", "--norc", "-i"))
+    terminal.expect("prompt> ")
+    yield terminal
+    terminal.type("exit 7\n")
+    assert terminal.close() == 7
+
+
+def test_line_editing(shell: Terminal) -> None:
+    shell.type("echo one tree\x1b[D\x1b[D\x1b[Dh\n")
+    shell.expect("\r\none three\r\n")
+    shell.type("read -p 'name? ' name; echo hello $name\n")
+    shell.expect("name? ")
+    shell.type("plsnt\x7f\x7f\x7f\x7fant\n")
+    shell.expect("hello pant\r\n")
+
+
+def test_size_of_the_window(shell: Terminal) -> None:
+    shell.type("echo $LINES $COLUMNS\n")
+    shell.expect(f"\r\n{ROWS} {COLUMNS}\r\n")
+    shell.resize(22, 66)
+    os.kill(shell.process.pid, signal.SIGWINCH)
+    time.sleep(0.5)
+    shell.type("echo $LINES $COLUMNS\n")
+    shell.expect("\r\n22 66\r\n")
+
+
+def test_interrupt(shell: Terminal) -> None:
+    """^C ends a loop that neither reads nor sleeps; ^Z stops nothing that nobody could continue."""
+    shell.type("echo started; while :; do :; done\n")
+    shell.expect("\r\nstarted\r\n")
+    shell.type("\x1a")
+    time.sleep(0.2)
+    shell.type("\x03")
+    shell.expect("prompt> ")
+    shell.type("echo $? > /dev/tty\n")
+    shell.expect("\r\n130\r\n")
+
+
+def test_clone_gets_a_terminal_of_its_own() -> None:
+    """A template that had no terminal; its clone has one, and is interrupted and resized through it."""
+    script = """
+import os, signal, sys
+with open("/dev/ramet", "w") as device:
+    device.write("ready")
+print(os.ttyname(0), *map(os.isatty, range(3)), os.get_terminal_size(), os.tcgetpgrp(0) == os.getpid(), flush=True)
+signal.signal(signal.SIGWINCH, lambda *_: print("size", *os.get_terminal_size(), flush=True))
+while True:
+    try:
+        line = sys.stdin.readline()
+        print("line", repr(line), flush=True)
+        if line == "quit\\n":
+            sys.exit(3)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+    with ramet.freeze("python", ["python3", "-c", script], name="no-terminal"):
+        terminal = Terminal(command("clone", "--attach", "--rm", "-t", "no-terminal"))
+        size = os.terminal_size((COLUMNS, ROWS))
+        terminal.expect(f"/dev/console True True True {size} True\r\n")
+        terminal.type("ab\x7fc\n")
+        terminal.expect("line 'ac\\n'\r\n")
+        terminal.type("\x03")
+        terminal.expect("interrupted\r\n")
+        terminal.resize(10, 20)
+        os.kill(terminal.process.pid, signal.SIGWINCH)
+        terminal.expect("size 20 10\r\n")
+        terminal.type("quit\n")
+        terminal.expect("line 'quit\\n'\r\n")
+        assert terminal.close() == 3

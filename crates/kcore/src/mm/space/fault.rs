@@ -100,17 +100,22 @@ impl<P: Physical> AddressSpace<P> {
     }
 
     fn resolve_empty(&mut self, page: u64, access: Access) -> Result<()> {
-        let plentiful = self.memory.is_plentiful();
         let policy = self.policy;
+        // What takes memory must leave most of it: pages in a row up to a sixteenth of the rest, others while there is
+        // plenty.
+        let most = (self.memory.available() / 16).max(1).ilog2() as u8;
+        let plentiful = self.memory.is_plentiful();
+        let taking =
+            |first: u8, last: u8| Window { first: if plentiful { first } else { 0 }, last: last.min(most) };
         let Some(vma) = self.areas.find_mut(page) else { return Err(Errno::EFAULT) };
         let copy = access == Access::Write && vma.is_private();
         let (start, end) = match &vma.backing {
             Backing::Anonymous => {
-                let (first, last) = match vma.has(property::THREAD_STACK) {
-                    true => (policy.stack_window, policy.stack_window),
-                    false => (policy.first_window, policy.last_window),
+                let ahead = match vma.has(property::THREAD_STACK) {
+                    true => taking(policy.stack_window, policy.stack_window),
+                    false => taking(policy.first_window, policy.last_window),
                 };
-                anonymous_window(vma, page, plentiful, first, last)
+                window(vma, page, ahead)
             }
             Backing::Special { .. } => (vma.start, vma.end),
             Backing::File { mapping, .. } => {
@@ -120,8 +125,11 @@ impl<P: Physical> AddressSpace<P> {
                     vma.flags &= !property::DEFERRED;
                     (vma.start, vma.end)
                 } else {
-                    let first = if may_allocate { policy.copy_window } else { policy.file_window };
-                    anonymous_window(vma, page, plentiful || !may_allocate, first, policy.last_window)
+                    let ahead = match may_allocate {
+                        true => taking(policy.copy_window, policy.last_window),
+                        false => Window { first: policy.file_window, last: policy.last_window },
+                    };
+                    window(vma, page, ahead)
                 }
             }
         };
@@ -260,8 +268,17 @@ impl<P: Physical> AddressSpace<P> {
     }
 }
 
+/// How far to map ahead.
+#[derive(Clone, Copy)]
+struct Window {
+    /// log2 of the pages at a fault that follows no other; 0 when memory is short.
+    first: u8,
+    /// log2 of the pages when faults follow each other: such pages will be used.
+    last: u8,
+}
+
 /// The range to enter at a fault on `page`: it doubles as long as faults follow each other, upwards or downwards.
-fn anonymous_window(vma: &mut Vma, page: u64, plentiful: bool, first: u8, last: u8) -> (u64, u64) {
+fn window(vma: &mut Vma, page: u64, window: Window) -> (u64, u64) {
     let old = PAGE << vma.window;
     let (old_start, old_end) = (vma.next.saturating_sub(old), vma.next);
     let upwards = page >= old_end && page - old_end < old;
@@ -269,9 +286,10 @@ fn anonymous_window(vma: &mut Vma, page: u64, plentiful: bool, first: u8, last: 
     let is_sequential = vma.next != 0 && (upwards || downwards);
     vma.window = match () {
         () if vma.has(property::RANDOM) => 0,
-        () if !plentiful => 0,
-        () if is_sequential || vma.has(property::SEQUENTIAL) => (vma.window + 1).max(first).min(last),
-        () => first.min(last),
+        () if is_sequential || vma.has(property::SEQUENTIAL) => {
+            (vma.window + 1).max(window.first).min(window.last)
+        }
+        () => window.first.min(window.last),
     };
     let size = PAGE << vma.window;
     let aligned = page & !(size - 1);

@@ -201,7 +201,7 @@ impl<P: Physical> AddressSpace<P> {
         }
         let bits = leaf_bits(vma.prot) | LARGE;
         match &vma.backing {
-            Backing::Anonymous if self.memory.is_plentiful() => {
+            Backing::Anonymous if self.memory.available() / 16 >= 512 => {
                 let Some(gpa) = self.memory.allocate_large(Content::Zero) else { return Ok(false) };
                 let mapped = self.memory.map_large(va, gpa | bits);
                 if !matches!(mapped, Ok(true)) {

@@ -229,3 +229,18 @@ fn hostile_arguments_are_errors() {
     assert_eq!(space.mmap(anonymous(0, 1 << 48, 3, map::PRIVATE)), Err(Errno::ENOMEM));
     assert_eq!(space.munmap(PROGRAM_END, 4096), Err(Errno::EINVAL));
 }
+
+#[test]
+fn memory_that_is_filled_to_the_end_costs_few_faults() {
+    let mut space = AddressSpace::new(memory(64 * MIB, 64 * MIB), BASE);
+    let at = map_memory(&mut space, 128 * MIB);
+    let mut page = 0;
+    while store(&mut space, at + page * 4096, page + 1).is_ok() {
+        page += 1;
+    }
+    assert!(page > 55 * 256, "{page}");
+    assert!(space.counters.faults < 400, "{}", space.counters.faults);
+    for i in (0..page).step_by(97) {
+        assert_eq!(load(&mut space, at + i * 4096), Ok(i + 1));
+    }
+}

@@ -23,6 +23,14 @@ ROOT = TESTS.parent
 FAKE_VMM = TESTS / "fake_vmm.py"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The first test that needs the images waits for their packages: that is not its time."""
+    limit = float(config.getini("timeout") or 0)
+    for item in items:
+        if limit and "images" in getattr(item, "fixturenames", ()) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(limit, func_only=True))
+
+
 @pytest.fixture
 def ramet_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home for images and VMs; whatever still runs there at the end is ended."""

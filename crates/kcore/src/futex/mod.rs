@@ -32,7 +32,7 @@ pub struct Key {
 /// # Errors
 /// EINVAL: not a multiple of 4; EFAULT: not in the program's address space.
 pub fn check_address(address: u64) -> Result<()> {
-    if address % 4 != 0 {
+    if !address.is_multiple_of(4) {
         return Err(Errno::EINVAL);
     }
     // As Linux checks it: the end itself passes here, and faults if it is touched.

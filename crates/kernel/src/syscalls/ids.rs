@@ -69,9 +69,6 @@ pub fn getcpu(call: &mut Call<'_>) -> Result<i64> {
 }
 
 fn known_thread(tid: i32) -> Result<()> {
-    if tid < 0 {
-        return Err(Errno::EINVAL);
-    }
     sched::with_current(|thread| {
         if tid == 0 || thread.process.thread(tid).is_some() { Ok(()) } else { Err(Errno::ESRCH) }
     })
@@ -80,7 +77,7 @@ fn known_thread(tid: i32) -> Result<()> {
 /// sched_getaffinity(2): CPU 0.
 pub fn sched_getaffinity(call: &mut Call<'_>) -> Result<i64> {
     let length = call.uint(1) as usize;
-    if length < 8 || length % 8 != 0 {
+    if length < 8 || !length.is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
     known_thread(call.int(0))?;
@@ -90,9 +87,9 @@ pub fn sched_getaffinity(call: &mut Call<'_>) -> Result<i64> {
 
 /// sched_setaffinity(2): any set with CPU 0 in it.
 pub fn sched_setaffinity(call: &mut Call<'_>) -> Result<i64> {
-    known_thread(call.int(0))?;
     let mut first = [0; 8];
     let length = (call.uint(1) as usize).min(first.len());
     user::read(call.arg(2), &mut first[..length])?;
+    known_thread(call.int(0))?;
     if first[0] & 1 == 0 { Err(Errno::EINVAL) } else { Ok(0) }
 }

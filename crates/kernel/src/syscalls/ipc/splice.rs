@@ -95,7 +95,7 @@ impl Move {
         moving(&self.from, &self.to, self.wait && !nonblocking, || pipe::pipe_to_pipe(from, to, self.count))
     }
 
-    fn out_of_pipe(&self, from: &PipeEnd) -> Result<usize> {
+    fn empty_pipe(&self, from: &PipeEnd) -> Result<usize> {
         let to = &self.to;
         let offset = start(to, read_offset(self.to_offset)?)?;
         if to.flags() & O_APPEND != 0 || !is_supported(to) {
@@ -109,7 +109,7 @@ impl Move {
         Ok(done)
     }
 
-    fn into_pipe(&self, to: &PipeEnd) -> Result<usize> {
+    fn fill_pipe(&self, to: &PipeEnd) -> Result<usize> {
         let from = &self.from;
         let offset = start(from, read_offset(self.from_offset)?)?;
         let wait = self.wait && self.to.flags() & O_NONBLOCK == 0;
@@ -147,8 +147,8 @@ pub fn splice(call: &mut Call<'_>) -> Result<i64> {
     let moved = Move { from: from.clone(), from_offset, to: to.clone(), to_offset, count, wait };
     let done = match (input, output) {
         (Some(input), Some(output)) => moved.between_pipes(input, output),
-        (Some(input), None) => moved.out_of_pipe(input),
-        (None, Some(output)) => moved.into_pipe(output),
+        (Some(input), None) => moved.empty_pipe(input),
+        (None, Some(output)) => moved.fill_pipe(output),
         (None, None) => Err(Errno::EINVAL),
     }?;
     Ok(done as i64)

@@ -35,7 +35,7 @@ def plot(document: dict[str, Any], file: Path) -> None:
         label = f" {row['ratio']:.2f}  ({show(row['p50'], row['unit'])} / {show(row['baseline_p50'], row['unit'])})"
         left.text(row["ratio"], index, label, va="center", fontsize=8)
     left.set_xlabel("Ramet / native (left of 1 is better)")
-    left.margins(x=0.3)
+    left.margins(x=0.45)
     right.set_xlabel("seconds: p50, and from least to p99")
     for index, row in enumerate(others):
         right.plot([row["min"], row["p99"]], [index, index], color="#4c78a8", linewidth=2, alpha=0.5)

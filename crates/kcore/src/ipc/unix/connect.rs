@@ -225,7 +225,7 @@ impl UnixSocket {
         if lost.is_empty() {
             return;
         }
-        drop(lost);
+        self.domain.discard(lost);
         self.unblock();
         if let Some(old) = old.upgrade()
             && !old.dead.get()
@@ -267,7 +267,7 @@ impl UnixSocket {
         for server in pending {
             server.close(true);
         }
-        drop(lost);
+        self.domain.discard(lost);
         self.unblock();
         self.queue.notify(Events::ALL);
     }

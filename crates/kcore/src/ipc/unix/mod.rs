@@ -142,12 +142,22 @@ pub struct UnixDomain {
     names: RefCell<BTreeMap<Vec<u8>, Weak<UnixSocket>>>,
     current: Box<dyn Fn() -> Credentials>,
     next_name: Cell<u32>,
+    /// Messages that nobody will read, to be dropped one after the other: their descriptions may close sockets with such
+    /// messages in turn, however deep.
+    lost: RefCell<Vec<VecDeque<Message>>>,
+    is_dropping: Cell<bool>,
 }
 
 impl UnixDomain {
     /// A domain without names. `current` gives the credentials of the calling thread's process.
     pub fn new(current: Box<dyn Fn() -> Credentials>) -> Rc<UnixDomain> {
-        Rc::new(UnixDomain { names: RefCell::default(), current, next_name: Cell::new(0) })
+        Rc::new(UnixDomain {
+            names: RefCell::default(),
+            current,
+            next_name: Cell::new(0),
+            lost: RefCell::default(),
+            is_dropping: Cell::new(false),
+        })
     }
 
     /// The socket with this abstract name (without its leading zero).
@@ -156,6 +166,25 @@ impl UnixDomain {
     /// ECONNREFUSED: there is none.
     pub fn find(&self, name: &[u8]) -> Result<Rc<UnixSocket>> {
         self.names.borrow().get(name).and_then(Weak::upgrade).ok_or(Errno::ECONNREFUSED)
+    }
+
+    /// Drops messages, without recursion.
+    fn discard(&self, messages: VecDeque<Message>) {
+        if messages.is_empty() {
+            return;
+        }
+        self.lost.borrow_mut().push(messages);
+        if self.is_dropping.replace(true) {
+            return;
+        }
+        loop {
+            let next = self.lost.borrow_mut().pop();
+            match next {
+                Some(messages) => drop(messages),
+                None => break,
+            }
+        }
+        self.is_dropping.set(false);
     }
 
     fn credentials(&self) -> Credentials {

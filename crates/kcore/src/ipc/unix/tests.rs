@@ -220,6 +220,20 @@ fn shutdown_sides() {
 }
 
 #[test]
+fn a_deep_chain_of_sockets_in_messages_is_dropped_without_recursion() {
+    let domain = domain();
+    let (first, mut inner) = UnixSocket::pair(&domain, Stream, Origin::default());
+    for _ in 0..200_000 {
+        let (a, b) = UnixSocket::pair(&domain, Stream, Origin::default());
+        send_rights(&a, b"x", vec![inner]).unwrap();
+        inner = b;
+    }
+    assert_eq!(get(&first, 1), Err(Errno::EAGAIN));
+    drop(inner);
+    assert_eq!(get(&first, 1), Ok(vec![]));
+}
+
+#[test]
 fn rights_end_a_stream_read() {
     let (a, b) = pair(Stream);
     let thing: Rc<dyn Any> = Rc::new(42u8);

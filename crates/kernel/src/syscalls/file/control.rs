@@ -5,7 +5,6 @@ use crate::syscalls::Call;
 use crate::task::process::resource;
 use crate::task::sched;
 use ramet_kcore::errno::{Errno, Result};
-use ramet_kcore::file::flags::O_NONBLOCK;
 use ramet_kcore::ipc::pipe::PipeEnd;
 
 mod command {
@@ -60,8 +59,12 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
             file.set_flags(argument as u32);
             Ok(0)
         }
-        locks::command::GETLK..=locks::command::SETLKW
-        | locks::command::OFD_GETLK..=locks::command::OFD_SETLKW => locks::record(&file, what, argument),
+        locks::command::GETLK
+        | locks::command::SETLK
+        | locks::command::SETLKW
+        | locks::command::OFD_GETLK
+        | locks::command::OFD_SETLK
+        | locks::command::OFD_SETLKW => locks::record(&file, what, argument),
         command::GETPIPE_SZ => {
             PipeEnd::of(&**file.file()).map(|end| end.pipe().capacity() as i64).ok_or(Errno::EBADF)
         }
@@ -115,9 +118,4 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
         }
         _ => Err(Errno::EINVAL),
     }
-}
-
-/// Whether a description does not block.
-pub fn is_nonblocking(flags: u32) -> bool {
-    flags & O_NONBLOCK != 0
 }

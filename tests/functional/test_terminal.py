@@ -119,6 +119,15 @@ def test_interrupt(shell: Terminal) -> None:
     shell.expect("\r\n130\r\n")
 
 
+def test_much_output() -> None:
+    """A program that writes faster than the terminal reads waits, and nothing is lost."""
+    script = "for n in range(100000): print('line', n)\nprint('end')"
+    terminal = Terminal(command("run", "--rm", "-t", "python", "python3", "-c", script))
+    lines = terminal.expect("end\r\n", timeout=60).split("\r\n")
+    assert lines == [f"line {n}" for n in range(100000)] + ["end", ""]
+    assert terminal.close() == 0
+
+
 def test_clone_gets_a_terminal_of_its_own() -> None:
     """A template that had no terminal; its clone has one, and is interrupted and resized through it."""
     script = """

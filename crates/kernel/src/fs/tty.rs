@@ -234,6 +234,10 @@ pub fn on_events(events: u32) {
     }
     if events & (event::INPUT | event::OUTPUT_ROOM) != 0 {
         console.changed();
+        if console.channel().room() == 0 {
+            // The host rang for another reason; who waits for room is told when there is some.
+            console.channel().want(Events::OUT);
+        }
         if events & event::INPUT != 0 && console.channel().available() == 0 {
             wants_input(&console);
         }

@@ -8,8 +8,10 @@ mod mapping;
 mod ram;
 mod ring;
 mod shared;
+mod working_set;
 
 pub use mapping::{Mapping, OutOfBounds};
 pub use ram::{INITIAL_RAM, MIN_RAM, Ram};
 pub use ring::{BrokenRing, Consumer, Producer};
 pub use shared::SharedArea;
+pub use working_set::{WorkingSet, private_pages};

@@ -69,6 +69,27 @@ impl Mapping {
         Ok(Self { address, length })
     }
 
+    /// Anonymous memory that children of fork(2) share, zeroed.
+    pub fn shared_anonymous(length: u64) -> io::Result<Self> {
+        let length = usize::try_from(length).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))?;
+        // SAFETY: a new mapping at an address that the kernel chooses touches nothing that exists.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let address = NonNull::new(start.cast()).ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
+        Ok(Self { address, length })
+    }
+
     /// `length` bytes of a file from `offset`, shared with the host's page cache.
     pub fn file(file: &File, offset: u64, length: u64, writable: bool) -> io::Result<Self> {
         let invalid = || io::Error::from_raw_os_error(libc::EINVAL);

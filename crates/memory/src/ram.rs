@@ -1,7 +1,7 @@
 //! Guest RAM: a reservation as large as the limit, of which the first part is present.
 
 use crate::{Mapping, OutOfBounds};
-use ramet_abi::layout::{LARGE_PAGE_SIZE, RAM_MAX};
+use ramet_abi::layout::{LARGE_PAGE_SIZE, PAGE_SIZE, RAM_MAX};
 use std::io;
 use std::ops::Range;
 
@@ -65,6 +65,16 @@ impl Ram {
     /// Address in this process of guest-physical `offset`.
     pub fn address(&self, offset: u64) -> u64 {
         self.mapping.address() + offset
+    }
+
+    /// Writes a page with what is in it, so that it is this process's own. Pages outside present RAM are left alone. Nobody
+    /// else may write to RAM meanwhile.
+    pub fn make_private(&self, page: u32) {
+        let offset = u64::from(page) * PAGE_SIZE;
+        if let Ok(word) = self.read_u64(offset) {
+            // In bounds, as reading was.
+            let _ = self.write_u64(offset, word);
+        }
     }
 
     /// Gives memory back to the host: it reads as zeros afterwards.

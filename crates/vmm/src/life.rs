@@ -18,13 +18,15 @@
 use crate::boot::{self, Config};
 use crate::clone::{
     Answer, Birth, CloneOrder, Desk, Forked, Order, Profile, Refusal, State, Stopped, Ticket,
-    adopt_descriptors, exit_document, fork, rebuild, write_clone_config, write_exit, write_vmm,
+    adopt_descriptors, exit_document, fork, learn_working_set, rebuild, write_clone_config, write_exit,
+    write_vmm,
 };
 use crate::io::{Console, Drain, IoThread, RawMode, Server, Streams, block_forwarded, window_size};
 use crate::run::{Runner, Stop};
 use crate::vm::{self, Ending, Error, Machine, wait_until};
 use ramet_abi::hypercall::DOORBELL_PORT;
 use ramet_kvm::EventFd;
+use ramet_memory::WorkingSet;
 use serde_json::json;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -221,7 +223,11 @@ impl Live {
             drop((vcpu, vm, runner));
             // The I/O thread does not exist here; its handle must not be joined, its lock not be taken.
             std::mem::forget((quiet, io));
-            return Err(Outcome::Born(Box::new(Birth { stopped: Stopped { body, state }, order, parent })));
+            return Err(Outcome::Born(Box::new(Birth {
+                stopped: Stopped { body, state, working_set: None },
+                order,
+                parent,
+            })));
         }
         drop(quiet);
         let generation = self.profile.generation + 1;
@@ -257,7 +263,9 @@ impl Live {
         }
         body.ram.collapse();
         server.reply(ticket, &Ok(serde_json::Value::Null));
-        template(Stopped { body, state }, profile, server)
+        // Without it clones are slower, nothing else.
+        let working_set = WorkingSet::new().ok();
+        template(Stopped { body, state, working_set }, profile, server)
     }
 }
 
@@ -345,17 +353,24 @@ fn bring_up(
     let bell = doorbell()?;
     let state = if spec.paused { State::Paused } else { State::Running };
     let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, state, false));
+    let mut stopped = stopped;
+    let learned = stopped.working_set.take_if(|set| set.claim());
     let machine = rebuild(stopped, &spec, &profile)?;
     let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &bell);
     let runner = Runner::new(copy(&bell)?)?;
     take_terminal(&machine, &profile, raw)?;
     let paused = spec.paused;
     let (their_desk, their_profile) = (desk.clone(), profile.clone());
+    let ram = (machine.body.ram.address(0), machine.body.ram.present());
     // The clone runs while its files and its control socket are made: a failure of those ends it.
     let io = IoThread::start(desk.clone(), move || {
         write_clone_config(&their_profile, &spec)?;
         write_vmm(&their_profile)?;
-        Server::open(shared, their_desk, their_profile, console, bell)
+        let server = Server::open(shared.clone(), their_desk, their_profile, console, bell)?;
+        if let Some(working_set) = learned {
+            learn_working_set(&working_set, &shared, ram);
+        }
+        Ok(server)
     })?;
     Ok(Live { profile, machine, runner, desk, io, paused })
 }

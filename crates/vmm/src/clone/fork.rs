@@ -7,13 +7,16 @@
 use super::{CloneOrder, CloneSpec, Profile};
 use crate::boot::add_slots;
 use crate::run::announce_events;
-use crate::vm::{Body, Error, Identity, KICK, Machine, TIMER, host_tsc, write_identity};
+use crate::vm::{Body, Error, Identity, KICK, Machine, Shared, TIMER, host_tsc, write_identity};
 use ramet_abi::identity::flag::VOLUMES_READ_ONLY;
 use ramet_abi::mailbox::event;
 use ramet_kvm::{CpuState, Vcpu, Vm};
+use ramet_memory::{WorkingSet, private_pages};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// A VM without KVM objects: what can be copied any number of times.
 pub struct Stopped {
@@ -21,6 +24,8 @@ pub struct Stopped {
     pub body: Body,
     /// State of the vCPU between two instructions.
     pub state: CpuState,
+    /// What a template's clones write first.
+    pub working_set: Option<WorkingSet>,
 }
 
 /// What a child process makes its VM from.
@@ -85,6 +90,21 @@ pub fn adopt_descriptors(order: &CloneOrder, body: &Body) -> Result<(), Error> {
     close_range(first, RawFd::MAX)
 }
 
+/// In a template's first clone, while its vCPU runs: notes which pages it writes first, for the clones that follow. Only
+/// this process's own time is at stake, so that any failure just ends it.
+pub fn learn_working_set(working_set: &WorkingSet, shared: &Shared, ram: (u64, u64)) {
+    const STEP: Duration = Duration::from_micros(100);
+    for _ in 0..200 {
+        if shared.area.identity().first_instruction_tsc.load(Relaxed) != 0 {
+            if let Ok(pages) = private_pages(ram.0, ram.1) {
+                working_set.publish(&pages);
+            }
+            return;
+        }
+        std::thread::sleep(STEP);
+    }
+}
+
 fn close_range(first: RawFd, last: RawFd) -> Result<(), Error> {
     if first > last {
         return Ok(());
@@ -98,7 +118,7 @@ fn close_range(first: RawFd, last: RawFd) -> Result<(), Error> {
 
 /// In the child: new KVM objects around the inherited memory, new identity, current time. The vCPU is ready to run.
 pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<Machine, Error> {
-    let Stopped { mut body, state } = stopped;
+    let Stopped { mut body, state, working_set } = stopped;
     body.shared.adopt();
     let area = &body.shared.area;
     let mut vm = Vm::new(&body.host)?;
@@ -109,6 +129,9 @@ pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<
     vcpu.restore(&body.host, &state)?;
     if let Some(limit) = spec.memory {
         body.ram.set_limit(limit);
+    }
+    for page in working_set.iter().flat_map(WorkingSet::pages) {
+        body.ram.make_private(page);
     }
     body.shared.note_ram(body.ram.present(), body.ram.limit());
     body.clock.restart(area.time(), || vcpu.tsc())?;

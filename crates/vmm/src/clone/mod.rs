@@ -7,5 +7,5 @@ mod profile;
 
 pub use desk::{Answer, CloneOrder, Desk, Order, Refusal, State, Ticket};
 pub use files::{SOCKET, exit_document, write_clone_config, write_exit, write_vmm};
-pub use fork::{Birth, Forked, Stopped, adopt_descriptors, fork, rebuild};
+pub use fork::{Birth, Forked, Stopped, adopt_descriptors, fork, learn_working_set, rebuild};
 pub use profile::{CloneSpec, Profile};

@@ -60,7 +60,7 @@ impl<P: Physical> Memory<P> {
             {
                 return;
             }
-            let records = if from % GIB == 0 { 1 } else { 0 };
+            let records = u64::from(from.is_multiple_of(GIB));
             let blocks = ((to - from) >> BLOCK_SHIFT) - records;
             self.clean.set(self.clean.get() + blocks * u64::from(FRAMES));
             self.size.set(to);

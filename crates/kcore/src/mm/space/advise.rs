@@ -134,6 +134,14 @@ impl<P: Physical + 'static> AddressSpace<P> {
             {
                 return Err(Errno::EINVAL);
             }
+            advice::DONT_NEED | advice::DONT_NEED_LOCKED
+                if vma.is_anonymous()
+                    && end - start <= self.policy.zero_in_place
+                    && self.memory.is_plentiful() =>
+            {
+                self.zero_in_place(start, end);
+                return Ok(());
+            }
             advice::DONT_NEED | advice::DONT_NEED_LOCKED => return self.zap(start, end),
             advice::FREE if !vma.is_anonymous() => return Err(Errno::EINVAL),
             // While memory is plentiful the pages may as well stay, which saves the flush.

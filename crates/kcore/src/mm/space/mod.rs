@@ -84,6 +84,8 @@ pub struct Policy {
     /// fault instead of each with its own. The price: what was never touched counts as written and needs a flush to be
     /// removed, and under pressure it is known by its zeros only.
     pub preset_dirty: bool,
+    /// `MADV_DONTNEED` of up to this zeroes the pages where they are, which costs neither a flush nor faults.
+    pub zero_in_place: u64,
     /// A private writable mapping larger than all of RAM plus this is refused, unless it is `MAP_NORESERVE`.
     pub overcommit: u64,
 }
@@ -101,6 +103,7 @@ impl Default for Policy {
             copy_window: 4,
             preset_accessed: true,
             preset_dirty: true,
+            zero_in_place: 256 << 10,
             overcommit: 128 << 30,
         }
     }

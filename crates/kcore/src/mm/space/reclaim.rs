@@ -2,6 +2,7 @@
 
 use super::super::frames::{Memory, is_managed};
 use super::super::physical::Physical;
+use super::super::table::SPAN_2M;
 use super::super::table::entry::{ACCESSED, ADDRESS, DIRTY, PRESET};
 use super::super::vma::property;
 use super::{AddressSpace, PAGE, drop_leaf};
@@ -24,6 +25,24 @@ impl<P: Physical> AddressSpace<P> {
     pub(super) fn is_used(&self, va: u64) -> bool {
         let (_, leaf, large) = self.memory.leaf(va);
         leaf != 0 && !holds_zeros(&self.memory, leaf, large)
+    }
+
+    /// Zeroes the pages of anonymous memory that are in `start..end`. From then on they count as unused.
+    pub(super) fn zero_in_place(&mut self, start: u64, end: u64) {
+        let memory = &*self.memory;
+        let mut va = start;
+        while va < end {
+            let (slot, leaf, large) = memory.leaf(va);
+            let part = if large { ((va & !(SPAN_2M - 1)) + SPAN_2M).min(end) - va } else { PAGE };
+            if leaf != 0 && !holds_zeros(memory, leaf, large) {
+                let inside = if large { va & (SPAN_2M - 1) } else { 0 };
+                memory.physical.zero((leaf & ADDRESS) + inside, part);
+                if !large {
+                    memory.physical.write(slot, leaf | PRESET);
+                }
+            }
+            va += part;
+        }
     }
 
     /// Takes the pages of private anonymous memory that still hold the zeros they came with out of the page tables: the

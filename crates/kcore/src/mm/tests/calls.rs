@@ -132,6 +132,16 @@ fn large_pages_move_as_they_are() {
 #[test]
 fn dont_need_gives_zeros_and_the_file_again() {
     let mut space = space();
+    let large = 0x1000_0000;
+    space.mmap(anonymous(large, 4 * MIB, 3, map::PRIVATE | map::FIXED | map::POPULATE)).unwrap();
+    for at in [large + 0x1000, large + 0x2000, large + 0x3000] {
+        store(&mut space, at, 5).unwrap();
+    }
+    let flushes = space.counters.flushes;
+    space.madvise(large + 0x2000, 0x1000, advice::DONT_NEED).unwrap();
+    assert_eq!((space.counters.flushes, space.memory().leaf(large).2), (flushes, true));
+    let words: Vec<_> = [0x1000, 0x2000, 0x3000].iter().map(|o| load(&mut space, large + o)).collect();
+    assert_eq!(words, [Ok(5), Ok(0), Ok(5)]);
     let at = map_memory(&mut space, 0x4000);
     store(&mut space, at, 3).unwrap();
     space.madvise(at, 0x4000, advice::DONT_NEED).unwrap();

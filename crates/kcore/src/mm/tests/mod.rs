@@ -4,4 +4,5 @@ mod basic;
 mod calls;
 mod frames;
 mod machine;
+mod model;
 mod random;

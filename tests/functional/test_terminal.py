@@ -92,7 +92,7 @@ def test_line_editing(shell: Terminal) -> None:
     shell.type("echo one tree\x1b[D\x1b[D\x1b[Dh\n")
     shell.expect("\r\none three\r\n")
     shell.type("read -p 'name? ' name; echo hello $name\n")
-    shell.expect("name? ")
+    shell.expect("\r\nname? ")
     shell.type("plsnt\x7f\x7f\x7f\x7fant\n")
     shell.expect("hello pant\r\n")
 

@@ -6,7 +6,7 @@ static struct timespec start;
 static void *sleeper(void *index)
 {
     struct timespec t = start;
-    t.tv_nsec += (10 + 25 * (7 - (long)index)) * 1000000l;
+    t.tv_nsec += (300 + 40 * (7 - (long)index)) * 1000000l;
     t.tv_sec += t.tv_nsec / 1000000000, t.tv_nsec %= 1000000000;
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, 0);
     pthread_mutex_lock(&lock);

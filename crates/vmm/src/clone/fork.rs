@@ -94,9 +94,11 @@ pub fn adopt_descriptors(order: &CloneOrder, body: &Body) -> Result<(), Error> {
 /// this process's own time is at stake, so that any failure just ends it.
 pub fn learn_working_set(working_set: &WorkingSet, shared: &Shared, ram: (u64, u64)) {
     const STEP: Duration = Duration::from_micros(100);
+    // What is written first is the kernel's, at the low end; looking at all of a large RAM would take long.
+    const MOST: u64 = 256 << 20;
     for _ in 0..200 {
         if shared.area.identity().first_instruction_tsc.load(Relaxed) != 0 {
-            if let Ok(pages) = private_pages(ram.0, ram.1) {
+            if let Ok(pages) = private_pages(ram.0, ram.1.min(MOST)) {
                 working_set.publish(&pages);
             }
             return;

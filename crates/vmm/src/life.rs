@@ -354,7 +354,7 @@ fn bring_up(
     let state = if spec.paused { State::Paused } else { State::Running };
     let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, state, false));
     let mut stopped = stopped;
-    let learned = stopped.working_set.take_if(|set| set.claim());
+    let learned = stopped.working_set.take_if(|set| !spec.paused && set.claim());
     let machine = rebuild(stopped, &spec, &profile)?;
     let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &bell);
     let runner = Runner::new(copy(&bell)?)?;

@@ -58,7 +58,7 @@ class Terminal:
             data = b""
             with contextlib.suppress(OSError):
                 data = os.read(self.master, 65536) if ready else b""
-            assert data, f"{text!r} did not come, but {self.seen!r}"
+            assert data, f"{text!r} did not come, but {len(self.seen)} bytes that end with {self.seen[-500:]!r}"
             self.seen += data
         before, _, self.seen = self.seen.partition(wanted)
         return (before + wanted).decode(errors="replace")

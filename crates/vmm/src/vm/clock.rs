@@ -23,6 +23,21 @@ pub fn realtime() -> u64 {
     now(libc::CLOCK_REALTIME)
 }
 
+/// What a clock shows more than CLOCK_MONOTONIC, ns (wrapping), as exactly as a few tries allow: this thread may lose its processor
+/// between two readings.
+fn offset(clock: libc::clockid_t) -> u64 {
+    let mut best = (u64::MAX, 0);
+    for _ in 0..3 {
+        let before = monotonic();
+        let time = now(clock);
+        let took = monotonic().saturating_sub(before);
+        if took < best.0 {
+            best = (took, time.wrapping_sub(before + took / 2));
+        }
+    }
+    best.1
+}
+
 /// The host's time stamp counter, which is the guest's too on most hosts (see [`Clock`]).
 pub fn host_tsc() -> u64 {
     // SAFETY: every x86-64 CPU has RDTSC; Linux allows it to processes (PR_SET_TSC is not used here).
@@ -223,12 +238,11 @@ impl Clock {
         let sequence = page.sequence.load(Relaxed) | 1;
         page.sequence.store(sequence, Relaxed);
         fence(Release);
-        let time = monotonic();
         page.tsc.store(self.tsc, Relaxed);
         page.monotonic.store(self.monotonic, Relaxed);
-        page.realtime_offset.store(realtime().wrapping_sub(time), Relaxed);
+        page.realtime_offset.store(offset(libc::CLOCK_REALTIME), Relaxed);
         page.multiplier.store(self.multiplier, Relaxed);
-        page.boottime_offset.store(now(libc::CLOCK_BOOTTIME).saturating_sub(time), Relaxed);
+        page.boottime_offset.store((offset(libc::CLOCK_BOOTTIME) as i64).max(0) as u64, Relaxed);
         page.sequence.store(sequence.wrapping_add(1), Release);
     }
 }

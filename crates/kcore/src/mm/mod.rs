@@ -24,6 +24,21 @@
 //! let gpa = space.make_private(address)?;                          // then write through the direct map
 //! ```
 //!
+//! # What is mapped when ([`Policy`])
+//! | mapping | entered |
+//! |---|---|
+//! | image, read-only or executable, at a fixed address | all of it at once (up to 16 MiB) |
+//! | image, elsewhere | when the dynamic linker cuts it, or at its first fault: executable ones whole, others 64 pages |
+//! | data segment (private, writable, of the image) | copied at once up to 4 MiB; larger: 16 pages at a store |
+//! | anonymous, up to 1 MiB, and what `mprotect` opens of a reservation | at once, while a quarter of RAM is left |
+//! | anonymous, larger | 32 pages at a fault, doubling with faults in a row up to 2 MiB, then 2 MiB pages |
+//! | thread stacks (`MAP_STACK`) | 16 pages at a fault |
+//! | shared memory, tmpfs files | 16 pages at a fault, doubling likewise |
+//!
+//! Accessed and dirty bits are set ahead, because software KVM then enters eight neighbours with one fault of its own.
+//! Such entries are marked ([`table::entry::PRESET`]): whether the program has used the page is then known by its content
+//! only. When memory is short, pages that still hold zeros are taken back.
+//!
 //! Rules for the caller:
 //! - The kernel writes program memory through the program's addresses, where the CPU sets the dirty bit. Who writes a
 //!   frame through the direct map calls [`Memory::mark_written`] for it, or it may come back as "zeros".

@@ -1,6 +1,6 @@
 //! Physical frames: who has which, and which hold zeros.
 //!
-//! RAM is cut into blocks of 2 MiB. A block goes from *fresh* (above [`Memory::fresh`], never used) to one [`Kind`],
+//! RAM is cut into blocks of 2 MiB. A block goes from *fresh* (never used) to one [`Kind`],
 //! and back to free when its last frame is. Free frames are *clean* (they read as zeros) or *dirty*; to hand out a
 //! dirty one where zeros are wanted costs the zeroing. Reuse comes before fresh memory, since the host pays for each
 //! block that was ever touched:

@@ -121,10 +121,10 @@ def test_interrupt(shell: Terminal) -> None:
 
 def test_much_output() -> None:
     """A program that writes faster than the terminal reads waits, and nothing is lost."""
-    script = "for n in range(100000): print('line', n)\nprint('end')"
+    script = "for n in range(50000): print('line', n)\nprint('end')"
     terminal = Terminal(command("run", "--rm", "-t", "python", "python3", "-c", script))
     lines = terminal.expect("end\r\n", timeout=60).split("\r\n")
-    assert lines == [f"line {n}" for n in range(100000)] + ["end", ""]
+    assert lines == [f"line {n}" for n in range(50000)] + ["end", ""]
     assert terminal.close() == 0
 
 

@@ -6,8 +6,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 /// was odd or has changed.
 ///
 /// CLOCK_MONOTONIC (ns) = `monotonic` + ((rdtsc - `tsc`) × `multiplier`) >> 32, computed in 128 bits.
-/// The VMM sets a new anchor about once a second such that the monotonic clock never jumps and never goes
-/// backwards (it bends `multiplier` instead).
+/// The VMM sets a new anchor about once a second (more often where the guest's TSC is not the host's) such that the
+/// monotonic clock never jumps and never goes backwards (it bends `multiplier` instead).
 #[repr(C)]
 #[derive(Debug)]
 pub struct TimePage {

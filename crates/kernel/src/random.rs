@@ -28,11 +28,6 @@ pub fn fill(out: &mut [u8]) {
     GENERATOR.borrow_mut().fill(&Page, out);
 }
 
-/// A random word.
-pub fn word() -> u64 {
-    GENERATOR.borrow_mut().word(&Page)
-}
-
 /// A random UUID's text.
 pub fn uuid() -> [u8; 36] {
     GENERATOR.borrow_mut().uuid(&Page)

@@ -34,8 +34,6 @@ pub struct Frame {
 
 const _: () = assert!(size_of::<Frame>() == 432);
 
-/// Bits of RFLAGS that a program may change (Linux: `FIX_EFLAGS` of sigreturn): AC, OF, DF, TF, SF, ZF, AF, PF, CF, RF.
-pub const PROGRAM_FLAGS: u64 = 0x0005_0dd5;
 /// Flags that are always set while the vCPU runs: reserved bit 1, IF, IOPL 3.
 pub const FIXED_FLAGS: u64 = 0x3202;
 

@@ -352,8 +352,3 @@ fn value_call(number: u32) -> Option<u64> {
     };
     Some(code as *const () as u64)
 }
-
-/// The original bytes of a patched site, for those who look at the program's code (gdb).
-pub fn is_site(after: u64) -> bool {
-    SITES.known.borrow().contains_key(&after)
-}

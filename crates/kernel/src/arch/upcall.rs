@@ -102,16 +102,16 @@ extern "C" fn upcall_from_program(frame: &mut Frame) {
     if cause.vector == VECTOR_KICK {
         return; // exit_full looks at the events
     }
-    if cause.vector == vector::INVALID_OPCODE {
-        if let Some(after) = site::enter_in_middle(frame.rip) {
-            // As the `syscall` that was here: RCX and R11 are overwritten.
-            frame.rip = after;
-            frame.orig_rax = frame.rax;
-            crate::syscalls::dispatch(frame);
-            frame.rcx = frame.rip;
-            frame.r11 = frame.rflags;
-            return;
-        }
+    if cause.vector == vector::INVALID_OPCODE
+        && let Some(after) = site::enter_in_middle(frame.rip)
+    {
+        // As the `syscall` that was here: RCX and R11 are overwritten.
+        frame.rip = after;
+        frame.orig_rax = frame.rax;
+        crate::syscalls::dispatch(frame);
+        frame.rcx = frame.rip;
+        frame.r11 = frame.rflags;
+        return;
     }
     if cause.vector == vector::INVALID_OPCODE
         && let Some(number) = software_interrupt(frame.rip)

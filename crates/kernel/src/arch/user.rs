@@ -184,7 +184,6 @@ macro_rules! scalar {
         }
     };
 }
-scalar!(read_u16, write_u16, u16);
 scalar!(read_u32, write_u32, u32);
 scalar!(read_i32, write_i32, i32);
 scalar!(read_u64, write_u64, u64);

@@ -211,12 +211,12 @@ impl Source for Facts {
 
     fn place(&self, pid: u32, which: Place) -> Option<Path> {
         let process = find(pid)?;
-        let path = match which {
+
+        match which {
             Place::Executable => process.executable.borrow().as_ref().map(|file| file.path().clone()),
             Place::Current => Some(process.context.borrow().cwd.clone()),
             Place::Root => Some(process.context.borrow().root.clone()),
-        };
-        path
+        }
     }
 
     fn descriptors(&self, pid: u32) -> Vec<u32> {

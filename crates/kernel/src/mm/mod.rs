@@ -75,9 +75,8 @@ pub fn fault(address: u64, access: Access) -> Fault {
             let result = space.fault(address, access);
             drop(space);
             if volumes::take_lost() {
-                // The page to be copied has gone: the next try finds that out.
-                volumes::forget_lost_pages();
-                return Fault::Resolved;
+                // The page to be copied has gone: the next try finds that out, unless the host cannot read it.
+                return if volumes::forget_lost_pages() { Fault::Resolved } else { Fault::BeyondFile };
             }
             result
         }

@@ -53,7 +53,8 @@ pub fn brk(call: &mut Call<'_>) -> Result<i64> {
 /// mremap(2).
 pub fn mremap(call: &mut Call<'_>) -> Result<i64> {
     let (old, old_size, new_size) = (call.arg(0) as u64, call.arg(1) as u64, call.arg(2) as u64);
-    with_space(|space| space.mremap(old, old_size, new_size, call.uint(3), call.arg(4) as u64)).map(|at| at as i64)
+    with_space(|space| space.mremap(old, old_size, new_size, call.uint(3), call.arg(4) as u64))
+        .map(|at| at as i64)
 }
 
 /// madvise(2).

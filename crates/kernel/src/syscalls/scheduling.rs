@@ -44,11 +44,6 @@ impl Scheduling {
         }
         Scheduling { policy: policy::OTHER, nice: self.nice.max(0), io: self.io }
     }
-
-    /// The nice value.
-    pub fn nice(self) -> i32 {
-        self.nice
-    }
 }
 
 /// The thread with that id; 0 is the caller.
@@ -157,7 +152,7 @@ pub fn sched_setattr(call: &mut Call<'_>) -> Result<i64> {
     if matches!(wanted, policy::OTHER | policy::BATCH) {
         set_nice(&target, nice).map_err(|_| Errno::EPERM)?;
     }
-    set_policy(&target, wanted | flags * policy::RESET_ON_FORK, priority)
+    set_policy(&target, wanted | (flags * policy::RESET_ON_FORK), priority)
 }
 
 /// sched_get_priority_max(2).
@@ -182,28 +177,28 @@ pub fn sched_rr_get_interval(call: &mut Call<'_>) -> Result<i64> {
 }
 
 /// What getpriority(2), setpriority(2) and their ioprio relatives mean by a kind and an id.
-enum Group {
+enum Meant {
     Thread,
     Group,
     User,
 }
 
-fn members(group: Group, id: i32) -> Result<Vec<Rc<Thread>>> {
+fn members(group: Meant, id: i32) -> Result<Vec<Rc<Thread>>> {
     let caller = sched::current();
     let process = &caller.process;
     let all = match group {
-        Group::Thread => return Ok(alloc::vec![thread(id)?]),
-        Group::Group => id == 0 || process.group.get() == id,
-        Group::User => id == 0 || caller.credentials.borrow().uid == id as u32,
+        Meant::Thread => return Ok(alloc::vec![thread(id)?]),
+        Meant::Group => id == 0 || process.group.get() == id,
+        Meant::User => id == 0 || caller.credentials.borrow().uid == id as u32,
     };
     if all { Ok(process.threads.borrow().clone()) } else { Err(Errno::ESRCH) }
 }
 
 fn by_who(which: i32, who: i32) -> Result<Vec<Rc<Thread>>> {
     match which {
-        0 => members(Group::Thread, who),
-        1 => members(Group::Group, who),
-        2 => members(Group::User, who),
+        0 => members(Meant::Thread, who),
+        1 => members(Meant::Group, who),
+        2 => members(Meant::User, who),
         _ => Err(Errno::EINVAL),
     }
 }

@@ -80,17 +80,6 @@ pub fn write_timespec(at: usize, nanoseconds: u64) -> Result<()> {
     user::write(at, &bytes)
 }
 
-/// A relative timeout in a struct timespec as a deadline; a null pointer is none.
-///
-/// # Errors
-/// As [`read_timespec`].
-pub fn read_timeout(at: usize) -> Result<Option<u64>> {
-    if at == 0 {
-        return Ok(None);
-    }
-    Ok(Some(time::monotonic().saturating_add(read_timespec(at)?)))
-}
-
 /// clock_gettime(2).
 pub fn clock_gettime(call: &mut Call<'_>) -> Result<i64> {
     let now = read_clock(call.int(0))?;

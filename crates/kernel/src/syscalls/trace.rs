@@ -145,6 +145,17 @@ pub fn call(number: u32, handler: Handler, call: &mut Call<'_>) -> Result<i64> {
     result
 }
 
+/// At the end: how many sites were patched, and what the program asked for in vain.
+pub fn summary() {
+    let (patched, traps) = crate::arch::site::statistics();
+    let mut line = String::new();
+    let _ = writeln!(line, "+++ {patched} sites patched, {traps} system calls trapped");
+    for (number, count) in table::unknown() {
+        let _ = writeln!(line, "+++ {}: not served, asked for {count} times", table::name(number));
+    }
+    put(&line);
+}
+
 /// Shows a call that nobody serves.
 pub fn unknown(number: u32, call: &Call<'_>) {
     let mut line = String::new();

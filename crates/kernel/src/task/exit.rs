@@ -28,6 +28,9 @@ pub fn end_thread(code: i32) -> ! {
     process.ended_cpu_time.set(process.ended_cpu_time.get() + thread.cpu_time_now());
     let last = process.threads.borrow().is_empty();
     if last {
+        if crate::syscalls::trace::is_on() {
+            crate::syscalls::trace::summary();
+        }
         let status = process.exiting.get().unwrap_or((code as u32 & 0xff) << 8);
         hypercall::exit(status);
     }

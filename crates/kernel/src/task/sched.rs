@@ -69,13 +69,17 @@ pub fn request(bits: u64) {
 /// Takes the requests.
 pub fn take_requests() -> u64 {
     // SAFETY: as `request`.
-    unsafe { core::mem::take(&mut *(&raw mut EXIT_WORK)) }
+    unsafe {
+        let requests = EXIT_WORK;
+        EXIT_WORK = 0;
+        requests
+    }
 }
 
 /// Whether the program may run.
 pub fn nothing_requested() -> bool {
     // SAFETY: as `request`.
-    let requests = unsafe { *(&raw const EXIT_WORK) };
+    let requests = unsafe { EXIT_WORK };
     requests == 0 && hypercall::mailbox().events.load(Acquire) == 0
 }
 

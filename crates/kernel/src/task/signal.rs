@@ -6,7 +6,7 @@ use super::thread::{State, Thread};
 use crate::arch::frame::{FIXED_FLAGS, Frame};
 use crate::arch::{cpu, user, xsave};
 use alloc::rc::Rc;
-use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::errno::Result;
 use ramet_kcore::signal::action::{Action, Outcome};
 use ramet_kcore::signal::altstack::AltStack;
 use ramet_kcore::signal::frame::{self as sigframe, Delivery, Trap};
@@ -377,9 +377,4 @@ pub fn from_registers(frame: &mut Frame, from: &Registers) {
     // Linux leaves NT alone.
     frame.rflags = from.rflags & registers::FRAME_FLAGS | frame.rflags & NESTED_TASK | FIXED_FLAGS;
     frame.orig_rax = from.orig_rax;
-}
-
-/// A call that a signal interrupted and that a handler must see as EINTR even with SA_RESTART (poll, select, sleeps ...).
-pub fn never_restart<T>(result: Result<T>) -> Result<T> {
-    result.map_err(|error| if error == Errno::ERESTARTSYS { Errno::ERESTARTNOHAND } else { error })
 }

@@ -154,15 +154,6 @@ impl Thread {
         (self.stack.get() as usize + STACK_SIZE - 8) as u64
     }
 
-    /// The program's registers, valid while the thread is in the kernel.
-    #[allow(clippy::mut_from_ref)]
-    pub fn frame(&self) -> &mut Frame {
-        let at = self.stack.get() as usize + STACK_SIZE - size_of::<Frame>();
-        // SAFETY: `entry.rs` builds the frame there; callers do not keep two of these at once (one vCPU, and only the system
-        // call, signal and exec code of the thread itself uses it).
-        unsafe { &mut *(at as *mut Frame) }
-    }
-
     /// Where `switch_stacks` saves.
     pub(super) fn saved_stack(&self) -> *mut usize {
         self.saved_stack.get()
@@ -219,14 +210,6 @@ impl Thread {
     /// Whether a signal waits that is to be handled before any sleep, or the thread must end.
     pub fn must_not_sleep(&self) -> bool {
         self.dying.get() || super::signal::has_deliverable(self)
-    }
-
-    /// FS base of a thread that does not run, or of the running one.
-    pub fn set_fs_base(&self, base: u64) {
-        self.fs_base.set(base);
-        if self.state.get() == State::Running {
-            cpu::write_fs_base(base);
-        }
     }
 }
 

@@ -46,8 +46,3 @@ pub fn boottime() -> u64 {
     let now = read();
     now.monotonic.wrapping_add(now.boottime_offset)
 }
-
-/// CLOCK_REALTIME minus CLOCK_MONOTONIC, ns (wrapping).
-pub fn realtime_offset() -> u64 {
-    read().realtime_offset
-}

@@ -34,13 +34,18 @@ pub const PTMX: u64 = makedev(5, 2);
 /// `/dev/ramet` (a dynamic minor number of misc devices). Its driver is registered by the kernel.
 pub const RAMET: u64 = makedev(10, 240);
 
+/// Fills a buffer with random bytes.
+pub type Fill = Rc<dyn Fn(&mut [u8])>;
+/// Mixes in what a program wrote.
+pub type Absorb = Rc<dyn Fn(&[u8])>;
+
 /// The generator behind `/dev/random` and `/dev/urandom`.
 #[derive(Clone)]
 pub struct Randomness {
     /// Fills a buffer with random bytes.
-    pub fill: Rc<dyn Fn(&mut [u8])>,
+    pub fill: Fill,
     /// Mixes in what a program wrote.
-    pub absorb: Rc<dyn Fn(&[u8])>,
+    pub absorb: Absorb,
 }
 
 /// Group `tty` of Debian, to which terminals belong.

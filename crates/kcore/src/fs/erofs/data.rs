@@ -168,12 +168,12 @@ impl Image {
         }
         let Ok(Run::Bytes(bytes)) = self.run(inode, offset) else { return None };
         let address = bytes.as_ptr() as usize;
-        if address % PAGE as usize != 0 {
+        if !address.is_multiple_of(PAGE as usize) {
             return None;
         }
         let length = (bytes.len() as u64).min(end - offset);
         let mut pages = length / PAGE;
-        if length % PAGE != 0 && offset + length == inode.size {
+        if !length.is_multiple_of(PAGE) && offset + length == inode.size {
             // The last page may be mapped as well if the rest of it shows nothing: programs see zeros there.
             let start = address - self.bytes.as_ptr() as usize + length as usize;
             let rest = self.bytes.get(start..(start as u64).next_multiple_of(PAGE) as usize);

@@ -153,11 +153,11 @@ impl Node {
         let lower_end = data.lower_end.get();
         if slot.is_none() && offset < lower_end {
             let length = (lower_end - offset).min(PAGE) as usize;
-            if let (Some(image), Some(lower)) = (&self.fs.lower, &self.lower) {
-                if let Err(e) = image.copy(lower, offset, &mut bytes_mut(&*page)[..length]) {
-                    self.fs.give_pages(1);
-                    return Err(e);
-                }
+            if let (Some(image), Some(lower)) = (&self.fs.lower, &self.lower)
+                && let Err(e) = image.copy(lower, offset, &mut bytes_mut(&*page)[..length])
+            {
+                self.fs.give_pages(1);
+                return Err(e);
             }
         }
         data.pages.set(index, Slot::Page(page.clone()));
@@ -231,10 +231,10 @@ impl Node {
 
     /// Zeros the page that holds `size` from there on: what a mapping wrote past the end must not become visible.
     fn zero_tail(&self, data: &Data, size: u64) {
-        if size % PAGE != 0 {
-            if let Some(Slot::Page(page)) = data.pages.get(size / PAGE) {
-                bytes_mut(&*page)[(size % PAGE) as usize..].fill(0);
-            }
+        if !size.is_multiple_of(PAGE)
+            && let Some(Slot::Page(page)) = data.pages.get(size / PAGE)
+        {
+            bytes_mut(&*page)[(size % PAGE) as usize..].fill(0);
         }
     }
 
@@ -288,10 +288,10 @@ impl Node {
         if from / PAGE == to / PAGE {
             zero_part(from, to)?;
         } else {
-            if from % PAGE != 0 {
+            if !from.is_multiple_of(PAGE) {
                 zero_part(from, first * PAGE)?;
             }
-            if to % PAGE != 0 {
+            if !to.is_multiple_of(PAGE) {
                 zero_part(end * PAGE, to)?;
             }
         }

@@ -72,11 +72,11 @@ impl Node {
         if let Some(added) = names.added.get(name) {
             return Ok(Some(Found::Added(added.node.clone())));
         }
-        if let (Some(image), Some(lower)) = (&self.fs.lower, &self.lower) {
-            if !names.removed.contains(name) {
-                let entry = image.lookup(lower, name)?;
-                return Ok(entry.map(|e| Found::Lower(e.nid)));
-            }
+        if let (Some(image), Some(lower)) = (&self.fs.lower, &self.lower)
+            && !names.removed.contains(name)
+        {
+            let entry = image.lookup(lower, name)?;
+            return Ok(entry.map(|e| Found::Lower(e.nid)));
         }
         Ok(None)
     }

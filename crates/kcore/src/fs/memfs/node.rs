@@ -148,11 +148,13 @@ impl Node {
 
     /// The node differs from the image from now on, and is kept while it has a name.
     pub(super) fn keep(&self) {
-        if self.lower.is_some() && !self.kept.get() && self.links.get() > 0 {
-            if let Some(this) = self.this.upgrade() {
-                self.kept.set(true);
-                self.fs.nodes.borrow_mut().insert(self.inode, Kept::Changed(this));
-            }
+        if self.lower.is_some()
+            && !self.kept.get()
+            && self.links.get() > 0
+            && let Some(this) = self.this.upgrade()
+        {
+            self.kept.set(true);
+            self.fs.nodes.borrow_mut().insert(self.inode, Kept::Changed(this));
         }
     }
 
@@ -221,10 +223,10 @@ impl Drop for Node {
             return;
         }
         let mut nodes = self.fs.nodes.borrow_mut();
-        if let Some(Kept::Unchanged(weak)) = nodes.get(&self.inode) {
-            if weak.ptr_eq(&self.this) {
-                nodes.remove(&self.inode);
-            }
+        if let Some(Kept::Unchanged(weak)) = nodes.get(&self.inode)
+            && weak.ptr_eq(&self.this)
+        {
+            nodes.remove(&self.inode);
         }
     }
 }

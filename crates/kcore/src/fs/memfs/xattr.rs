@@ -13,10 +13,10 @@ const TOTAL_MAX: usize = 65536;
 
 impl Node {
     pub(super) fn xattr(&self, name: &[u8]) -> Result<Vec<u8>> {
-        if let Some(changed) = self.xattrs.borrow().as_ref() {
-            if let Some(value) = changed.get(name) {
-                return value.as_ref().map(|v| v.to_vec()).ok_or(Errno::ENODATA);
-            }
+        if let Some(changed) = self.xattrs.borrow().as_ref()
+            && let Some(value) = changed.get(name)
+        {
+            return value.as_ref().map(|v| v.to_vec()).ok_or(Errno::ENODATA);
         }
         let mut found = None;
         if let (Some(image), Some(lower)) = (&self.fs.lower, &self.lower) {

@@ -91,10 +91,10 @@ impl Caller<'_> {
         if source.is_ancestor_of(&to.directory.dentry) {
             return Err(Errno::EINVAL);
         }
-        if let Some(target) = target {
-            if target.is_ancestor_of(&from.directory.dentry) {
-                return Err(if exchange { Errno::EINVAL } else { Errno::ENOTEMPTY });
-            }
+        if let Some(target) = target
+            && target.is_ancestor_of(&from.directory.dentry)
+        {
+            return Err(if exchange { Errno::EINVAL } else { Errno::ENOTEMPTY });
         }
         Ok(())
     }

@@ -31,10 +31,10 @@ impl TextFile {
     }
 
     fn text(&self, offset: u64) -> Result<Rc<[u8]>> {
-        if offset != 0 {
-            if let Some(text) = self.text.borrow().clone() {
-                return Ok(text);
-            }
+        if offset != 0
+            && let Some(text) = self.text.borrow().clone()
+        {
+            return Ok(text);
         }
         let mut out = Vec::new();
         (self.generate)(&mut out)?;

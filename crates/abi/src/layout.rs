@@ -157,7 +157,10 @@ pub mod selector {
 
 const _: () = {
     assert!(FREE_RAM_GPA <= KERNEL_WINDOW_SIZE);
-    assert!((SITE_TABLE_GPA >> 16) & 0xff == 0x06 && ((SITE_TABLE_GPA + SITE_TABLE_SIZE - 8) >> 16) & 0xff == 0x07);
+    assert!(
+        (SITE_TABLE_GPA >> 16) & 0xff == 0x06
+            && ((SITE_TABLE_GPA + SITE_TABLE_SIZE - 8) >> 16) & 0xff == 0x07
+    );
     assert!(SITE_TRAMPOLINES_GPA + SITES * SITE_TRAMPOLINE_SIZE <= KERNEL_GPA);
     assert!(VOLUME_GPA + VOLUME_SIZE <= 512 << 30);
     assert!(IMAGE_GPA + IMAGE_MAX <= SHARED_GPA);

@@ -79,11 +79,14 @@ pub fn prctl(call: &mut Call<'_>) -> Result<i64> {
             change(&thread, |credentials| credentials.keep_capabilities = call.arg(1) == 1);
             Ok(0)
         }
-        option::CAPBSET_READ | option::CAPBSET_DROP if call.arg(1) > cap::LAST as usize => Err(Errno::EINVAL),
+        option::CAPBSET_READ if call.arg(1) > cap::LAST as usize => Err(Errno::EINVAL),
         option::CAPBSET_READ => Ok((thread.credentials.borrow().bounding >> call.arg(1) & 1) as i64),
         option::CAPBSET_DROP => {
             if !thread.credentials.borrow().has(cap::SETPCAP) {
                 return Err(Errno::EPERM);
+            }
+            if call.arg(1) > cap::LAST as usize {
+                return Err(Errno::EINVAL);
             }
             change(&thread, |credentials| credentials.bounding &= !(1 << call.arg(1)));
             Ok(0)

@@ -22,3 +22,12 @@ def test_links_in_documents_exist() -> None:
             if "://" not in target and not (document.parent / target).exists():
                 broken.append(f"{document.relative_to(ROOT)}: {target}")
     assert not broken, broken
+
+
+def test_files_that_the_architecture_names_exist() -> None:
+    """Paths in backquotes, from the root or from the kernel's sources, are there."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"`((?:crates|python|tests|arch|syscalls|task|mm|boot|fs)/[\w/.]*)`", text)
+    assert len(named) > 20
+    missing = [path for path in named if not any((base / path).exists() for base in (ROOT, ROOT / "crates/kernel/src"))]
+    assert not missing, missing

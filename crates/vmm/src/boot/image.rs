@@ -33,5 +33,5 @@ pub fn map(path: &Path) -> Result<Mapping, Error> {
     if size > IMAGE_MAX {
         return Err(fail(format!("{size} bytes; at most {IMAGE_MAX} are possible")));
     }
-    Mapping::file(&file, 0, size, false).map_err(|e| fail(e.to_string()))
+    Mapping::file_on_large_pages(&file, size).map_err(|e| fail(e.to_string()))
 }

@@ -18,4 +18,4 @@ pub mod ring;
 pub mod time;
 
 /// Version of this contract. A kernel and a VMM of different versions refuse to work together.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;

@@ -2,80 +2,35 @@
 
 use crate::errno::{Errno, Result};
 use core::sync::atomic::Ordering;
-use ramet_abi::time::TimePage;
+use ramet_abi::time::{self, TimePage};
 
 /// Nanoseconds in a second.
 pub const SECOND: u64 = 1_000_000_000;
 /// Resolution of the coarse clocks, as with a 250 Hz kernel; of all others: 1 ns.
 pub const COARSE_RESOLUTION: u64 = 4_000_000;
 
-/// The anchor of a [`TimePage`], read whole.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Anchor {
-    /// Time stamp counter at the anchor.
-    pub tsc: u64,
-    /// CLOCK_MONOTONIC there.
-    pub monotonic: u64,
-    /// To CLOCK_REALTIME.
-    pub realtime_offset: u64,
-    /// Nanoseconds per tick, 32.32.
-    pub multiplier: u64,
-    /// To CLOCK_BOOTTIME.
-    pub boottime_offset: u64,
-}
-
-impl Anchor {
-    /// Reads the page under its sequence lock. The writer (the VMM) is quick and cannot wait for us, so that this ends.
-    pub fn read(page: &TimePage) -> Anchor {
-        loop {
-            let before = page.sequence.load(Ordering::Acquire);
-            let anchor = Anchor {
-                tsc: page.tsc.load(Ordering::Relaxed),
-                monotonic: page.monotonic.load(Ordering::Relaxed),
-                realtime_offset: page.realtime_offset.load(Ordering::Relaxed),
-                multiplier: page.multiplier.load(Ordering::Relaxed),
-                boottime_offset: page.boottime_offset.load(Ordering::Relaxed),
-            };
-            core::sync::atomic::fence(Ordering::Acquire);
-            if before & 1 == 0 && page.sequence.load(Ordering::Relaxed) == before {
-                return anchor;
-            }
-            core::hint::spin_loop();
+/// What `clock` shows now, ns. `stamp` reads the time stamp counter; it is called under the page's sequence lock, or a new anchor
+/// between page and stamp could make time run backwards. The writer (the VMM) is quick and cannot wait for us, so that this ends.
+pub fn read(page: &TimePage, clock: WallClock, stamp: impl Fn() -> u64) -> u64 {
+    let base = &page.clocks[match clock {
+        WallClock::Monotonic => time::MONOTONIC,
+        WallClock::Realtime => time::REALTIME,
+        WallClock::Boottime => time::BOOTTIME,
+    }];
+    loop {
+        let before = page.sequence.load(Ordering::Acquire);
+        let ticks = stamp().wrapping_sub(page.tsc.load(Ordering::Relaxed));
+        let multiplier = page.multiplier.load(Ordering::Relaxed);
+        let seconds = base.seconds.load(Ordering::Relaxed);
+        let fraction = base.fraction.load(Ordering::Relaxed);
+        core::sync::atomic::fence(Ordering::Acquire);
+        if before & 1 == 0 && page.sequence.load(Ordering::Relaxed) == before {
+            // A stamp can be a little older than a fresh anchor.
+            let ticks = if ticks as i64 >= 0 { ticks } else { 0 };
+            let ns = (u128::from(ticks) * u128::from(multiplier) + u128::from(fraction)) >> 32;
+            return seconds.wrapping_mul(SECOND).wrapping_add(ns as u64);
         }
-    }
-
-    /// CLOCK_MONOTONIC at time stamp `tsc`; a stamp before the anchor counts as the anchor.
-    pub fn monotonic(&self, tsc: u64) -> u64 {
-        // A stamp taken before the page was read can be a little older than a fresh anchor.
-        let ticks = if tsc.wrapping_sub(self.tsc) as i64 >= 0 { tsc.wrapping_sub(self.tsc) } else { 0 };
-        let scaled = (u128::from(ticks) * u128::from(self.multiplier)) >> 32;
-        self.monotonic.wrapping_add(scaled as u64)
-    }
-
-    /// CLOCK_REALTIME at `tsc`.
-    pub fn realtime(&self, tsc: u64) -> u64 {
-        self.monotonic(tsc).wrapping_add(self.realtime_offset)
-    }
-
-    /// A clock at `tsc`. The processor-time clocks are the caller's.
-    pub fn at(&self, clock: WallClock, tsc: u64) -> u64 {
-        self.from_monotonic(clock, self.monotonic(tsc))
-    }
-
-    /// What `clock` shows when CLOCK_MONOTONIC shows `monotonic`.
-    pub fn from_monotonic(&self, clock: WallClock, monotonic: u64) -> u64 {
-        match clock {
-            WallClock::Monotonic => monotonic,
-            WallClock::Realtime => monotonic.wrapping_add(self.realtime_offset),
-            WallClock::Boottime => monotonic.wrapping_add(self.boottime_offset),
-        }
-    }
-
-    /// CLOCK_MONOTONIC at the moment when `clock` shows `time`: 0 for a moment before boot.
-    pub fn to_monotonic(&self, clock: WallClock, time: u64) -> u64 {
-        let offset = self.from_monotonic(clock, 0);
-        let moment = i128::from(time) - i128::from(offset as i64);
-        moment.clamp(0, i128::from(u64::MAX)) as u64
+        core::hint::spin_loop();
     }
 }
 
@@ -275,24 +230,62 @@ fn unpair(first: i64, second: i64) -> [u8; 16] {
 mod tests {
     use super::*;
 
+    fn page(tsc: u64, multiplier: u64, clocks: [(u64, u64); time::CLOCKS]) -> TimePage {
+        TimePage {
+            sequence: 2.into(),
+            reserved: 0.into(),
+            tsc: tsc.into(),
+            multiplier: multiplier.into(),
+            clocks: clocks.map(|(seconds, ns)| time::ClockBase {
+                seconds: seconds.into(),
+                fraction: (ns << 32).into(),
+            }),
+        }
+    }
+
     #[test]
     fn counts_from_the_anchor() {
-        let anchor = Anchor {
-            tsc: 1000,
-            monotonic: 5_000,
-            realtime_offset: 1_700_000_000 * SECOND,
-            multiplier: 1 << 31,
-            boottime_offset: 7,
-        };
-        assert_eq!(anchor.monotonic(1000), 5_000);
-        assert_eq!(anchor.monotonic(3000), 6_000);
-        assert_eq!(anchor.monotonic(999), 5_000);
-        assert_eq!(anchor.realtime(3000), 1_700_000_000 * SECOND + 6_000);
-        assert_eq!(anchor.at(WallClock::Boottime, 3000), 6_007);
-        assert_eq!(anchor.monotonic(1000 + (1 << 62)), 5_000 + (1 << 61));
-        assert_eq!(anchor.to_monotonic(WallClock::Realtime, 1_700_000_000 * SECOND + 6_000), 6_000);
-        assert_eq!(anchor.to_monotonic(WallClock::Realtime, 5), 0);
-        assert_eq!(anchor.to_monotonic(WallClock::Monotonic, 5), 5);
+        // Half a nanosecond a tick.
+        let page = page(1000, 1 << 31, [(5, 999_999_000), (1_700_000_000, 7), (6, 0)]);
+        let at = |clock, tsc| read(&page, clock, || tsc);
+        let start = 5_999_999_000;
+        assert_eq!(at(WallClock::Monotonic, 1000), start);
+        assert_eq!(at(WallClock::Monotonic, 999), start);
+        assert_eq!(at(WallClock::Monotonic, 1001), start);
+        assert_eq!(at(WallClock::Monotonic, 2998), start + 999);
+        assert_eq!(at(WallClock::Monotonic, 3000), 6 * SECOND);
+        assert_eq!(at(WallClock::Realtime, 3000), 1_700_000_000 * SECOND + 1007);
+        assert_eq!(at(WallClock::Boottime, 3000), 6 * SECOND + 1000);
+        // An anchor that is old: years of a VM that stood still.
+        assert_eq!(at(WallClock::Monotonic, 1000 + (1 << 62)), start + (1 << 61));
+    }
+
+    #[test]
+    fn fractions_add_up() {
+        let page = page(0, (1 << 32) / 3, [(0, 0); time::CLOCKS]);
+        page.clocks[time::MONOTONIC].fraction.store(u64::from(u32::MAX), Ordering::Relaxed);
+        assert_eq!(read(&page, WallClock::Monotonic, || 0), 0);
+        assert_eq!(read(&page, WallClock::Monotonic, || 1), 1);
+        assert_eq!(read(&page, WallClock::Realtime, || 3), 0);
+        assert_eq!(read(&page, WallClock::Realtime, || 4), 1);
+    }
+
+    #[test]
+    fn a_page_that_is_being_written_is_read_again() {
+        let page = page(0, 1 << 32, [(1, 0); time::CLOCKS]);
+        page.sequence.store(3, Ordering::Relaxed);
+        let tries = core::cell::Cell::new(0);
+        let time = read(&page, WallClock::Monotonic, || {
+            tries.set(tries.get() + 1);
+            match tries.get() {
+                2 => page.sequence.store(4, Ordering::Relaxed),
+                // The writer comes while we read.
+                3 => page.sequence.store(6, Ordering::Relaxed),
+                _ => {}
+            }
+            tries.get()
+        });
+        assert_eq!((time, tries.get()), (SECOND + 4, 4));
     }
 
     #[test]

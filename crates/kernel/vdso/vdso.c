@@ -11,12 +11,14 @@ struct time_page {
     u32 sequence;
     u32 reserved;
     u64 tsc;
-    u64 monotonic;
-    u64 realtime_offset;
     u64 multiplier;
-    u64 boottime_offset;
+    struct clock_base {
+        u64 seconds;
+        u64 fraction;
+    } clocks[3];
 };
-_Static_assert(sizeof(struct time_page) == 48, "ramet_abi::time::TimePage");
+_Static_assert(sizeof(struct time_page) == 72, "ramet_abi::time::TimePage");
+enum { BASE_MONOTONIC, BASE_REALTIME, BASE_BOOTTIME };
 
 struct timespec {
     s64 seconds, nanoseconds;
@@ -56,32 +58,34 @@ enum {
 
 static inline u64 load(const u64 *from) { return __atomic_load_n(from, __ATOMIC_RELAXED); }
 
-/* CLOCK_MONOTONIC plus the offset that `offset_at` (bytes into the page; 0: none) names. */
-static inline u64 now(u32 offset_at) {
+/* A clock of the page, in seconds and nanoseconds. Inlined, so that the nanoseconds never pass through memory. */
+static inline __attribute__((always_inline)) u64 now(u32 clock, u64 *nanoseconds) {
     const struct time_page *page = time_page();
-    for (;;) {
-        u32 sequence = __atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE);
-        if (sequence & 1) {
+    const struct clock_base *base = &page->clocks[clock];
+    u64 seconds, ns;
+    u32 sequence;
+    do {
+        while ((sequence = __atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE)) & 1)
             __builtin_ia32_pause();
-            continue;
-        }
         /* Not before the sequence was read, or time could run backwards. */
         __builtin_ia32_lfence();
         u64 ticks = __builtin_ia32_rdtsc() - load(&page->tsc);
         /* A stamp can be a little older than a fresh anchor. */
         if ((s64)ticks < 0)
             ticks = 0;
-        u64 ns = load(&page->monotonic) + (u64)(((unsigned __int128)ticks * load(&page->multiplier)) >> 32);
-        if (offset_at)
-            ns += load((const u64 *)((const char *)page + offset_at));
+        seconds = load(&base->seconds);
+        ns = (u64)(((unsigned __int128)ticks * load(&page->multiplier) + load(&base->fraction)) >> 32);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&page->sequence, __ATOMIC_RELAXED) == sequence)
-            return ns;
+    } while (__atomic_load_n(&page->sequence, __ATOMIC_RELAXED) != sequence);
+    while (__builtin_expect(ns >= SECOND, 0)) {
+        ns -= SECOND;
+        seconds++;
+        /* Or the compiler divides after all. */
+        __asm__("" : "+r"(ns));
     }
+    *nanoseconds = ns;
+    return seconds;
 }
-
-#define REALTIME_OFFSET __builtin_offsetof(struct time_page, realtime_offset)
-#define BOOTTIME_OFFSET __builtin_offsetof(struct time_page, boottime_offset)
 
 /* The form that the kernel can patch: the number's `mov` right before the `syscall`. */
 #define SYSCALL(number, first, second)                                                                          \
@@ -96,25 +100,26 @@ static inline u64 now(u32 offset_at) {
 
 EXPORT int __vdso_clock_gettime(int clock, struct timespec *time) {
     u32 bit = (u32)clock < 32 ? BIT(clock) : 0;
-    u64 ns;
+    u32 base;
     if (bit & STEADY)
-        ns = now(0);
+        base = BASE_MONOTONIC;
     else if (bit & WALL)
-        ns = now(REALTIME_OFFSET);
+        base = BASE_REALTIME;
     else if (bit & BIT(BOOTTIME))
-        ns = now(BOOTTIME_OFFSET);
+        base = BASE_BOOTTIME;
     else
         return SYSCALL(228, clock, time);
-    time->seconds = (s64)(ns / SECOND);
-    time->nanoseconds = (s64)(ns % SECOND);
+    u64 ns;
+    time->seconds = (s64)now(base, &ns);
+    time->nanoseconds = (s64)ns;
     return 0;
 }
 
 EXPORT int __vdso_gettimeofday(struct timeval *time, struct timezone *zone) {
     if (time) {
-        u64 ns = now(REALTIME_OFFSET);
-        time->seconds = (s64)(ns / SECOND);
-        time->microseconds = (s64)(ns % SECOND / 1000);
+        u64 ns;
+        time->seconds = (s64)now(BASE_REALTIME, &ns);
+        time->microseconds = (s64)(ns / 1000);
     }
     if (zone) {
         zone->minutes_west = 0;
@@ -124,7 +129,8 @@ EXPORT int __vdso_gettimeofday(struct timeval *time, struct timezone *zone) {
 }
 
 EXPORT s64 __vdso_time(s64 *time) {
-    s64 seconds = (s64)(now(REALTIME_OFFSET) / SECOND);
+    u64 ns;
+    s64 seconds = (s64)now(BASE_REALTIME, &ns);
     if (time)
         *time = seconds;
     return seconds;

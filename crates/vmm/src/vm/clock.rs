@@ -1,6 +1,6 @@
 //! The time page: host time without exits.
 
-use ramet_abi::time::TimePage;
+use ramet_abi::time::{self, TimePage};
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::fence;
 
@@ -235,14 +235,21 @@ impl Clock {
 
     /// Writes the page from the current anchor.
     pub fn publish(&self, page: &TimePage) {
+        let later = (offset(libc::CLOCK_BOOTTIME) as i64).max(0) as u64;
+        let times = [
+            (time::MONOTONIC, self.monotonic),
+            (time::REALTIME, self.monotonic.wrapping_add(offset(libc::CLOCK_REALTIME))),
+            (time::BOOTTIME, self.monotonic.wrapping_add(later)),
+        ];
         let sequence = page.sequence.load(Relaxed) | 1;
         page.sequence.store(sequence, Relaxed);
         fence(Release);
         page.tsc.store(self.tsc, Relaxed);
-        page.monotonic.store(self.monotonic, Relaxed);
-        page.realtime_offset.store(offset(libc::CLOCK_REALTIME), Relaxed);
         page.multiplier.store(self.multiplier, Relaxed);
-        page.boottime_offset.store((offset(libc::CLOCK_BOOTTIME) as i64).max(0) as u64, Relaxed);
+        for (clock, time) in times {
+            page.clocks[clock].seconds.store(time / SECOND, Relaxed);
+            page.clocks[clock].fraction.store((time % SECOND) << 32, Relaxed);
+        }
         page.sequence.store(sequence.wrapping_add(1), Release);
     }
 }

@@ -13,11 +13,34 @@ fn host() -> Result<u64, Infallible> {
     Ok(host_tsc())
 }
 
-/// What a guest would compute from the page.
-fn shown(page: &TimePage, tsc: u64) -> u64 {
+/// What a guest computes from the page.
+fn shown_by(page: &TimePage, clock: usize, tsc: u64) -> u64 {
     let ticks = tsc.wrapping_sub(page.tsc.load(Relaxed));
-    page.monotonic.load(Relaxed)
-        + ((u128::from(ticks) * u128::from(page.multiplier.load(Relaxed))) >> 32) as u64
+    let base = &page.clocks[clock];
+    let fraction = base.fraction.load(Relaxed);
+    assert!(fraction >> 32 < SECOND);
+    let ns = (u128::from(ticks) * u128::from(page.multiplier.load(Relaxed)) + u128::from(fraction)) >> 32;
+    base.seconds.load(Relaxed) * SECOND + ns as u64
+}
+
+fn shown(page: &TimePage, tsc: u64) -> u64 {
+    shown_by(page, time::MONOTONIC, tsc)
+}
+
+#[test]
+fn the_page_shows_each_of_the_hosts_clocks() {
+    let page = page();
+    let Ok(clock) = Clock::new(3_000_000_000, host);
+    clock.publish(&page);
+    for (base, id) in [
+        (time::MONOTONIC, libc::CLOCK_MONOTONIC),
+        (time::REALTIME, libc::CLOCK_REALTIME),
+        (time::BOOTTIME, libc::CLOCK_BOOTTIME),
+    ] {
+        let (before, shown) = (now(id), shown_by(&page, base, page.tsc.load(Relaxed)));
+        // The anchor is older than `before`, by what this test has been kept waiting.
+        assert!(shown <= before + 1_000_000 && before - shown < 5 * SECOND, "{id}: {shown} at {before}");
+    }
 }
 
 #[test]

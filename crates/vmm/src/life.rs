@@ -24,7 +24,6 @@ use crate::clone::{
 use crate::io::{Console, Drain, IoThread, RawMode, Server, Streams, block_forwarded, window_size};
 use crate::run::{Runner, Stop};
 use crate::vm::{self, Ending, Error, Machine, wait_until};
-use ramet_abi::hypercall::DOORBELL_PORT;
 use ramet_kvm::EventFd;
 use ramet_memory::WorkingSet;
 use serde_json::json;
@@ -127,8 +126,6 @@ impl Live {
         let console =
             Console::new(&machine.body.shared, streams, config.tty, true).map_err(Error::host("console"))?;
         let bell = doorbell()?;
-        // Where KVM cannot bind the port, the guest's `out` exits and the run loop signals the event.
-        let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &bell);
         let shared = machine.body.shared.clone();
         let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, State::Running, false));
         let runner = Runner::new(copy(&bell)?)?;
@@ -356,7 +353,6 @@ fn bring_up(
     let mut stopped = stopped;
     let learned = stopped.working_set.take_if(|set| !spec.paused && set.claim());
     let machine = rebuild(stopped, &spec, &profile)?;
-    let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &bell);
     let runner = Runner::new(copy(&bell)?)?;
     take_terminal(&machine, &profile, raw)?;
     let paused = spec.paused;

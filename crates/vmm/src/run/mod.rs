@@ -18,7 +18,7 @@ pub use timer::Timer;
 
 use crate::boot::in_syscall_stub;
 use crate::vm::{Ending, GuestFault, KICK, Machine, TIMER, monotonic};
-use ramet_abi::hypercall::{HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT};
+use ramet_abi::hypercall::{DOORBELL_PORT, HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT};
 use ramet_abi::layout::{VOLUME_GPA, VOLUME_SIZE};
 use ramet_kvm::Exit;
 
@@ -52,7 +52,7 @@ fn decode(port: u16, ring0: bool, in_stub: bool) -> Call {
     match port {
         p if (TRAP_PORT..TRAP_PORT + 32).contains(&p) && ring0 => Call::Trap((p - TRAP_PORT) as u8),
         SYSCALL_PORT if in_stub => Call::Syscall,
-        ramet_abi::hypercall::DOORBELL_PORT => Call::Doorbell,
+        DOORBELL_PORT => Call::Doorbell,
         p if (HYPERCALL_PORT..HYPERCALL_PORT + HYPERCALLS).contains(&p) => {
             Call::Hypercall(p - HYPERCALL_PORT)
         }
@@ -71,12 +71,17 @@ pub struct Runner {
     /// When that one is due.
     paced: u64,
     doorbell: ramet_kvm::EventFd,
+    /// How often the guest has rung it by an exit; none once KVM does it.
+    rings: Option<u32>,
     /// Address and count of host faults in a row.
     faults: (u64, u32),
 }
 
 /// So many host faults in a row at one instruction end the guest.
 const MOST_FAULTS: u32 = 10_000;
+/// So many rings by an exit bind the doorbell to its event in KVM. Not before: KVM takes 5-20 ms longer to destroy a VM
+/// soon after a binding (it waits for an SRCU grace period), and a short program rings a few times or never.
+const MOST_RINGS: u32 = 8;
 /// Time until a kick is repeated, ns.
 const RETRY: u64 = 1_000_000;
 /// Most time between two readings of a counter of the guest's own, ns.
@@ -85,7 +90,15 @@ const PACE: u64 = 20_000_000;
 impl Runner {
     /// For the calling thread. `doorbell` is signalled where KVM does not do it by itself.
     pub fn new(doorbell: ramet_kvm::EventFd) -> Result<Self, crate::vm::Error> {
-        Ok(Self { timer: Timer::new(TIMER)?, retry: None, pacer: None, paced: 0, doorbell, faults: (0, 0) })
+        Ok(Self {
+            timer: Timer::new(TIMER)?,
+            retry: None,
+            pacer: None,
+            paced: 0,
+            doorbell,
+            rings: Some(0),
+            faults: (0, 0),
+        })
     }
 
     /// Runs the guest until something concerns more than this thread.
@@ -147,6 +160,21 @@ impl Runner {
         self.retry.as_ref().map_or(Ok(()), |timer| timer.set(monotonic().saturating_add(RETRY)))
     }
 
+    /// Wakes the I/O thread, and sees to it that one who rings often need not exit for it.
+    fn ring(&mut self, machine: &Machine) {
+        // Full means that the I/O thread has been told already.
+        let _ = self.doorbell.write(1);
+        self.rings = match self.rings {
+            Some(MOST_RINGS) => {
+                // Where KVM cannot, the guest goes on exiting.
+                let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &self.doorbell);
+                None
+            }
+            Some(rings) => Some(rings + 1),
+            None => None,
+        };
+    }
+
     fn serve(&mut self, machine: &mut Machine, exit: Exit) -> Result<Option<Stop>, GuestFault> {
         let rip = machine.vcpu.registers().rip;
         if !matches!(exit, Exit::MemoryFault { .. } | Exit::Interrupted) {
@@ -157,10 +185,7 @@ impl Runner {
                 Call::Trap(vector) => exits::trap(machine, vector)?,
                 Call::Syscall => exits::syscall(machine),
                 Call::Hypercall(number) => return hypercalls::serve(self, machine, number),
-                Call::Doorbell => {
-                    // Full means that the I/O thread has been told already.
-                    let _ = self.doorbell.write(1);
-                }
+                Call::Doorbell => self.ring(machine),
                 Call::Forbidden => exits::forbidden(machine),
             },
             Exit::In { .. } => exits::forbidden(machine),

@@ -141,6 +141,11 @@ pub trait File: Any {
         None
     }
 
+    /// Which changes SIGIO tells of under O_ASYNC (fcntl(2)): none for what has no such thing, where F_SETFL leaves O_ASYNC off.
+    fn signalled(&self) -> Events {
+        Events::NONE
+    }
+
     /// ioctl(2). `argument` is the raw third argument.
     ///
     /// # Errors

@@ -11,12 +11,13 @@ use crate::errno::{Errno, Result};
 use crate::file::{File, flags::*};
 use crate::stat::Stat;
 use crate::user::{Sink, Source};
+use crate::wait::{Events, WaitKey, Wake};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-/// Status flags that fcntl(F_SETFL) changes.
-pub const SETTABLE: u32 = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK;
+/// Status flags that fcntl(F_SETFL) changes; O_ASYNC is [`OpenFile::watch`]'s.
+pub const SETTABLE: u32 = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
 /// Flags of open(2) that F_GETFL does not show.
 const CREATION: u32 = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
 /// Most bytes that one read or write moves (MAX_RW_COUNT).
@@ -56,6 +57,7 @@ pub struct OpenFile {
     counts_as_writer: bool,
     /// fcntl(F_SETOWN_EX), F_SETSIG.
     pub signal_owner: Cell<SignalOwner>,
+    watcher: Cell<Option<WaitKey>>,
 }
 
 impl OpenFile {
@@ -83,6 +85,7 @@ impl OpenFile {
             writable: !named_only && (access == O_WRONLY || access == O_RDWR),
             counts_as_writer,
             signal_owner: Cell::new(SignalOwner::default()),
+            watcher: Cell::new(None),
         }
     }
 
@@ -124,6 +127,28 @@ impl OpenFile {
     /// F_SETFL: changes the [`SETTABLE`] flags.
     pub fn set_flags(&self, flags: u32) {
         self.flags.set((self.flags.get() & !SETTABLE) | (flags & SETTABLE));
+    }
+
+    /// Turns O_ASYNC on: `wake` is told of every change until it is turned off or the description is closed. Whether the object
+    /// can do it.
+    pub fn watch(&self, wake: Rc<dyn Wake>) -> bool {
+        let Some(queue) = self.file.wait_queue().filter(|_| !self.file.signalled().is_empty()) else {
+            return false;
+        };
+        self.unwatch();
+        self.watcher.set(Some(queue.add(Events::ALL, wake)));
+        self.flags.set(self.flags.get() | O_ASYNC);
+        // What waits to be asked for (the console's input) is asked for here.
+        self.file.poll();
+        true
+    }
+
+    /// Turns O_ASYNC off.
+    pub fn unwatch(&self) {
+        if let (Some(key), Some(queue)) = (self.watcher.take(), self.file.wait_queue()) {
+            queue.remove(key);
+        }
+        self.flags.set(self.flags.get() & !O_ASYNC);
     }
 
     /// O_PATH: no I/O.
@@ -372,6 +397,7 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        self.unwatch();
         if let Some(state) = self.path.as_ref().and_then(|path| path.inode().used_state()) {
             let _ = state.locks.flock(self.id, None);
             state.locks.release(LockOwner::Description(self.id));

@@ -26,6 +26,12 @@ pub mod code {
     pub const SI_SIGIO: i32 = -5;
     /// tgkill(2).
     pub const SI_TKILL: i32 = -6;
+    /// SIGIO: something to read.
+    pub const POLL_IN: i32 = 1;
+    /// SIGIO: room to write.
+    pub const POLL_OUT: i32 = 2;
+    /// SIGIO: the other side has gone.
+    pub const POLL_HUP: i32 = 6;
     /// SIGILL: illegal operand.
     pub const ILL_ILLOPN: i32 = 2;
     /// SIGFPE: integer division by zero.

@@ -173,6 +173,15 @@ impl File for Stream {
         }
     }
 
+    fn signalled(&self) -> Events {
+        match self.kind() {
+            kind::PIPE if self.is_input => Events::IN,
+            kind::PIPE => Events::OUT,
+            kind::TERMINAL => Events::IN,
+            _ => Events::NONE,
+        }
+    }
+
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.queue)
     }

@@ -1,20 +1,21 @@
 //! read(2), write(2) and their relatives: blocking over files that never block.
 
 use super::Call;
+use super::file::signal_io;
 use crate::arch::user::{self, UserSink, UserSource};
 use crate::fs::tty;
 use crate::task::thread::Thread;
 use crate::task::{sched, time};
 use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
-use ramet_kcore::file::flags::O_NONBLOCK;
+use ramet_kcore::file::flags::{O_ASYNC, O_NONBLOCK};
 use ramet_kcore::fs::open_file::{COUNT_MAX, OpenFile, Writer};
 use ramet_kcore::ipc::object::requests::FIONREAD;
 use ramet_kcore::ipc::pipe::PipeEnd;
 use ramet_kcore::ipc::tty::TtyFile;
 use ramet_kcore::ipc::unix::UnixSocket;
 use ramet_kcore::signal::{SigInfo, Signal};
-use ramet_kcore::stat::{S_IFMT, S_IFREG};
+use ramet_kcore::stat::{S_IFMT, S_IFREG, S_IFSOCK};
 use ramet_kcore::user::{Sink, Source};
 use ramet_kcore::wait::Events;
 
@@ -223,6 +224,12 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<i64> {
     const FIONCLEX: u32 = 0x5450;
     const FIOCLEX: u32 = 0x5451;
     const FIONBIO: u32 = 0x5421;
+    const FIOASYNC: u32 = 0x5452;
+    const FIOSETOWN: u32 = 0x8901;
+    const SIOCSPGRP: u32 = 0x8902;
+    const FIOGETOWN: u32 = 0x8903;
+    const SIOCGPGRP: u32 = 0x8904;
+    let is_socket = |file: &OpenFile| file.stat().is_ok_and(|stat| stat.mode & S_IFMT == S_IFSOCK);
     let fd = call.int(0);
     let file = file(fd)?;
     match call.uint(1) {
@@ -238,6 +245,20 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<i64> {
         FIONREAD if file.is_seekable() && file.stat()?.mode & S_IFMT == S_IFREG => {
             let left = file.file().size()?.wrapping_sub(file.offset());
             user::write(call.arg(2), &(left as i32).to_le_bytes())?;
+            Ok(0)
+        }
+        FIOASYNC => {
+            let on = user::read_i32(call.arg(2))? != 0;
+            if on != (file.flags() & O_ASYNC != 0) && !signal_io::turn(&file, fd, on) {
+                return Err(Errno::ENOTTY);
+            }
+            Ok(0)
+        }
+        FIOSETOWN | SIOCSPGRP if is_socket(&file) => {
+            signal_io::set_owner(&file, user::read_i32(call.arg(2))?)
+        }
+        FIOGETOWN | SIOCGPGRP if is_socket(&file) => {
+            user::write(call.arg(2), &(signal_io::owner(&file) as i32).to_le_bytes())?;
             Ok(0)
         }
         request => file.file().ioctl(request, call.arg(2), &user::Program),

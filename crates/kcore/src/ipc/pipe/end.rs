@@ -125,6 +125,14 @@ impl File for PipeEnd {
         Err(Errno::ESPIPE)
     }
 
+    fn signalled(&self) -> Events {
+        match (self.reads, self.writes) {
+            (true, true) => Events::IN.or(Events::OUT),
+            (false, true) => Events::OUT,
+            _ => Events::IN,
+        }
+    }
+
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(match (self.reads, self.writes) {
             (true, true) => &self.pipe.both_queue,

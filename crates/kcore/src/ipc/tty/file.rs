@@ -230,6 +230,10 @@ impl File for TtyFile {
         events
     }
 
+    fn signalled(&self) -> Events {
+        Events::IN
+    }
+
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.tty.queue)
     }

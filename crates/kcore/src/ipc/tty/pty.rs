@@ -278,6 +278,10 @@ impl File for PtyMaster {
         events
     }
 
+    fn signalled(&self) -> Events {
+        Events::IN
+    }
+
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.link().queue)
     }

@@ -58,6 +58,11 @@ impl File for UnixSocket {
         self.signals_broken_pipe()
     }
 
+    fn signalled(&self) -> Events {
+        let always = Events::IN.or(Events::HUP);
+        if self.found_full.get() { always.or(Events::OUT) } else { always }
+    }
+
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.queue)
     }

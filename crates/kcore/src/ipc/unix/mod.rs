@@ -224,6 +224,8 @@ pub struct UnixSocket {
     charged: Cell<usize>,
     /// Sockets that wait for room in this one's inbox or backlog.
     blocked: RefCell<Vec<Weak<UnixSocket>>>,
+    /// The last send found no room: SIGIO is to tell when there is some.
+    found_full: Cell<bool>,
     shut: Cell<u8>,
     error: Cell<Option<Errno>>,
     options: SocketOptions,
@@ -251,6 +253,7 @@ impl UnixSocket {
             backlog: Cell::new(DATAGRAM_BACKLOG),
             charged: Cell::new(0),
             blocked: RefCell::default(),
+            found_full: Cell::new(false),
             shut: Cell::new(0),
             error: Cell::new(None),
             options: SocketOptions::default(),

@@ -101,6 +101,7 @@ impl UnixSocket {
         }
         if target.is_full_for(self) {
             target.block(self);
+            self.found_full.set(true);
             return Err(Errno::EAGAIN);
         }
         let data = take(from, size)?;
@@ -114,7 +115,9 @@ impl UnixSocket {
         if self.has_shut(SHUT_SEND) {
             return Err(Errno::EPIPE);
         }
-        if self.charged.get() >= self.options.send_buffer.get() {
+        let full = self.charged.get() >= self.options.send_buffer.get();
+        self.found_full.set(full);
+        if full {
             return Err(Errno::EAGAIN);
         }
         Ok(())

@@ -53,8 +53,6 @@ pub mod advice {
     pub const POPULATE_WRITE: u32 = 23;
     /// As `DONT_NEED`, locked pages too.
     pub const DONT_NEED_LOCKED: u32 = 24;
-    /// Make it huge now.
-    pub const COLLAPSE: u32 = 25;
 }
 
 const MS_ASYNC: u32 = 1;
@@ -68,7 +66,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
     /// EINVAL: not aligned, unknown advice, or one that the mapping does not take; ENOMEM: a part is not mapped (the
     /// rest is served); EFAULT: `MADV_POPULATE_*` met a page that would be a SIGBUS; EACCES, EPERM: `MADV_REMOVE`.
     pub fn madvise(&mut self, address: u64, length: u64, what: u32) -> Result<()> {
-        let is_known = what <= advice::DONT_NEED || (advice::FREE..=advice::COLLAPSE).contains(&what);
+        let is_known = what <= advice::DONT_NEED || (advice::FREE..=advice::DONT_NEED_LOCKED).contains(&what);
         if !is_known || !is_aligned(address) {
             return Err(Errno::EINVAL);
         }
@@ -121,7 +119,6 @@ impl<P: Physical + 'static> AddressSpace<P> {
             advice::DO_DUMP => (0, property::DONT_DUMP),
             advice::HUGE_PAGE => (property::HUGE, property::NO_HUGE),
             advice::NO_HUGE_PAGE => (property::NO_HUGE, property::HUGE),
-            advice::COLLAPSE => return Ok(()), // best effort: the host does it
             advice::WILL_NEED => {
                 if vma.prot != prot::NONE && !vma.is_anonymous() {
                     let most = self.policy.eager_image;

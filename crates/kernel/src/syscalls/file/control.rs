@@ -1,10 +1,12 @@
 //! fcntl(2).
 
-use super::locks;
+use super::{locks, signal_io};
+use crate::arch::user;
 use crate::syscalls::Call;
 use crate::task::process::resource;
 use crate::task::sched;
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::flags::O_ASYNC;
 use ramet_kcore::ipc::pipe::PipeEnd;
 
 mod command {
@@ -57,6 +59,7 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
         command::GETFL => Ok(file.flags() as i64),
         command::SETFL => {
             file.set_flags(argument as u32);
+            signal_io::turn(&file, fd, argument as u32 & O_ASYNC != 0);
             Ok(0)
         }
         locks::command::GETLK
@@ -81,17 +84,8 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
             file.file().seals(argument as u32)?;
             Ok(0)
         }
-        command::SETOWN => {
-            let id = argument as i32;
-            let mut owner = file.signal_owner.get();
-            (owner.kind, owner.id) = if id < 0 { (2, id.unsigned_abs()) } else { (1, id as u32) };
-            file.signal_owner.set(owner);
-            Ok(0)
-        }
-        command::GETOWN => {
-            let owner = file.signal_owner.get();
-            Ok(if owner.kind == 2 { -(owner.id as i64) } else { owner.id as i64 })
-        }
+        command::SETOWN => signal_io::set_owner(&file, argument as i32),
+        command::GETOWN => Ok(signal_io::owner(&file)),
         command::SETSIG => {
             if argument > 64 {
                 return Err(Errno::EINVAL);
@@ -103,17 +97,13 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
         }
         command::GETSIG => Ok(file.signal_owner.get().signal as i64),
         command::SETOWN_EX => {
-            let mut owner = file.signal_owner.get();
-            let kind = crate::arch::user::read_u32(argument)?;
-            owner.id = crate::arch::user::read_u32(argument + 4)?;
-            owner.kind = if kind <= 2 { kind } else { return Err(Errno::EINVAL) };
-            file.signal_owner.set(owner);
-            Ok(0)
+            let (kind, id) = (user::read_u32(argument)?, user::read_u32(argument.wrapping_add(4))?);
+            signal_io::set_owner_of_kind(&file, kind, id)
         }
         command::GETOWN_EX => {
             let owner = file.signal_owner.get();
-            crate::arch::user::write_u32(argument, owner.kind)?;
-            crate::arch::user::write_u32(argument + 4, owner.id)?;
+            user::write_u32(argument, owner.kind)?;
+            user::write_u32(argument.wrapping_add(4), owner.id)?;
             Ok(0)
         }
         _ => Err(Errno::EINVAL),

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod links;
 pub mod locks;
 pub mod open;
+pub mod signal_io;
 pub mod size;
 pub mod stat;
 pub mod xattr;

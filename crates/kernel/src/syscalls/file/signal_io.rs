@@ -1,0 +1,147 @@
+//! Signal-driven I/O (fcntl(2): O_ASYNC, F_SETOWN, F_SETSIG): SIGIO for what poll(2) would tell.
+
+use crate::task::process::Process;
+use crate::task::{sched, signal};
+use alloc::rc::{Rc, Weak};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::flags::O_ASYNC;
+use ramet_kcore::fs::open_file::{OpenFile, SignalOwner};
+use ramet_kcore::signal::info::code;
+use ramet_kcore::signal::{SigInfo, Signal};
+use ramet_kcore::stat::{S_IFCHR, S_IFMT};
+use ramet_kcore::wait::{Events, Wake};
+
+/// F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP.
+mod kind {
+    pub const THREAD: u32 = 0;
+    pub const PROCESS: u32 = 1;
+    pub const GROUP: u32 = 2;
+}
+
+/// Told of changes of one description.
+struct Signaller {
+    file: Weak<OpenFile>,
+    /// The descriptor that O_ASYNC was set through.
+    fd: i32,
+}
+
+impl Wake for Signaller {
+    fn wake(&self, events: Events) {
+        let Some(file) = self.file.upgrade() else { return };
+        let told = file.file().signalled();
+        // An end is told as what it lets the program do, except where HUP is told of its own (sockets).
+        let end = events.intersects(Events::HUP.or(Events::ERR));
+        let (code, band) = if events.intersects(Events::HUP) && told.intersects(Events::HUP) {
+            (code::POLL_HUP, 0x018)
+        } else if told.intersects(Events::IN) && (end || events.intersects(Events::IN)) {
+            (code::POLL_IN, 0x041)
+        } else if told.intersects(Events::OUT) && (end || events.intersects(Events::OUT)) {
+            (code::POLL_OUT, 0x304)
+        } else {
+            return;
+        };
+        send(file.signal_owner.get(), self.fd, code, band);
+    }
+}
+
+fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
+    let process = sched::with_current(|thread| thread.process.clone());
+    if !is_alive(&process, owner.kind, owner.id) || owner.id == 0 {
+        return;
+    }
+    let to = |info: SigInfo| match (owner.kind, process.thread(owner.id as i32)) {
+        (kind::THREAD, Some(thread)) => signal::send_thread(&thread, info),
+        _ => signal::send_process(&process, info),
+    };
+    if let Some(signal) = Signal::new(owner.signal.into()) {
+        // As Linux: a signal that has codes of its own shows that this one is not of those.
+        let shared = matches!(
+            signal,
+            Signal::ILL
+                | Signal::FPE
+                | Signal::SEGV
+                | Signal::BUS
+                | Signal::TRAP
+                | Signal::CHLD
+                | Signal::SYS
+        );
+        let code = if shared { code::SI_SIGIO } else { code };
+        if to(SigInfo::poll(signal, code, band, fd)).is_ok() {
+            return;
+        }
+        // The queue is full: a plain SIGIO says so.
+    }
+    // A standard signal always finds room.
+    let _ = to(SigInfo::kernel(Signal::IO));
+}
+
+/// Whether there is a thread, process or process group `id`.
+fn is_alive(process: &Process, kind: u32, id: u32) -> bool {
+    let id = id as i32;
+    match kind {
+        kind::THREAD => process.thread(id).is_some(),
+        kind::PROCESS => process.pid.get() == id || process.thread(id).is_some(),
+        _ => process.group.get() == id,
+    }
+}
+
+/// Turns O_ASYNC on or off. Whether the object knows it.
+pub fn turn(file: &Rc<OpenFile>, fd: i32, on: bool) -> bool {
+    let was_on = file.flags() & O_ASYNC != 0;
+    if !on {
+        file.unwatch();
+        return was_on || !file.file().signalled().is_empty();
+    }
+    if was_on {
+        return true;
+    }
+    let done = file.watch(Rc::new(Signaller { file: Rc::downgrade(file), fd }));
+    // A terminal belongs to its process group from the start.
+    if done && file.signal_owner.get().id == 0 && file.stat().is_ok_and(|stat| stat.mode & S_IFMT == S_IFCHR)
+    {
+        let mut owner = file.signal_owner.get();
+        (owner.kind, owner.id) =
+            (kind::GROUP, sched::with_current(|thread| thread.process.group.get()) as u32);
+        file.signal_owner.set(owner);
+    }
+    done
+}
+
+/// F_SETOWN, FIOSETOWN: a process, or a process group as a negative number; 0: nobody.
+///
+/// # Errors
+/// ESRCH: there is none; EINVAL.
+pub fn set_owner(file: &OpenFile, id: i32) -> Result<i64> {
+    if id == i32::MIN {
+        return Err(Errno::EINVAL);
+    }
+    set_owner_of_kind(file, if id < 0 { kind::GROUP } else { kind::PROCESS }, id.unsigned_abs())
+}
+
+/// F_SETOWN_EX.
+///
+/// # Errors
+/// ESRCH: there is none; EINVAL: no such kind.
+pub fn set_owner_of_kind(file: &OpenFile, kind: u32, id: u32) -> Result<i64> {
+    if kind > kind::GROUP {
+        return Err(Errno::EINVAL);
+    }
+    let process = sched::with_current(|thread| thread.process.clone());
+    // As Linux: any number that names something.
+    if id != 0 && !(kind::THREAD..=kind::GROUP).any(|kind| is_alive(&process, kind, id)) {
+        return Err(Errno::ESRCH);
+    }
+    let signal = file.signal_owner.get().signal;
+    file.signal_owner.set(SignalOwner { kind, id, signal });
+    Ok(0)
+}
+
+/// F_GETOWN, FIOGETOWN.
+pub fn owner(file: &OpenFile) -> i64 {
+    let owner = file.signal_owner.get();
+    let process = sched::with_current(|thread| thread.process.clone());
+    if !is_alive(&process, owner.kind, owner.id) {
+        return 0;
+    }
+    if owner.kind == kind::GROUP { -i64::from(owner.id) } else { i64::from(owner.id) }
+}

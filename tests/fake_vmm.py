@@ -174,7 +174,7 @@ class Vmm:
             "first_instruction_tsc": 1,
             "program_start_tsc": int(self.child is not None),
             "memory": {"limit": self.config["memory"], "present": 0},
-            "syscalls": {},
+            "syscalls": {"sites": 0, "traps": 0, "calls": {}, "not_served": {}},
         }
 
     def do_signal(self, request, _descriptors):

@@ -111,6 +111,27 @@ def test_killed_vmm_is_cleanable(cli) -> None:
     assert json.loads(cli("ps", "-a", "--json", check=0).stdout) == []
 
 
+def test_inspect_counts_system_calls(cli) -> None:
+    script = (
+        "import ctypes, os, time\n"
+        "call = ctypes.CDLL(None).syscall\n"
+        "for number in [57, 57, 475, 999, 999, 999]: call(number)\n"  # fork; two without a name
+        "for i in range(100): os.umask(0o22)\n"
+        "print('up', flush=True); time.sleep(60)\n"
+    )
+    cli("run", "-d", "--name", "v", "python", "python3", "-c", script, check=0)
+    deadline = time.monotonic() + 20
+    while cli("logs", "v", check=0).stdout != "up\n" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    counted = json.loads(cli("inspect", "v", check=0).stdout)["syscalls"]
+    assert {"fork": 2, "syscall_475": 1, "unassigned": 3}.items() <= counted["not_served"].items()
+    assert counted["calls"]["umask"] == 100 and counted["calls"]["write"] >= 1
+    assert 0 < counted["sites"] <= counted["traps"] < sum(counted["calls"].values())
+    cli("clone", "v", "--name", "c", check=0)
+    again = json.loads(cli("inspect", "c", check=0).stdout)["syscalls"]
+    assert "umask" not in again["calls"] and again["not_served"] == {}
+
+
 def test_terminal(cli) -> None:
     script = (
         "import os, sys\n"

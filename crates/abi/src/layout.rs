@@ -91,6 +91,8 @@ pub const VOLUME_SIZE: u64 = 0x3f_0000_0000;
 
 /// Offset in the shared area of the [`crate::mailbox::Mailbox`].
 pub const MAILBOX_OFFSET: u64 = 0;
+/// Offset of the [`crate::syscall::Counters`], in the mailbox's page.
+pub const COUNTERS_OFFSET: u64 = 0x80;
 /// Offset of the [`crate::time::TimePage`], also mapped read-only into the program for its vDSO.
 pub const TIME_OFFSET: u64 = 0x1000;
 /// Offset of the [`crate::identity::Identity`] page.

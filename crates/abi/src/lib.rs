@@ -15,7 +15,8 @@ pub mod identity;
 pub mod layout;
 pub mod mailbox;
 pub mod ring;
+pub mod syscall;
 pub mod time;
 
 /// Version of this contract. A kernel and a VMM of different versions refuse to work together.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

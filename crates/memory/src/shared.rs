@@ -5,6 +5,7 @@ use ramet_abi::identity::Identity;
 use ramet_abi::layout::*;
 use ramet_abi::mailbox::Mailbox;
 use ramet_abi::ring::Console;
+use ramet_abi::syscall::Counters;
 use ramet_abi::time::TimePage;
 use std::io;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -53,6 +54,12 @@ impl SharedArea {
     pub fn console(&self) -> &Console {
         // SAFETY: Console consists of atomic integers.
         unsafe { self.mapping.atomics(CONSOLE_OFFSET) }
+    }
+
+    /// What the guest has counted.
+    pub fn counters(&self) -> &Counters {
+        // SAFETY: Counters consists of atomic integers.
+        unsafe { self.mapping.atomics(COUNTERS_OFFSET) }
     }
 
     /// Copies bytes out.

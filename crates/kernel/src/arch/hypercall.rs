@@ -8,6 +8,7 @@ use ramet_abi::identity::Identity;
 use ramet_abi::layout::*;
 use ramet_abi::mailbox::Mailbox;
 use ramet_abi::ring::Console;
+use ramet_abi::syscall::Counters;
 use ramet_abi::time::TimePage;
 
 /// A shared page, by its offset in the shared area.
@@ -32,6 +33,10 @@ pub fn identity() -> &'static Identity {
 /// Console control words.
 pub fn console() -> &'static Console {
     shared(CONSOLE_OFFSET)
+}
+/// What the VMM tells of when it is asked about this VM.
+pub fn counters() -> &'static Counters {
+    shared(COUNTERS_OFFSET)
 }
 /// Boot parameters. Written by the VMM before boot only.
 pub fn boot_info() -> &'static BootInfo {

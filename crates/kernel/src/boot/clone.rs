@@ -18,6 +18,7 @@ pub fn became_clone() {
             sched::with_current(crate::arch::site::set_thread);
         }
     }
+    crate::syscalls::count::became_clone();
     crate::mm::wipe_on_fork();
     crate::fs::volumes::became_clone();
     crate::fs::console::became_clone();

@@ -8,6 +8,7 @@ use crate::arch::{site, upcall};
 use ramet_kcore::errno::{Errno, Result};
 
 pub mod capabilities;
+pub mod count;
 pub mod file;
 pub mod getrandom;
 pub mod ids;
@@ -15,7 +16,6 @@ pub mod io;
 pub mod ipc;
 pub mod limits;
 pub mod memory;
-pub mod names;
 pub mod prctl;
 pub mod process;
 pub mod scheduling;
@@ -68,6 +68,7 @@ pub type Handler = fn(&mut Call<'_>) -> Result<i64>;
 #[unsafe(no_mangle)]
 extern "C" fn syscall_trapped(frame: &mut Frame) {
     site::trapped(frame.rip, frame.orig_rax);
+    count::trapped();
     upcall::leave_with_flags(frame);
     dispatch(frame);
 }
@@ -84,6 +85,7 @@ pub fn dispatch(frame: &mut Frame) {
     frame.r11 = frame.rflags;
     let result = match table::handler(number) {
         Some(handler) => {
+            count::served(number);
             if trace::is_on() {
                 trace::call(number, handler, &mut Call { frame })
             } else {
@@ -91,7 +93,7 @@ pub fn dispatch(frame: &mut Frame) {
             }
         }
         None => {
-            table::count_unknown(number);
+            count::not_served(number);
             if trace::is_on() {
                 trace::unknown(number, &Call { frame });
             }

@@ -1,13 +1,11 @@
 //! Which function serves which system call. `scripts/syscall_table.py` makes the documentation's table from this file.
 
-use super::names::{COUNT, NAMES};
 use super::{
     Handler, capabilities, file, getrandom, ids, io, ipc, limits, memory, prctl, process, scheduling,
     signals, thread, time, timers, users, vectors, wait,
 };
-use crate::global::Global;
 use crate::task::{exit, futex, signal};
-use core::cell::Cell;
+use ramet_abi::syscall::{COUNT, NAMES};
 
 macro_rules! table {
     ($($name:ident => $handler:path,)*) => {{
@@ -299,27 +297,4 @@ static TABLE: [Option<Handler>; COUNT] = table! {
 #[inline(always)]
 pub fn handler(number: u32) -> Option<Handler> {
     TABLE.get(number as usize).copied().flatten()
-}
-
-/// The call's name, for people.
-pub fn name(number: u32) -> &'static str {
-    NAMES.get(number as usize).copied().filter(|name| !name.is_empty()).unwrap_or("syscall")
-}
-
-static UNKNOWN: Global<[Cell<u32>; COUNT]> = Global::new([const { Cell::new(0) }; COUNT]);
-
-/// Counts a call that nobody serves.
-pub fn count_unknown(number: u32) {
-    if let Some(count) = UNKNOWN.get(number as usize) {
-        count.set(count.get().saturating_add(1));
-    }
-}
-
-/// Calls that nobody served, and how often.
-pub fn unknown() -> impl Iterator<Item = (u32, u32)> {
-    UNKNOWN
-        .iter()
-        .enumerate()
-        .filter(|(_, count)| count.get() != 0)
-        .map(|(number, count)| (number as u32, count.get()))
 }

@@ -1,12 +1,14 @@
 //! `--strace`: one line a call into the trace ring.
 
-use super::{Call, Handler, table};
+use super::{Call, Handler, count};
+use crate::arch::hypercall;
 use crate::fs::ring::HostRing;
 use crate::global::Global;
 use crate::task::sched;
 use alloc::string::String;
 use core::cell::Cell;
 use core::fmt::Write;
+use core::sync::atomic::Ordering::Relaxed;
 use ramet_kcore::errno::Result;
 
 static ON: Global<Cell<bool>> = Global::new(Cell::new(false));
@@ -126,7 +128,7 @@ fn arguments(line: &mut String, name: &str, call: &Call<'_>) {
 
 /// Serves the call and shows it.
 pub fn call(number: u32, handler: Handler, call: &mut Call<'_>) -> Result<i64> {
-    let name = table::name(number);
+    let name = count::name_of(number);
     let mut line = String::new();
     let _ = write!(line, "[{}] {name}(", sched::with_current(|thread| thread.tid.get()));
     arguments(&mut line, name, call);
@@ -150,8 +152,12 @@ pub fn summary() {
     let (patched, traps) = crate::arch::site::statistics();
     let mut line = String::new();
     let _ = writeln!(line, "+++ {patched} sites patched, {traps} system calls trapped");
-    for (number, count) in table::unknown() {
-        let _ = writeln!(line, "+++ {}: not served, asked for {count} times", table::name(number));
+    for (number, times) in count::unknown() {
+        let _ = writeln!(line, "+++ {}: not served, asked for {times} times", count::name_of(number));
+    }
+    let beyond = hypercall::counters().beyond.load(Relaxed);
+    if beyond != 0 {
+        let _ = writeln!(line, "+++ numbers that are not assigned: asked for {beyond} times");
     }
     put(&line);
 }
@@ -159,7 +165,7 @@ pub fn summary() {
 /// Shows a call that nobody serves.
 pub fn unknown(number: u32, call: &Call<'_>) {
     let mut line = String::new();
-    let name = table::name(number);
+    let name = count::name_of(number);
     let _ = write!(line, "[{}] {name}_{number}(", sched::with_current(|thread| thread.tid.get()));
     arguments(&mut line, name, call);
     line.push_str(") = -1 ENOSYS (not served)\n");

@@ -5,8 +5,9 @@ use crate::clone::{Answer, CloneOrder, CloneSpec, Order, Refusal, State, Ticket}
 use crate::io::connection::Line;
 use crate::io::protocol::{Request, answer_line, parse};
 use crate::vm::{Ending, monotonic};
-use serde_json::{Value, json};
-use std::sync::atomic::Ordering::Acquire;
+use ramet_abi::syscall::{self, Counters, NOT_SERVED};
+use serde_json::{Map, Value, json};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 
 /// Highest signal number.
@@ -87,11 +88,34 @@ impl Server {
             "done": self.desk.done(),
             "uptime": (monotonic() - self.started) as f64 / 1e9,
             "memory": {"limit": self.shared.ram_limit(), "present": self.shared.ram_present()},
-            "syscalls": {},
+            "syscalls": syscalls(self.shared.area.counters()),
             "first_instruction_tsc": identity.first_instruction_tsc.load(Acquire),
             "program_start_tsc": identity.program_start_tsc.load(Acquire),
         })
     }
+}
+
+/// What the guest has counted. It writes these too: numbers for people.
+fn syscalls(counters: &Counters) -> Value {
+    let (mut calls, mut not_served) = (Map::new(), Map::new());
+    for (number, counter) in counters.calls.iter().enumerate() {
+        let count = counter.load(Relaxed);
+        if count != 0 {
+            let name = syscall::name(number).map_or_else(|| format!("syscall_{number}"), str::to_owned);
+            let to = if count & NOT_SERVED != 0 { &mut not_served } else { &mut calls };
+            to.insert(name, (count & !NOT_SERVED).into());
+        }
+    }
+    let beyond = counters.beyond.load(Relaxed);
+    if beyond != 0 {
+        not_served.insert("unassigned".into(), beyond.into());
+    }
+    json!({
+        "sites": counters.sites.load(Relaxed),
+        "traps": counters.traps.load(Relaxed),
+        "calls": calls,
+        "not_served": not_served,
+    })
 }
 
 /// Gives an order, if it makes sense.

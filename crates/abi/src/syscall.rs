@@ -1,4 +1,33 @@
-//! Names and numbers of x86-64 system calls (Linux `arch/x86/entry/syscalls/syscall_64.tbl`).
+//! Names and numbers of x86-64 system calls (Linux `arch/x86/entry/syscalls/syscall_64.tbl`), and how often a program made them.
+
+use core::sync::atomic::AtomicU64;
+
+/// What the kernel counts. Behind the mailbox in its page, which every VM has touched: counting costs no page.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Counters {
+    /// System call instructions that have been replaced.
+    pub sites: AtomicU64,
+    /// System calls that came by a trap, not by a jump.
+    pub traps: AtomicU64,
+    /// Calls of numbers from [`COUNTED`] on; nobody serves them.
+    pub beyond: AtomicU64,
+    /// Reserved.
+    pub reserved: [AtomicU64; 13],
+    /// Calls by number; [`NOT_SERVED`] is set where they were answered with ENOSYS for want of a handler. Calls that a patched site
+    /// answers by itself (`getpid` and its like) are not counted.
+    pub calls: [AtomicU64; COUNTED],
+}
+
+/// Numbers that are counted one by one.
+pub const COUNTED: usize = 480;
+/// Mark of a number that nobody serves.
+pub const NOT_SERVED: u64 = 1 << 63;
+
+/// The call's name, for people; none: the number is not assigned.
+pub fn name(number: usize) -> Option<&'static str> {
+    NAMES.get(number).copied().filter(|name| !name.is_empty())
+}
 
 /// One more than the largest known number.
 pub const COUNT: usize = 463;
@@ -469,3 +498,9 @@ pub static NAMES: [&str; COUNT] = [
     "lsm_list_modules",
     "mseal",
 ];
+
+const _: () = {
+    assert!(COUNT <= COUNTED);
+    assert!(crate::layout::COUNTERS_OFFSET + size_of::<Counters>() as u64 == crate::layout::TIME_OFFSET);
+    assert!(crate::layout::COUNTERS_OFFSET >= size_of::<crate::mailbox::Mailbox>() as u64);
+};

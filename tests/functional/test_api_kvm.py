@@ -42,6 +42,17 @@ def test_conversation() -> None:
         assert vm.communicate(timeout=30).ok
 
 
+@pytest.mark.parametrize(
+    ("program", "status", "why"), [("/no/such", 127, "no such file"), ("/etc/passwd", 126, "permission denied")]
+)
+def test_a_program_that_cannot_start_has_failed(program: str, status: int, why: str) -> None:
+    with ramet.run("python", [program]) as vm:
+        with pytest.raises(ramet.VMError, match=f"the program could not run: {program}: {why}"):
+            vm.communicate(timeout=60)
+        ended = registry.find(vm.id).ended()
+        assert ended is not None and (ended.status, ended.reason) == (status, "failed")
+
+
 def test_clones_are_themselves() -> None:
     with ramet.freeze("python", ["python3", "-c", WARM]) as template:
         with template.clone(input=b"in", args=["3"], env={"K": "v"}, name="one") as vm:

@@ -40,6 +40,10 @@ def test_program_options(cli) -> None:
 def test_ends(cli) -> None:
     assert cli("run", "--rm", "python", "/no/such/program", check=127).stderr.count("\n") == 1
     assert cli("run", "--rm", "python", "/etc/passwd", check=126).stderr.count("\n") == 1
+    # A status alone says nothing: this program was found, and ran.
+    cli("run", "-d", "--name", "s", "python", "python3", "-c", "raise SystemExit(127)", check=0)
+    cli("wait", "s", check=127)
+    cli("rm", "s", check=0)
     crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     cli("run", "--rm", "python", "python3", "-c", crash, check=139)
     cli("run", "--rm", "--timeout", "0.5", "python", "python3", "-c", "while True: pass", check=124)

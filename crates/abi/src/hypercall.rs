@@ -20,7 +20,8 @@ pub const WAIT: u16 = 1;
 /// Set `event::TIMER` when CLOCK_MONOTONIC reaches argument 0 (ns; `u64::MAX` disarms). Replaces the last one.
 pub const SET_TIMER: u16 = 2;
 /// The program is over: argument 0 is its wait status as wait(2) encodes it (exit code << 8, or the signal).
-/// Does not return.
+/// Argument 1: 0, or the length of the message at `LOG_OFFSET` that says why the program could not be started; then the exit code
+/// is 125, 126 (not executable) or 127 (not found). Does not return.
 pub const EXIT: u16 = 3;
 /// The kernel cannot go on: argument 0 is the length of the message at `LOG_OFFSET`. Does not return.
 pub const PANIC: u16 = 4;

@@ -191,7 +191,9 @@ impl Live {
     fn end(self, ending: Ending) -> Outcome {
         let drain = match ending {
             Ending::Program(_) => Drain::Fully,
-            Ending::Timeout | Ending::Killed | Ending::Failed(_) => Drain::Briefly,
+            Ending::Timeout | Ending::Killed | Ending::Failed(_) | Ending::NotStarted { .. } => {
+                Drain::Briefly
+            }
         };
         let server = self.io.finish(drain);
         Outcome::Ended(ending, server.map(Box::new))
@@ -375,7 +377,7 @@ impl Report {
     /// Tells the outside how it ended. Returns the process's exit status.
     fn conclude(self, ending: &Ending, server: Option<Box<Server>>) -> u8 {
         let document = exit_document(ending);
-        if let Ending::Failed(message) = ending {
+        if let Some(message) = ending.message() {
             crate::complain(message);
         }
         if let Err(error) = write_exit(&self.profile.directory, &document) {

@@ -18,7 +18,6 @@ __all__ = ["start"]
 
 # The VMM has written who it is long before this many seconds are over.
 _STARTING = 30.0
-_NOT_RUN = (125, 126, 127)
 
 
 def start(entry: Entry, command: list[str], *, keep_input: bool, remove: bool) -> None:
@@ -69,7 +68,7 @@ def _watched(entry: Entry, command: list[str], actions: list[tuple[int, int, int
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF
         # The one that starts us tells the user why a VM failed: it needs the files.
         ended = read_object(entry.directory / "exit.json")
-        if ended is None or (ended.get("reason") != "failed" and ended.get("status") not in _NOT_RUN):
+        if ended is None or ended.get("reason") != "failed":
             registry.discard(entry)
     except (OSError, RametError):
         pass
@@ -83,8 +82,7 @@ def _wait_until_up(entry: Entry, pid: int) -> None:
         # The process is looked at before the files: what it wrote before it ended is seen then.
         gone, status = os.waitpid(pid, os.WNOHANG)
         ended = read_object(entry.directory / "exit.json")
-        # Over before it was seen running, with a status that says that it could not be run.
-        if ended is not None and (ended.get("reason") == "failed" or ended.get("status") in _NOT_RUN):
+        if ended is not None and ended.get("reason") == "failed":
             _fail(entry, int(ended.get("status", 125)), ended.get("message"))
         if ended is not None or not entry.directory.is_dir() or _program_runs(entry):
             return
@@ -108,7 +106,7 @@ def _fail(entry: Entry, status: int, message: object) -> None:
     if not message:
         try:
             message = entry.log.read_text(errors="replace").strip().rpartition("\n")[2]
-            message = str(message).removeprefix("ramet: ").removeprefix("kernel: ")
+            message = str(message).removeprefix("ramet: ")
         except OSError:
             message = ""
     error = VMError(str(message or f"it ended at once with status {status}"), vm=entry.name)

@@ -83,7 +83,16 @@ pub fn flush_tlb() {
 /// Ends the VM with the program's wait status.
 pub fn exit(status: u32) -> ! {
     loop {
-        call(number::EXIT, &[status as u64]);
+        call(number::EXIT, &[status as u64, 0]);
+    }
+}
+
+/// Ends the VM because the program cannot be started: an exit code as a shell has it, and why.
+pub fn not_started(code: u8, why: &str) -> ! {
+    // An empty message would mean that the program has run.
+    let length = put_log(if why.is_empty() { "?" } else { why });
+    loop {
+        call(number::EXIT, &[u64::from(code) << 8, length]);
     }
 }
 

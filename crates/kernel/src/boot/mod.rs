@@ -3,7 +3,7 @@
 pub mod clone;
 pub mod records;
 
-use crate::arch::hypercall::{boot_info, die, exit, identity, log};
+use crate::arch::hypercall::{boot_info, die, identity, not_started};
 use crate::arch::{cpu, site, xsave};
 use crate::global::Global;
 use crate::task::exec::{self, Program};
@@ -41,8 +41,10 @@ pub fn uptime() -> u64 {
 }
 
 /// Statuses of a program that could not be started, as a shell has them.
-const NOT_FOUND: u32 = 127 << 8;
-const NOT_EXECUTABLE: u32 = 126 << 8;
+const NOT_FOUND: u8 = 127;
+const NOT_EXECUTABLE: u8 = 126;
+/// What is wrong is not the program.
+const FAILED: u8 = 125;
 
 /// Boots. Runs on the boot stack.
 pub fn start() -> ! {
@@ -67,25 +69,26 @@ pub fn start() -> ! {
     set_hostname(records.hostname.clone());
     let root = match fs::mount_all() {
         Ok(root) => root,
-        Err(error) => fail(125 << 8, &format!("the image cannot be mounted: {error:?}")),
+        Err(error) => not_started(FAILED, &format!("the image cannot be mounted: {error:?}")),
     };
     if let Err(text) = fs::volumes::mount(&root, &records) {
-        fail(125 << 8, &text);
+        not_started(FAILED, &text);
     }
     let credentials = match fs::users::parse(&root, &records.user) {
         Ok(credentials) => Rc::new(credentials),
-        Err(message) => fail(125 << 8, &message),
+        Err(message) => not_started(FAILED, &message),
     };
     let directory = if records.directory.is_empty() { b"/".to_vec() } else { records.directory.clone() };
     let mut context = FsContext::new(root);
-    context.cwd = match fs::caller(&context, &credentials, |caller| {
-        caller.chdir(&caller.context.root, &directory)
-    }) {
-        Ok(path) => path,
-        Err(error) => fail(125 << 8, &format!("working directory {}: {}", text(&directory), message(error))),
-    };
+    context.cwd =
+        match fs::caller(&context, &credentials, |caller| caller.chdir(&caller.context.root, &directory)) {
+            Ok(path) => path,
+            Err(error) => {
+                not_started(FAILED, &format!("working directory {}: {}", text(&directory), message(error)))
+            }
+        };
     let Some(name) = records.arguments.first().cloned() else {
-        fail(NOT_FOUND, "no program to run: the image has no entry point and none was given");
+        not_started(NOT_FOUND, "no program to run: the image has no entry point and none was given");
     };
     let (file, path) = match fs::find_program(&context, &name, &records.environment, &credentials) {
         Ok(path) => path,
@@ -137,13 +140,8 @@ fn message(error: Errno) -> &'static str {
 fn start_failed(name: &[u8], error: Errno) -> ! {
     let status = match error {
         Errno::ENOENT => NOT_FOUND,
-        Errno::ENOMEM => 125 << 8,
+        Errno::ENOMEM => FAILED,
         _ => NOT_EXECUTABLE,
     };
-    fail(status, &format!("{}: {}", text(name), message(error)))
-}
-
-fn fail(status: u32, message: &str) -> ! {
-    log(message);
-    exit(status)
+    not_started(status, &format!("{}: {}", text(name), message(error)))
 }

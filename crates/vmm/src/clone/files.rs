@@ -67,8 +67,8 @@ pub fn exit_document(ending: &Ending) -> Value {
         "signal": ending.signal(),
         "ended": unix_time(),
     });
-    if let Ending::Failed(message) = ending {
-        document["message"] = message.as_str().into();
+    if let Some(message) = ending.message() {
+        document["message"] = message.into();
     }
     document
 }

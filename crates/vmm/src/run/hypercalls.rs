@@ -30,7 +30,8 @@ pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<
             Ok(()) => 0,
             Err(_) => errno(libc::EINVAL),
         },
-        EXIT => return Ok(Some(Stop::Ended(Ending::Program(first as i32 & 0xffff)))),
+        EXIT if second == 0 => return Ok(Some(Stop::Ended(Ending::Program(first as i32 & 0xffff)))),
+        EXIT => return Ok(Some(Stop::Ended(not_started(machine, first, second)))),
         PANIC => return Err(GuestFault::Panic(message(machine, first))),
         LOG => {
             crate::complain(&format!("kernel: {}", message(machine, first)));
@@ -76,6 +77,13 @@ fn wait(machine: &mut Machine, sequence: u64, deadline: u64) {
         }
     }
     exits::take_signals(machine);
+}
+
+fn not_started(machine: &Machine, status: u64, length: u64) -> Ending {
+    let status = (status >> 8) as u8;
+    // Other codes are a program's.
+    let status = if (125..=127).contains(&status) { status } else { 125 };
+    Ending::NotStarted { status, why: message(machine, length) }
 }
 
 fn message(machine: &Machine, length: u64) -> String {

@@ -108,6 +108,13 @@ pub enum Ending {
     Killed,
     /// Ramet or the guest kernel failed.
     Failed(String),
+    /// The program could not be started.
+    NotStarted {
+        /// 125, or 126: not executable, or 127: not found.
+        status: u8,
+        /// The guest's words, on one line.
+        why: String,
+    },
 }
 
 impl Ending {
@@ -121,6 +128,7 @@ impl Ending {
             Self::Timeout => 124,
             Self::Killed => 137,
             Self::Failed(_) => 125,
+            Self::NotStarted { status, .. } => *status,
         }
     }
 
@@ -139,7 +147,15 @@ impl Ending {
             Self::Program(_) => "signal",
             Self::Timeout => "timeout",
             Self::Killed => "killed",
-            Self::Failed(_) => "failed",
+            Self::Failed(_) | Self::NotStarted { .. } => "failed",
+        }
+    }
+
+    /// Why the program did not run, or not to its end.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Failed(message) | Self::NotStarted { why: message, .. } => Some(message),
+            Self::Program(_) | Self::Timeout | Self::Killed => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run guest programs natively and in the VM, with the VMM alone, and compare.
 
-    python3 tests/guests/build.py OUT
+    python3 tests/guests/build.py OUT [--group process]
     RAMET_VMM=target/debug/ramet-vmm RAMET_KERNEL=path python3 tests/guests/compare.py OUT [-k REGEX] [--jobs 1]
 
 Prints PASS or FAIL for each case, with the differing lines; exit status 1 when one failed. Needs mkfs.erofs.
@@ -24,6 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import guest_build
 from guest_native import NOBODY, Case, Result, decode, environment_of, run_native, run_on_terminal
 
 MEMORY = 512 << 20
@@ -160,6 +161,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="compare guest programs natively and in the VM")
     parser.add_argument("out", type=Path, nargs="?", default=Path("/tmp/guests-out"))
     parser.add_argument("-k", default="", metavar="REGEX")
+    parser.add_argument("--group", choices=guest_build.ALL_GROUPS, help="only the cases of this group (built with it)")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--strace", action="store_true", help="show the VM's trace of failing cases")
     parser.add_argument("--no-patch", action="store_true", help="leave system call sites as they are")
@@ -174,7 +176,8 @@ def main() -> int:
         raise SystemExit("set RAMET_VMM and RAMET_KERNEL to the paths of the two executables")
     vm = Vm(vmm, str(Path(kernel).resolve()), make_image(out), patch=not options.no_patch, memory=options.memory << 20)
     cases = [case for case in manifest["cases"] if re.search(options.k, case["name"])]
-    bad = [entry for entry in manifest["bad"] if re.search(options.k, entry["name"])]
+    cases = [case for case in cases if options.group in (None, case["group"])]
+    bad = [entry for entry in manifest["bad"] if re.search(options.k, entry["name"]) and options.group != "process"]
     passed: list[str] = []
     failed: list[str] = []
 

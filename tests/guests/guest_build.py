@@ -3,6 +3,10 @@
 
     python3 tests/guests/build.py OUT             build everything that is out of date, write OUT/manifest.json
     python3 tests/guests/build.py OUT --native    also run each case natively, several times, and compare
+    python3 tests/guests/build.py OUT --group process     another group than the usual ones (`GROUPS`)
+
+The programs of an area lie in `AREA/`; those of the group `process`, which need fork(2), in `process/AREA/`. Shell,
+Perl and Python scripts of that group run with the programs of Debian.
 
 A source file says in comments of its first lines how it is built and run:
 
@@ -19,6 +23,8 @@ A source file says in comments of its first lines how it is built and run:
     // env: NAME=VALUE                   added to the environment; VALUE @data: files of the image that may be changed
     // optional: reason                  in the VM it may say "absent" in its last line
     // tty                               standard streams are a terminal
+
+In scripts the comments begin with `#`; `variants` are then names of shells.
 """
 
 from __future__ import annotations
@@ -36,6 +42,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# The groups of programs that a plain build, and so the tests, include.
+GROUPS = ["basic"]
+ALL_GROUPS = ["basic", "process"]
 COMMON = ["-std=gnu11", "-O1", "-g0", "-Wall", "-Wextra", "-Wno-unused-result", "-Wno-nonnull", "-D_GNU_SOURCE"]
 COMMON += [
     "-Wno-missing-field-initializers",
@@ -43,6 +52,7 @@ COMMON += [
     "-Wno-stringop-overread",
     "-Wno-format-zero-length",
 ]
+COMMON += [f"-I{HERE}", f"-I{HERE}/process"]
 MUSL = ["musl-gcc", "-idirafter", "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu"]
 VARIANTS: dict[str, list[str]] = {
     "static": ["gcc", "-static", "-no-pie", "-fno-pie"],
@@ -53,6 +63,20 @@ VARIANTS: dict[str, list[str]] = {
     "musl-pie": [*MUSL, "-pie", "-fpie"],
     "bare": ["gcc", "-static", "-no-pie", "-fno-pie", "-nostdlib", "-ffreestanding"],
 }
+# Interpreters of scripts, by suffix or by a shell script's variant.
+INTERPRETERS = {
+    ".lua": ["/usr/bin/luajit"],
+    ".pl": ["/usr/bin/perl"],
+    ".py": ["/usr/bin/python3", "-S"],
+    "dash": ["/bin/sh"],
+    "bash": ["/bin/bash"],
+    "busybox": ["/bin/busybox", "sh"],
+}
+# Modules of the programs in process/tools.txt: copied as they are, but for what no test uses.
+MODULES = ["/usr/lib/x86_64-linux-gnu/perl-base", "/usr/lib/python3.*"]
+UNUSED_MODULES = shutil.ignore_patterns(
+    "__pycache__", "test", "tests", "idlelib", "tkinter", "ensurepip", "dist-packages", "lib2to3", "config-*", "pydoc*"
+)
 
 
 @dataclasses.dataclass
@@ -96,9 +120,9 @@ def read_header(source: Path) -> Header:
     """Parse the comment lines before the first line that is not one."""
     header = Header()
     for line in source.read_text().splitlines():
-        if not line.startswith(("//", "--", "#!")):
+        if not line.startswith(("//", "--", "#!", "# ")):
             break
-        match = re.fullmatch(r"(?://|--) ([a-z-]+)(?:: ?(.*))?", line)
+        match = re.fullmatch(r"(?://|--|#) ([a-z-]+)(?:: ?(.*))?", line)
         if not match:
             continue
         key, value = match[1], match[2] or ""
@@ -153,9 +177,28 @@ def cpu_flags() -> set[str]:
     return set()
 
 
+def area_of(source: Path) -> str:
+    """The folder of a source file below this one."""
+    return source.parent.relative_to(HERE).as_posix()
+
+
+def group_of(source: Path) -> str:
+    """The group that a source file belongs to."""
+    return "process" if area_of(source).startswith("process/") else "basic"
+
+
+def sources_of(groups: list[str]) -> list[Path]:
+    """The source files of these groups."""
+    basic = [
+        path for suffix in ("c", "go", "lua") for path in HERE.glob(f"*/*.{suffix}") if path.parent != HERE / "process"
+    ]
+    process = [path for suffix in ("c", "sh", "pl", "py") for path in HERE.glob(f"process/*/*.{suffix}")]
+    return sorted((basic if "basic" in groups else []) + (process if "process" in groups else []))
+
+
 def cases_of(source: Path, header: Header, variant: str, path: str, prefix: list[str]) -> list[dict[str, object]]:
     """The manifest's entries for one built program."""
-    name = f"{source.parent.name}/{source.stem}"
+    name = f"{area_of(source)}/{source.stem}"
     entries: list[dict[str, object]] = []
     for args in header.args or [[]]:
         for user in header.users:
@@ -167,7 +210,8 @@ def cases_of(source: Path, header: Header, variant: str, path: str, prefix: list
             entries.append(
                 {
                     "name": label,
-                    "area": source.parent.name,
+                    "area": area_of(source),
+                    "group": group_of(source),
                     "variant": variant,
                     "path": path,
                     "argv": [*prefix, path, *args],
@@ -250,15 +294,19 @@ class Job:
     name: str
 
 
-def plan(out: Path) -> tuple[list[dict[str, object]], list[Job]]:
-    """All cases, and the jobs that make their programs below `out`."""
+def plan(out: Path, groups: list[str] | None = None) -> tuple[list[dict[str, object]], list[Job]]:
+    """All cases of the groups (`GROUPS` by default), and the jobs that make their programs below `out`."""
     tests = out / "tests"
     jobs: list[Job] = []
     entries: list[dict[str, object]] = []
     flags = cpu_flags()
-    shared = sorted(HERE.glob("*.h"))
-    for source in sorted([*HERE.glob("*/*.c"), *HERE.glob("*/*.go"), *HERE.glob("*/*.lua")]):
-        area, name = source.parent.name, f"{source.parent.name}/{source.stem}"
+    shared = sorted([*HERE.glob("*.h"), *HERE.glob("process/*.h")])
+    groups = GROUPS if groups is None else groups
+    if "process" in groups:
+        target, source = tests / "process" / "sandbox", HERE / "process" / "sandbox.c"
+        jobs.append(Job(["gcc", "-static", *COMMON, "-o", str(target), str(source)], target, [source], "sandbox"))
+    for source in sources_of(groups):
+        area, name = area_of(source), f"{area_of(source)}/{source.stem}"
         if area == "lib":
             target = tests / "lib" / f"lib{source.stem}.so"
             command = ["gcc", "-shared", "-fPIC", *COMMON, "-o", str(target), str(source)]
@@ -271,24 +319,30 @@ def plan(out: Path) -> tuple[list[dict[str, object]], list[Job]]:
             target = tests / area / f"{source.stem}-go"
             jobs.append(Job(["go", "build", "-trimpath", "-o", str(target), str(source)], target, [source], name))
             entries += cases_of(source, header, "go", f"/tests/{area}/{target.name}", [])
-        elif source.suffix == ".lua":
+        elif source.suffix != ".c":
             target = tests / area / source.name
             jobs.append(Job(["cp", str(source), str(target)], target, [source], name))
-            entries += cases_of(source, header, "luajit", f"/tests/{area}/{source.name}", ["/usr/bin/luajit"])
+            shells = [shell for shell in header.variants if shell in INTERPRETERS] or ["dash"]
+            for kind in shells if source.suffix == ".sh" else [source.suffix]:
+                interpreter = INTERPRETERS[kind]
+                label = kind if source.suffix == ".sh" else Path(interpreter[0]).name
+                entries += cases_of(source, header, label, f"/tests/{area}/{source.name}", interpreter)
         else:
             for variant in header.variants:
                 target = tests / area / f"{source.stem}-{variant}"
                 libraries = [] if variant == "bare" else ["-pthread", "-lm"]
-                command = [*VARIANTS[variant], *COMMON, f"-I{HERE}", "-o", str(target), str(source)]
+                command = [*VARIANTS[variant], *COMMON, "-o", str(target), str(source)]
                 jobs.append(Job([*command, *header.flags, *libraries], target, [source, *shared], name))
                 entries += cases_of(source, header, variant, f"/tests/{area}/{target.name}", [])
     return entries, jobs
 
 
-def build(out: Path, pattern: str, workers: int) -> tuple[list[dict[str, object]], list[str]]:
+def build(
+    out: Path, pattern: str, workers: int, groups: list[str] | None = None
+) -> tuple[list[dict[str, object]], list[str]]:
     """Build what matches `pattern`; the cases whose programs exist, and the compilers' complaints."""
-    entries, jobs = plan(out)
-    wanted = [job for job in jobs if re.search(pattern, job.name)]
+    entries, jobs = plan(out, groups)
+    wanted = [job for job in jobs if re.search(pattern, job.name) or job.name == "sandbox"]
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         results = pool.map(lambda job: compile_one(job.command, job.target, job.sources), wanted)
         complaints = [text for text in results if text]
@@ -322,9 +376,22 @@ def make_data(data: Path) -> None:
     (data / "private").chmod(0o600)
 
 
-def finish_tree(out: Path) -> None:
+def copy_tools(out: Path) -> None:
+    """The programs of Debian that scripts run, with their libraries and modules."""
+    lines = (HERE / "process" / "tools.txt").read_text().splitlines()
+    for tool in (word for line in lines if not line.startswith("#") for word in line.split()):
+        if Path(tool).exists():
+            copy_with_libraries(tool, out)
+    for folder in (folder for pattern in MODULES for folder in Path("/").glob(pattern.lstrip("/"))):
+        if folder.is_dir() and not (out / folder.relative_to("/")).exists():
+            shutil.copytree(folder, out / folder.relative_to("/"), ignore=UNUSED_MODULES, symlinks=True)
+
+
+def finish_tree(out: Path, groups: list[str]) -> None:
     """What the programs need beside themselves: libraries, accounts, mount points."""
     copy_with_libraries("/bin/true", out)
+    if "process" in groups:
+        copy_tools(out)
     musl = Path("/lib/ld-musl-x86_64.so.1")
     if musl.exists():
         shutil.copy2(musl.resolve(), out / "lib" / musl.name)
@@ -340,10 +407,12 @@ def finish_tree(out: Path) -> None:
     (out / "etc" / "group").write_text("root:x:0:\nnogroup:x:65534:\n")
 
 
-def make_tree(out: Path, pattern: str = "", workers: int = 2) -> tuple[dict[str, list[dict[str, object]]], list[str]]:
+def make_tree(
+    out: Path, pattern: str = "", workers: int = 2, groups: list[str] | None = None
+) -> tuple[dict[str, list[dict[str, object]]], list[str]]:
     """Make the tree of an image with all programs that match; what is in its manifest, and complaints."""
-    entries, complaints = build(out, pattern, workers)
-    finish_tree(out)
+    entries, complaints = build(out, pattern, workers, groups)
+    finish_tree(out, GROUPS if groups is None else groups)
     bad: list[dict[str, object]] = []
     if (out / "tests/elf/hello-static").exists() and (out / "tests/elf/hello-pie").exists():
         bad = spoil(out)
@@ -360,9 +429,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--native", action="store_true", help="run each case natively several times")
     parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--native-jobs", type=int, default=1, help="cases run natively at once")
+    parser.add_argument("--group", action="append", choices=ALL_GROUPS, help="instead of the usual groups")
     options = parser.parse_args()
     out: Path = options.out.resolve()
-    manifest, complaints = make_tree(out, options.k, options.jobs)
+    manifest, complaints = make_tree(out, options.k, options.jobs, options.group)
     entries = manifest["cases"]
     for text in complaints:
         print(text, file=sys.stderr)
@@ -371,7 +442,7 @@ def main() -> int:
         import guest_native  # beside this file
 
         chosen = [entry for entry in entries if re.search(options.k, str(entry["name"]))]
-        return guest_native.check_all(out, chosen, options.times) or bool(complaints)
+        return guest_native.check_all(out, chosen, options.times, options.native_jobs) or bool(complaints)
     return bool(complaints)
 
 

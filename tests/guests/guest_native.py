@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import difflib
 import os
@@ -86,6 +87,8 @@ def run_on_terminal(command: list[str], *, stdin: str | None, timeout: float, **
 def run_native(out: Path, case: Case, timeout: float = 10) -> Result:
     """Run one case on this machine's Linux. The executables are those of the tree `out`."""
     argv = [str(out) + word if word.startswith("/tests/") else word for word in case["argv"]]
+    if case.get("group") == "process":
+        argv.insert(0, str(out / "tests/process/sandbox"))
     directory = scratch_directory()
     data = str(Path(directory, "image-data"))
     if any(pair.endswith("=@data") for pair in case["env"]):
@@ -119,28 +122,32 @@ def run_native(out: Path, case: Case, timeout: float = 10) -> Result:
     return Result(128 - status if status < 0 else status, stdout, stderr, time.monotonic() - started)
 
 
-def check_all(out: Path, cases: list[Case], times: int) -> int:
-    """Run each case several times; 1 if one fails or changes its output."""
-    failed = 0
-    for case in cases:
-        first = run_native(out, case)
-        problems: list[str] = []
-        if first.status in (98, 99, 124) or "TEST FAILED: " in first.stdout:
-            problems.append(f"status {first.status}\n{first.stdout}{first.stderr}")
-        if first.seconds > 2 and not case["slow"]:
-            problems.append(f"took {first.seconds:.1f} s")
-        if not first.stdout.strip():
-            problems.append(f"printed nothing, status {first.status}, {first.stderr}")
-        for _ in range(times - 1):
-            again = run_native(out, case)
-            same = again.stdout == first.stdout and again.status == first.status
-            if same == case["repeat"]:
-                difference = difflib.unified_diff(first.stdout.splitlines(), again.stdout.splitlines(), lineterm="")
-                problems.append(f"status {first.status}, then {again.status}\n" + "\n".join(difference))
-                break
-        if problems:
-            failed += 1
-            text = "\n".join(line[:300] for line in "\n".join(problems).splitlines()[:60])
-            print(f"BAD  {case['name']}: {text}", file=sys.stderr)
+def check_all(out: Path, cases: list[Case], times: int, jobs: int = 1) -> int:
+    """Run each case several times, `jobs` cases at once; 1 if one fails or changes its output."""
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        failed = sum(pool.map(lambda case: check_one(out, case, times), cases))
     print(f"{len(cases)} cases run natively, {failed} bad", file=sys.stderr)
     return int(failed > 0)
+
+
+def check_one(out: Path, case: Case, times: int) -> int:
+    """Run a case several times; 1 if it fails or changes its output."""
+    first = run_native(out, case)
+    problems: list[str] = []
+    if first.status in (98, 99, 124) or "TEST FAILED: " in first.stdout:
+        problems.append(f"status {first.status}\n{first.stdout}{first.stderr}")
+    if first.seconds > 2 and not case["slow"]:
+        problems.append(f"took {first.seconds:.1f} s")
+    if not first.stdout.strip():
+        problems.append(f"printed nothing, status {first.status}, {first.stderr}")
+    for _ in range(times - 1):
+        again = run_native(out, case)
+        same = again.stdout == first.stdout and again.status == first.status
+        if same == case["repeat"]:
+            difference = difflib.unified_diff(first.stdout.splitlines(), again.stdout.splitlines(), lineterm="")
+            problems.append(f"status {first.status}, then {again.status}\n" + "\n".join(difference))
+            break
+    if problems:
+        text = "\n".join(line[:300] for line in "\n".join(problems).splitlines()[:60])
+        print(f"BAD  {case['name']}: {text}", file=sys.stderr)
+    return int(bool(problems))

@@ -38,6 +38,8 @@ pub struct KernelHeader {
     pub upcall_kernel: u64,
     /// See [`RestartRange`].
     pub restart: [RestartRange; 4],
+    /// Where the vCPU of a fork's child starts: see [`crate::hypercall::FORK`].
+    pub fork_entry: u64,
 }
 
-const _: () = assert!(size_of::<KernelHeader>() == 112);
+const _: () = assert!(size_of::<KernelHeader>() == 120);

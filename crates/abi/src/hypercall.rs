@@ -38,9 +38,18 @@ pub const HOSTFS: u16 = 8;
 pub const PROGRAM_STATE: u16 = 9;
 /// Set the FS base (argument 0) of the vCPU. Only for a CPU without FSGSBASE.
 pub const SET_FS_BASE: u16 = 10;
+/// Begin a session: the VMM starts the keeper, maps the channel and hands the console's streams to the keeper. Before it the guest
+/// has emptied the input ring and waited until the output rings are empty. Result: 0, or a negative errno.
+pub const SESSION_OPEN: u16 = 11;
+/// Serve the request in the channel: see [`crate::session`]. Result: 0 (the answer is in the channel), or a negative errno.
+pub const SESSION_CALL: u16 = 12;
+/// Make a child: the request `FORK` is in the channel. The parent goes on with the child's pid, or a negative errno, as result. The child
+/// is a VM with a copy of the memory, whose vCPU starts at [`crate::header::Header::fork_entry`] with every register zero but RIP,
+/// RFLAGS and the system registers, a new identity, and its channel in place of the parent's.
+pub const FORK: u16 = 13;
 
 /// Number of hypercalls.
-pub const HYPERCALLS: u16 = 11;
+pub const HYPERCALLS: u16 = 14;
 
 /// Argument of [`PROGRAM_STATE`]: ready to be frozen.
 pub const STATE_READY: u64 = 0;

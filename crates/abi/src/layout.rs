@@ -84,6 +84,12 @@ pub const SHARED_SIZE: u64 = 4 << 20;
 /// Where the kernel sees the shared area (also reachable through the direct map).
 pub const SHARED_WINDOW: u64 = 0xffff_ffff_9000_0000;
 
+/// The channel to the session's keeper ([`crate::session`]), its own memory slot, from the hypercall SESSION_OPEN on (in a child of a
+/// fork: from its first instruction on).
+pub const SESSION_GPA: u64 = SHARED_GPA + SHARED_SIZE;
+/// Where the kernel sees it.
+pub const SESSION_WINDOW: u64 = SHARED_WINDOW + SHARED_SIZE;
+
 /// Window in which host files of volumes are mapped on request.
 pub const VOLUME_GPA: u64 = 0x40_0000_0000;
 /// Bytes of the volume window.

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod layout;
 pub mod mailbox;
 pub mod ring;
+pub mod session;
 pub mod syscall;
 pub mod time;
 

@@ -16,6 +16,8 @@ pub mod event {
     pub const WINDOW_SIZE: u32 = 1 << 4;
     /// This VM has just become a clone: its identity is new.
     pub const CLONED: u32 = 1 << 5;
+    /// There are notices in the session's channel.
+    pub const SESSION: u32 = 1 << 6;
 }
 
 /// What the VMM tells the kernel on an upcall. Written just before the upcall is entered, and valid until the

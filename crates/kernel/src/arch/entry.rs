@@ -97,6 +97,7 @@ kernel_header:
     .quad exit_fast, exit_fast_end
     .quad exit_full, exit_full_end
     .quad 0, 0, 0, 0
+    .quad fork_child
 
     .text
     .balign 64
@@ -274,6 +275,35 @@ switch_stacks:
     pop rbx
     ret
 
+    # fork_point() -> u64: makes the hypercall FORK on the current kernel stack. 0 in the parent, 1 in the child, whose vCPU
+    # starts at fork_child with nothing but memory.
+    .balign 64
+    .globl fork_point
+fork_point:
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+    mov [rip + FORK_STACK], rsp
+    mov edx, {fork_port}
+    xor eax, eax
+    out dx, al
+    xor eax, eax
+fork_return:
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbp
+    pop rbx
+    ret
+fork_child:
+    mov rsp, [rip + FORK_STACK]
+    mov eax, 1
+    jmp fork_return
+
     # A new thread's first return address: its frame is at the top of its kernel stack.
     .globl thread_start
 thread_start:
@@ -286,6 +316,7 @@ thread_start:
 KERNEL_STACK: .quad 0
 PROGRAM_RSP: .quad 0
 EXIT_WORK: .quad 0
+FORK_STACK: .quad 0
     .balign 4096
 BOOT_STACK: .skip 65536
 BOOT_STACK_TOP: .skip 64
@@ -294,6 +325,7 @@ BOOT_STACK_TOP: .skip 64
     magic = const ramet_abi::header::KERNEL_MAGIC,
     version = const ramet_abi::ABI_VERSION,
     header_size = const size_of::<KernelHeader>(),
+    fork_port = const ramet_abi::hypercall::HYPERCALL_PORT + ramet_abi::hypercall::FORK,
     kernel_flags = const super::frame::FIXED_FLAGS,
     user_data = const selector::USER_DATA,
     user_code = const selector::USER_CODE,

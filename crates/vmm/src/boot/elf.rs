@@ -125,6 +125,7 @@ fn read_header(ram: &Ram) -> Result<KernelHeader, ElfError> {
         upcall_program: word(32)?,
         upcall_kernel: word(40)?,
         restart: [RestartRange::default(); 4],
+        fork_entry: word(112)?,
     };
     for (range, offset) in header.restart.iter_mut().zip((48u64..).step_by(16)) {
         *range = RestartRange { start: word(offset)?, end: word(offset + 8)? };
@@ -132,7 +133,9 @@ fn read_header(ram: &Ram) -> Result<KernelHeader, ElfError> {
             return Err(ElfError::Entry(range.start));
         }
     }
-    for entry in [header.boot, header.syscall_trap, header.upcall_program, header.upcall_kernel] {
+    let entries =
+        [header.boot, header.syscall_trap, header.upcall_program, header.upcall_kernel, header.fork_entry];
+    for entry in entries {
         if !inside(entry) {
             return Err(ElfError::Entry(entry));
         }

@@ -2,6 +2,7 @@
 
 use ramet_abi::hypercall::{DOORBELL_PORT, HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT};
 use ramet_abi::layout::*;
+use ramet_abi::session::CHANNEL_SIZE;
 use ramet_memory::{OutOfBounds, Ram};
 
 /// Page table entry bits (SDM vol. 3, 4.5).
@@ -75,7 +76,8 @@ pub fn page_tables(ram: &Ram) -> Result<(), OutOfBounds> {
     }
     let direct = DIRECT_MAP + SHARED_GPA;
     set(ram, DIRECT_PDPT_GPA, index(direct, 3), SHARED_PD_GPA | entry::TABLE)?;
-    for page in 0..SHARED_SIZE / LARGE_PAGE_SIZE {
+    // The session's channel follows the shared area; nobody looks at it before its memory is there.
+    for page in 0..(SHARED_SIZE + CHANNEL_SIZE) / LARGE_PAGE_SIZE {
         let value = (SHARED_GPA + page * LARGE_PAGE_SIZE) | entry::DATA;
         set(ram, SHARED_PD_GPA, index(direct, 2) + page, value)?;
         set(ram, KERNEL_PD_GPA, index(SHARED_WINDOW, 2) + page, value)?;

@@ -1,0 +1,368 @@
+//! Sessions: what processes of one session share, served by the session's *keeper*.
+//!
+//! A program's first `fork` makes the VM the first of a session. From then on each process is a VM with a *channel* to the
+//! keeper, a host process without a VM: a shared memory object of [`CHANNEL_SIZE`] bytes, seen by the guest at
+//! [`crate::layout::SESSION_WINDOW`], and a socket between VMM and keeper that carries doorbells, descriptors and the news of
+//! either side's death.
+//!
+//! The guest writes a [`Request`] and its data into the channel and makes the hypercall
+//! [`crate::hypercall::SESSION_CALL`]; the VMM rings the keeper and waits; the keeper copies the request once, checks
+//! it, writes a [`Reply`] and its data, and rings back. The keeper never blocks: what would block is answered with EAGAIN and a
+//! registration ([`op::WATCH`]), and the keeper sends a [`Notice`] when it is worth asking again. Results are
+//! those of the Linux call of the same name, negative errno on failure, unless said otherwise.
+//!
+//! Ids name objects of the session: *nodes* (inodes) and *descriptions* (open file descriptions). A process may use only the ids
+//! that the keeper has given it; a child begins with its parent's.
+
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+/// Bytes of a channel.
+pub const CHANNEL_SIZE: u64 = 2 << 20;
+/// Offset of [`Control`].
+pub const CONTROL_OFFSET: u64 = 0;
+/// Offset of the ring of [`NOTICES`] notices.
+pub const NOTICES_OFFSET: u64 = 0x1000;
+/// Notices that the ring holds, a power of two.
+pub const NOTICES: u32 = 512;
+/// Offset of the [`Request`].
+pub const REQUEST_OFFSET: u64 = 0x1_0000;
+/// Offset of the [`Reply`].
+pub const REPLY_OFFSET: u64 = 0x1_1000;
+/// Offset of the data, of request and reply.
+pub const DATA_OFFSET: u64 = 0x2_0000;
+/// Most bytes of data.
+pub const DATA_MAX: u64 = 0x10_0000;
+
+/// First page of a channel.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Control {
+    /// Notices written so far (wrapping): the keeper's.
+    pub head: AtomicU32,
+    /// Notices read so far (wrapping): the guest's.
+    pub tail: AtomicU32,
+    /// The ring was full and notices wait in the keeper: the guest asks for them with [`op::DRAIN`].
+    pub more: AtomicU32,
+    /// Reserved.
+    pub pad: AtomicU32,
+    /// Changes whenever a name or attribute of the session's file system changes: what was looked up before may be out of date.
+    pub names: AtomicU64,
+}
+
+/// Something happened: see [`notice`].
+#[repr(C)]
+#[derive(Debug)]
+pub struct Notice {
+    /// One of [`notice`].
+    pub kind: AtomicU32,
+    /// Detail.
+    pub detail: AtomicU32,
+    /// The object.
+    pub id: AtomicU64,
+    /// Values.
+    pub values: [AtomicU64; 4],
+}
+
+/// Kinds of [`Notice`].
+pub mod notice {
+    /// Description `id`, which is being watched, may have become ready: `detail` is the poll(2) events.
+    pub const READY: u32 = 1;
+    /// A signal for the process: `detail` is its number; values: si_code, sender's pid, sender's uid, si_value (a thread's id
+    /// in `id`, or 0: for the process).
+    pub const SIGNAL: u32 = 2;
+    /// A child has changed its state (SIGCHLD comes by itself): wait(2) may have something to tell.
+    pub const CHILD: u32 = 3;
+    /// A futex waiter `id` (the number given to [`super::op::FUTEX_WAIT`]) has been woken.
+    pub const FUTEX: u32 = 4;
+    /// A lock that `id` (the number given to [`super::op::LOCK`]) waits for may be free.
+    pub const LOCK: u32 = 5;
+    /// The parent has ended: values\[0\] is the new parent's pid.
+    pub const REPARENTED: u32 = 6;
+}
+
+/// A request. Fields that an operation does not name are 0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request {
+    /// One of [`op`].
+    pub operation: u32,
+    /// Flags of the operation.
+    pub flags: u32,
+    /// The node or description.
+    pub id: u64,
+    /// A second one.
+    pub other: u64,
+    /// Numbers.
+    pub arguments: [u64; 6],
+    /// Bytes of data sent along.
+    pub length: u64,
+    /// Most bytes of data wanted.
+    pub wanted: u64,
+}
+
+/// An answer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reply {
+    /// Result, or a negative errno.
+    pub result: i64,
+    /// Bytes of data.
+    pub length: u64,
+    /// Further results.
+    pub values: [u64; 8],
+    /// Attributes.
+    pub stat: Stat,
+}
+
+/// Attributes of a node, times in nanoseconds since 1970.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// st_dev.
+    pub device: u64,
+    /// st_ino.
+    pub inode: u64,
+    /// st_mode.
+    pub mode: u32,
+    /// st_nlink.
+    pub links: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// st_rdev.
+    pub special: u64,
+    /// Bytes.
+    pub size: u64,
+    /// 512-byte blocks.
+    pub blocks: u64,
+    /// Last access.
+    pub accessed: u64,
+    /// Last modification.
+    pub modified: u64,
+    /// Last change of status.
+    pub changed: u64,
+}
+
+/// Operations. "Name": the data, a single path component. What a client does not hold is EBADF; what makes no sense EINVAL;
+/// an operation that does not exist ENOSYS.
+pub mod op {
+    /// Notices that did not fit: fills the ring again. Result: 0.
+    pub const DRAIN: u32 = 0x001;
+
+    // Processes.
+
+    /// A child is to be made (hypercall FORK, not SESSION_CALL): arguments: clone(2)'s exit signal, the child's wanted pid or 0.
+    /// Descriptors: the child's channel memory and socket. Result: the child's pid. EAGAIN: a limit of the session.
+    pub const FORK: u32 = 0x100;
+    /// The process is over: arguments: wait status, user time, system time (ns), maximum resident set (KiB). The
+    /// VMM ends the VM afterwards. Result: 0.
+    pub const EXIT: u32 = 0x101;
+    /// wait4(2), waitid(2) without sleeping. Arguments: P_ALL 0, P_PID 1, P_PGID 2; id; options. Result: pid (0: none has changed). Values:
+    /// si_code (CLD_*), si_status, uid, user time, system time, maximum resident set, wait status.
+    pub const WAIT: u32 = 0x102;
+    /// kill(2), tgkill(2), rt_sigqueueinfo(2). Arguments: pid (kill's rules for 0, -1, -pgid), thread id or 0, signal, si_code, si_value.
+    pub const KILL: u32 = 0x103;
+    /// setpgid(2). Arguments: pid, pgid.
+    pub const SETPGID: u32 = 0x104;
+    /// setsid(2).
+    pub const SETSID: u32 = 0x105;
+    /// Facts about process `arguments[0]` (0: the caller). Result: its pid. Values: parent, group, session, state (the letter of proc(5)),
+    /// user id, start time, exit signal, foreground group of the terminal. Data: comm, a zero byte, the command line.
+    pub const PROCESS: u32 = 0x106;
+    /// The caller's facts for others: flags 1: data is comm, a zero byte and the command line; 2: arguments are real, effective, saved user id;
+    /// 4: arguments\[3\] is 1 if the process has executed a program since it was forked.
+    pub const DESCRIBE: u32 = 0x107;
+    /// The process has stopped (argument: the signal) or continued (0).
+    pub const STOPPED: u32 = 0x108;
+    /// prctl(2). Arguments: 1: PR_SET_CHILD_SUBREAPER, value; 2: PR_SET_PDEATHSIG, value. 3: SIGCHLD is ignored or has SA_NOCLDWAIT (bit
+    /// 0), SA_NOCLDSTOP (bit 1).
+    pub const OPTION: u32 = 0x109;
+    /// All pids of the session, u32 each, as data. Result: how many.
+    pub const PIDS: u32 = 0x10a;
+    /// pidfd_open(2): a description that is readable when process `arguments[0]` has ended. Result: the description.
+    pub const PIDFD: u32 = 0x10b;
+
+    // The session's file system: the image under what has been written.
+
+    /// Takes over what was written before the session began: data as `ramet_kcore::fs::memfs::export` makes it. `flags` 1: more follows.
+    pub const IMPORT: u32 = 0x200;
+    /// The root directory. Result: its node. Answers `stat`.
+    pub const ROOT: u32 = 0x201;
+    /// The name in directory `id`. Result: a node. Answers `stat`; values\[0\]: 1 + the number of the image's inode whose data this regular file
+    /// has, unchanged, or 0.
+    pub const WALK: u32 = 0x202;
+    /// Answers `stat`.
+    pub const STAT: u32 = 0x203;
+    /// Changes what `flags` say ([`crate::hostfs::set`]): arguments: mode, uid, gid, size, accessed, modified.
+    pub const SETATTR: u32 = 0x204;
+    /// Makes the name in directory `id`. Arguments: st_mode with its type, uid, gid, device number; for a symbolic link, the name's length is
+    /// arguments\[4\] and the target follows it. `flags` 1: without a name (O_TMPFILE), 2: and never to have one. Result: a node. Answers `stat`.
+    pub const CREATE: u32 = 0x205;
+    /// Removes the name from directory `id`; `flags` 1: a directory.
+    pub const UNLINK: u32 = 0x206;
+    /// renameat2(2): the first `arguments[0]` bytes of data are the old name in `id`, the rest the new name in `other`; `flags` as there.
+    pub const RENAME: u32 = 0x207;
+    /// Makes the name in directory `other` for node `id`.
+    pub const LINK: u32 = 0x208;
+    /// Target of a symbolic link, as data. Result: its length.
+    pub const READLINK: u32 = 0x209;
+    /// Entries of directory `id` from cookie `arguments[0]` on, as [`crate::hostfs::op::READDIR`] has them. Result: bytes.
+    pub const READDIR: u32 = 0x20a;
+    /// Bytes of regular file `id` from `arguments[0]` on, as data. Result: how many.
+    pub const READ_NODE: u32 = 0x20b;
+    /// Writes the data to regular file `id` at `arguments[0]` (`flags` 1: at its end). Result: bytes written; values\[0\]: the offset.
+    pub const WRITE_NODE: u32 = 0x20c;
+    /// fallocate(2). Arguments: mode, offset, length.
+    pub const ALLOCATE: u32 = 0x20d;
+    /// SEEK_DATA (`flags` 0) or SEEK_HOLE (1) from `arguments[0]`.
+    pub const SEEK_DATA: u32 = 0x20e;
+    /// Extended attributes: `flags` 1: get (data: name), 2: list, 3: set (`arguments[0]`: length of the name, [1]: setxattr(2)'s flags), 4: remove.
+    pub const XATTR: u32 = 0x20f;
+    /// statfs(2). Values: magic, block size, blocks, free, files, free files, id.
+    pub const STATFS: u32 = 0x210;
+    /// Shared memory of regular file `id`, for a mapping: the VMM receives a descriptor and makes a [`crate::hostfs`] fid of it. Result: the fid. Answers `stat`.
+    pub const MEMORY: u32 = 0x211;
+    /// The data are ids, u64 each, that the caller does not use any more: nodes (`flags` 0) or descriptions (1).
+    pub const RELEASE: u32 = 0x212;
+    /// The path of node `id` from the root of the session's file system, as data; `arguments[0]`: 1 for "(deleted)".
+    pub const PATH: u32 = 0x213;
+    /// A memory file (memfd_create(2)): data: its name, `flags` as there. Result: a node.
+    pub const MEMFD: u32 = 0x214;
+    /// Seals of memory file `id`: adds `arguments[0]`. Result: the seals.
+    pub const SEALS: u32 = 0x215;
+
+    // Open file descriptions.
+
+    /// Makes a description of node `id` (a regular file, directory, FIFO or device), open(2) `flags`, offset `arguments[0]`. Result: it.
+    pub const OPEN: u32 = 0x300;
+    /// read(2), pread(2) with `flags` 1 at offset `arguments[0]`. Data: the bytes. Result: how many.
+    pub const READ: u32 = 0x301;
+    /// write(2), pwrite(2) with `flags` 1 at offset `arguments[0]`; `arguments[1]`: RLIMIT_FSIZE. Result: how many.
+    pub const WRITE: u32 = 0x302;
+    /// lseek(2). Arguments: offset, whence.
+    pub const SEEK: u32 = 0x303;
+    /// F_GETFL (`flags` 0), F_SETFL (1) with `arguments[0]`. Result: the flags.
+    pub const FLAGS: u32 = 0x304;
+    /// Readiness as poll(2).
+    pub const POLL: u32 = 0x305;
+    /// Sends [`super::notice::READY`] at every change of readiness that meets `arguments[0]`, until it is 0. Result: readiness now.
+    pub const WATCH: u32 = 0x306;
+    /// ioctl(2): arguments: request, raw argument; data: what the argument points to. Result; data: what it points to afterwards.
+    pub const IOCTL: u32 = 0x307;
+    /// fstat(2). Answers `stat`.
+    pub const STAT_DESCRIPTION: u32 = 0x308;
+    /// getdents64(2): data: records as that call gives them. Result: bytes.
+    pub const GETDENTS: u32 = 0x309;
+    /// flock(2), fcntl(2) locks on description or node: arguments: kind (0 flock, 1 POSIX, 2 OFD), type (F_RDLCK, F_WRLCK, F_UNLCK), start,
+    /// end (inclusive, `u64::MAX`: without), a number for [`super::notice::LOCK`] or 0: do not wait. `flags` 1: F_GETLK: values: type, start,
+    /// length, pid.
+    pub const LOCK: u32 = 0x30a;
+    /// What /proc/self/fd shows of description `id`, as data.
+    pub const DISPLAY: u32 = 0x30b;
+    /// fcntl(2) F_SETPIPE_SZ (`arguments[0]`: size), F_GETPIPE_SZ (0). Result: the size.
+    pub const PIPE_SIZE: u32 = 0x30c;
+    /// F_SETOWN_EX and F_SETSIG: arguments: kind, id, signal; `flags` 1: only ask. Values: the same.
+    pub const OWNER: u32 = 0x30d;
+
+    // Making objects. Results are descriptions.
+
+    /// pipe2(2) `flags`; data: bytes that are in it already; `arguments[0]`: capacity or 0. Values: reading and writing end.
+    pub const PIPE: u32 = 0x400;
+    /// eventfd2(2). Arguments: value. `flags` as there.
+    pub const EVENTFD: u32 = 0x401;
+    /// timerfd_create(2). Arguments: clock.
+    pub const TIMERFD: u32 = 0x402;
+    /// timerfd_settime(2), flags as there. Arguments: interval, value (ns; `flags` 0x100: only ask). Values: old interval and value.
+    pub const TIMERFD_SET: u32 = 0x403;
+    /// epoll_create1(2).
+    pub const EPOLL: u32 = 0x404;
+    /// epoll_ctl(2) on description `id` for description `other`. Arguments: operation, events, data, the descriptor's number.
+    pub const EPOLL_CTL: u32 = 0x405;
+    /// epoll_wait(2) without sleeping: `arguments[0]`: most events. Data: records of struct epoll_event. Result: how many.
+    pub const EPOLL_WAIT: u32 = 0x406;
+    /// socketpair(2), socket(2) of AF_UNIX. Arguments: type with its flags, 1 for a pair, uid, gid. Values: one or two descriptions.
+    pub const SOCKET: u32 = 0x407;
+    /// Calls on sockets: `flags` is one of [`super::socket`].
+    pub const SOCKET_CALL: u32 = 0x408;
+    /// A pseudo-terminal's master (posix_openpt(3)). Values: the description, its number.
+    pub const PTY: u32 = 0x409;
+    /// The console: `arguments[0]` 0, 1, 2: the session's standard streams. With data: the terminal's state as `ramet_kcore::ipc::tty` exports it.
+    pub const CONSOLE: u32 = 0x40a;
+    /// Opens what another process of the session has open, `/proc/<pid>/fd`: reserved.
+    pub const REOPEN: u32 = 0x40b;
+
+    // Shared memory.
+
+    /// Registers waiter `arguments[0]` (a number of the caller's) on the word at node `id`, offset `other`, if the word is
+    /// `arguments[1]`. `arguments[2]`: bit set. EAGAIN: it is not. A word that a dead thread owns is marked FUTEX_OWNER_DIED first.
+    pub const FUTEX_WAIT: u32 = 0x500;
+    /// Wakes up to `arguments[0]` waiters on the word at node `id`, offset `other`, that meet the bit set `arguments[1]`. Result: how many.
+    pub const FUTEX_WAKE: u32 = 0x501;
+    /// Ends the waiting of `arguments[0]`. Result: 1 if it had been woken already.
+    pub const FUTEX_CANCEL: u32 = 0x502;
+    /// FUTEX_REQUEUE: `arguments`: wake, requeue, the other word's node and offset.
+    pub const FUTEX_REQUEUE: u32 = 0x503;
+
+    /// System V IPC: `flags` is one of [`super::sysv`].
+    pub const SYSV: u32 = 0x600;
+}
+
+/// Calls of [`op::SOCKET_CALL`].
+pub mod socket {
+    /// bind(2): data: the address; `id`: the socket; `other`: the node that was made for a path name, or 0 for an abstract one.
+    pub const BIND: u32 = 1;
+    /// listen(2). Arguments: backlog.
+    pub const LISTEN: u32 = 2;
+    /// accept4(2). Result: a description; data: the peer's address.
+    pub const ACCEPT: u32 = 3;
+    /// connect(2): data: the address; `other`: the node of a path name, or 0.
+    pub const CONNECT: u32 = 4;
+    /// sendmsg(2). Arguments: flags, length of the bytes, of the address, of the control messages (descriptors as ids of descriptions), which
+    /// follow each other in the data; `other`: the node of the address, or 0.
+    pub const SEND: u32 = 5;
+    /// recvmsg(2). Arguments: flags, bytes wanted, room for control messages. Result: bytes. Values: lengths of bytes, address and control
+    /// messages in the data, msg_flags.
+    pub const RECEIVE: u32 = 6;
+    /// shutdown(2). Arguments: how.
+    pub const SHUTDOWN: u32 = 7;
+    /// getsockname(2), getpeername(2). Data: the address.
+    pub const NAME: u32 = 8;
+    /// See [`NAME`].
+    pub const PEER: u32 = 9;
+    /// getsockopt(2). Arguments: level, option. Data: the value.
+    pub const GET_OPTION: u32 = 10;
+    /// setsockopt(2). Arguments: level, option; data: the value.
+    pub const SET_OPTION: u32 = 11;
+}
+
+/// Calls of [`op::SYSV`].
+pub mod sysv {
+    /// shmget(2): arguments: key, size, flags. Result: id; values\[0\]: its node.
+    pub const SHMGET: u32 = 1;
+    /// shmctl(2): arguments: id, command; data as there.
+    pub const SHMCTL: u32 = 2;
+    /// A mapping of segment `arguments[0]` is made (1) or ended (-1 in `arguments[1]`). Result: its node.
+    pub const SHMAT: u32 = 3;
+    /// semget(2).
+    pub const SEMGET: u32 = 4;
+    /// semop(2): data: struct sembuf; arguments: id, a number for [`super::notice::LOCK`].
+    pub const SEMOP: u32 = 5;
+    /// semctl(2).
+    pub const SEMCTL: u32 = 6;
+    /// msgget(2).
+    pub const MSGGET: u32 = 7;
+    /// msgsnd(2).
+    pub const MSGSND: u32 = 8;
+    /// msgrcv(2).
+    pub const MSGRCV: u32 = 9;
+    /// msgctl(2).
+    pub const MSGCTL: u32 = 10;
+}
+
+const _: () = {
+    assert!(size_of::<Notice>() == 48);
+    assert!(NOTICES_OFFSET + NOTICES as u64 * 48 <= REQUEST_OFFSET);
+    assert!(size_of::<Request>() <= 0x1000 && size_of::<Reply>() <= 0x1000);
+    assert!(DATA_OFFSET + DATA_MAX <= CHANNEL_SIZE);
+};

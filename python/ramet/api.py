@@ -52,7 +52,7 @@ def run(
     ``memory``
         The limit on its RAM, in bytes or as ``"256M"``.
     ``volumes``
-        Directories of the host: ``"HOST:GUEST"`` or ``"HOST:GUEST:ro"``.
+        Directories or files of the host: ``"HOST:GUEST"`` or ``"HOST:GUEST:ro"``.
     ``name``
         A VM with a name stays after Python has exited; one without belongs to the object returned.
     ``timeout``

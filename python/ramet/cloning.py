@@ -1,4 +1,4 @@
-"""Asking a VM or a template for clones."""
+"""What a VM and a template have in common: clones can be made of them."""
 
 from __future__ import annotations
 
@@ -6,80 +6,153 @@ import contextlib
 import errno
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from ramet import registry
 from ramet.errors import CloneError, HostError, RametError, UsageError
 from ramet.launch import check_environment, parse_size
 from ramet.registry import Entry
-from ramet.registry.control import Control, Refused
-from ramet.streams import Stream, Streams, make_room
-from ramet.vm import VM, connect
+from ramet.registry.control import Control, Refused, connect
+from ramet.streams import DEVNULL, PIPE, Stream, Streams, make_room
 
-__all__ = ["clone"]
+if TYPE_CHECKING:
+    from ramet.vm import VM
+
+__all__ = ["Parent"]
 
 # Most bytes of a clone's identity document (PAYLOAD_SIZE of the abi crate), less room for its other members.
 _INPUT_MAX = (2 << 20) - 65536
 
 
-def clone(
-    parent: Entry,
-    n: int | None,
-    *,
-    input: bytes | str | None,
-    args: Sequence[str],
-    env: Mapping[str, str] | None,
-    name: str | None,
-    timeout: float | None,
-    memory: int | str | None,
-    stdin: Stream,
-    stdout: Stream,
-    stderr: Stream,
-    tty: bool,
-    detach: bool,
-    paused: bool,
-    share_volumes: bool,
-) -> VM | Sequence[VM | RametError]:
-    """See :meth:`ramet.Template.clone`."""
-    if n is not None and n < 0:
-        raise UsageError(f"cannot make {n} clones")
-    document: dict[str, Any] = {
-        "args": [*args],
-        "env": check_environment(env or {}),
-        "input": _text(input),
-        "paused": paused,
-        "share_volumes": share_volumes,
-        "tty": tty,
-    }
-    if timeout is not None:
-        document["timeout"] = timeout
-    if memory is not None:
-        document["memory"] = parse_size(memory)
-    record: dict[str, Any] = {"parent": parent.id, "origin": "clone", "args": [*parent.record.get("args", []), *args]}
-    record.update((key, parent.record[key]) for key in ("image", "image_digest") if key in parent.record)
-    owned = name is None and not detach
+class Parent:
+    """What clones can be made of: a VM or a template."""
 
-    def one(control: Control, own_name: str | None) -> VM:
-        return _one(control, parent, document, record, own_name, (stdin, stdout, stderr), detach=detach, owned=owned)
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
 
-    if n is None:
+    def info(self) -> dict[str, Any]:
+        """What the VMM says about it: state, uptime, generation, memory, system calls."""
+        with connect(self._entry) as control:
+            answer = control.call({"op": "info"})
+        answer.pop("ok", None)
+        return answer
+
+    @overload
+    def clone(
+        self,
+        *,
+        input: bytes | str | None = ...,
+        args: Sequence[str] = ...,
+        env: Mapping[str, str] | None = ...,
+        name: str | None = ...,
+        timeout: float | None = ...,
+        memory: int | str | None = ...,
+        stdin: Stream = ...,
+        stdout: Stream = ...,
+        stderr: Stream = ...,
+        tty: bool = ...,
+        detach: bool = ...,
+        paused: bool = ...,
+        share_volumes: bool = ...,
+    ) -> VM: ...
+
+    @overload
+    def clone(
+        self,
+        n: int,
+        *,
+        input: bytes | str | None = ...,
+        args: Sequence[str] = ...,
+        env: Mapping[str, str] | None = ...,
+        name: str | None = ...,
+        timeout: float | None = ...,
+        memory: int | str | None = ...,
+        stdin: Stream = ...,
+        stdout: Stream = ...,
+        stderr: Stream = ...,
+        tty: bool = ...,
+        detach: bool = ...,
+        paused: bool = ...,
+        share_volumes: bool = ...,
+    ) -> Sequence[VM | RametError]: ...
+
+    def clone(
+        self,
+        n: int | None = None,
+        *,
+        input: bytes | str | None = None,
+        args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        name: str | None = None,
+        timeout: float | None = None,
+        memory: int | str | None = None,
+        stdin: Stream = PIPE,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        tty: bool = False,
+        detach: bool = False,
+        paused: bool = False,
+        share_volumes: bool = False,
+    ) -> VM | Sequence[VM | RametError]:
+        """Makes independent VMs that go on from here: from where a template was frozen, or from between two
+        instructions of a running VM, which goes on undisturbed.
+
+        Without ``n``: one VM, or an exception. With ``n``: a list of that many, each a VM or the error that came
+        instead; a ``name`` is then a prefix (``name-1``, ``name-2``, ...).
+
+        ``input`` (text, or bytes that are UTF-8), ``args`` and ``env`` are what the clone finds in its document in
+        ``/dev/ramet``. ``timeout`` is the clone's time limit in seconds, ``memory`` its own limit. The streams are as
+        in :func:`ramet.run`; ``detach`` sends the output to a log instead, and leaves the VM alone when Python exits.
+        A ``paused`` clone waits for :meth:`VM.resume`. Volumes are read-only in a clone unless ``share_volumes``.
+        """
+        parent = self._entry
+        if detach and stdin == PIPE:
+            stdin = DEVNULL
+        if n is not None and n < 0:
+            raise UsageError(f"cannot make {n} clones")
+        document: dict[str, Any] = {
+            "args": [*args],
+            "env": check_environment(env or {}),
+            "input": _text(input),
+            "paused": paused,
+            "share_volumes": share_volumes,
+            "tty": tty,
+        }
+        if timeout is not None:
+            document["timeout"] = timeout
+        if memory is not None:
+            document["memory"] = parse_size(memory)
+        record: dict[str, Any] = {
+            "parent": parent.id,
+            "origin": "clone",
+            "args": [*parent.record.get("args", []), *args],
+        }
+        record.update((key, parent.record[key]) for key in ("image", "image_digest") if key in parent.record)
+        owned = name is None and not detach
+
+        def one(control: Control, own_name: str | None) -> VM:
+            return _one(
+                control, parent, document, record, own_name, (stdin, stdout, stderr), detach=detach, owned=owned
+            )
+
+        if n is None:
+            with connect(parent) as control:
+                return one(control, name)
+        results: list[VM | RametError] = []
+        if n == 0:
+            return results
+        make_room(4 * n)
         with connect(parent) as control:
-            return one(control, name)
-    results: list[VM | RametError] = []
-    if n == 0:
+            for number in range(n):
+                try:
+                    results.append(one(control, None if name is None else f"{name}-{number + 1}" if n > 1 else name))
+                except (CloneError, HostError, UsageError) as error:
+                    results.append(error)
+                except RametError as error:
+                    # The connection is out of step, or the parent gone: the rest cannot do better.
+                    results.extend([error] * (n - number))
+                    break
         return results
-    make_room(4 * n)
-    with connect(parent) as control:
-        for number in range(n):
-            try:
-                results.append(one(control, None if name is None else f"{name}-{number + 1}" if n > 1 else name))
-            except (CloneError, HostError, UsageError) as error:
-                results.append(error)
-            except RametError as error:
-                # The connection is out of step, or the parent gone: the rest cannot do better.
-                results.extend([error] * (n - number))
-                break
-    return results
 
 
 def _one(
@@ -129,6 +202,8 @@ def _one(
             os.close(status[1])
         if log is not None:
             os.close(log)
+    from ramet.vm import VM
+
     streams.started()
     registry.started(entry, int(answer["pid"]))
     vm = VM(

@@ -58,8 +58,9 @@ def parse_volume(volume: str | Mapping[str, Any]) -> dict[str, Any]:
     if not rest[0].startswith("/"):
         raise UsageError(f"{rest[0]!r} is not an absolute path", hint="write HOST:GUEST, GUEST from the root of the VM")
     path = Path(host).expanduser().absolute()
-    if not path.is_dir():
-        raise UsageError(f"{host} is not a directory", hint="a volume is a directory of the host")
+    if not (path.is_dir() or path.is_file()):
+        state = "not a directory or a regular file" if path.exists() else "missing"
+        raise UsageError(f"{host} is {state}", hint="a volume is a directory or a regular file of the host")
     return {"host": str(path), "guest": rest[0], "read_only": read_only}
 
 

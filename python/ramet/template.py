@@ -6,16 +6,16 @@ import contextlib
 import os
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self
 
 from ramet import paths, registry
+from ramet.cloning import Parent
 from ramet.errors import RametError, TemplateError, TemplateNotFound, VMError
 from ramet.registry import Entry
+from ramet.registry.control import connect
 from ramet.registry.vms import check_name, link, unlink
-from ramet.streams import DEVNULL, PIPE, Stream
-from ramet.vm import VM, connect
 
 if TYPE_CHECKING:
     import subprocess
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Template", "freeze_entry"]
 
 
-class Template:
+class Template(Parent):
     """A frozen VM. Made by :func:`ramet.freeze`, :meth:`VM.freeze` and :meth:`Template.find`.
 
     A template without a name belongs to the object, and goes with it; one with a name stays until it is removed.
@@ -31,7 +31,7 @@ class Template:
     """
 
     def __init__(self, entry: Entry, *, child: subprocess.Popen[bytes] | None = None, owned: bool = False) -> None:
-        self._entry = entry
+        super().__init__(entry)
         self._child = child
         self._finalizer = weakref.finalize(self, _discard, entry, child, os.getpid()) if owned else None
 
@@ -94,100 +94,6 @@ class Template:
     def record(self) -> dict[str, Any]:
         """What it was made from: ``image``, ``image_digest``, ``args``, ``created``."""
         return dict(self._entry.record)
-
-    def info(self) -> dict[str, Any]:
-        """What the VMM says about it: state, memory, generation."""
-        with connect(self._entry) as control:
-            answer = control.call({"op": "info"})
-        answer.pop("ok", None)
-        return answer
-
-    @overload
-    def clone(
-        self,
-        *,
-        input: bytes | str | None = ...,
-        args: Sequence[str] = ...,
-        env: Mapping[str, str] | None = ...,
-        name: str | None = ...,
-        timeout: float | None = ...,
-        memory: int | str | None = ...,
-        stdin: Stream = ...,
-        stdout: Stream = ...,
-        stderr: Stream = ...,
-        tty: bool = ...,
-        detach: bool = ...,
-        paused: bool = ...,
-        share_volumes: bool = ...,
-    ) -> VM: ...
-
-    @overload
-    def clone(
-        self,
-        n: int,
-        *,
-        input: bytes | str | None = ...,
-        args: Sequence[str] = ...,
-        env: Mapping[str, str] | None = ...,
-        name: str | None = ...,
-        timeout: float | None = ...,
-        memory: int | str | None = ...,
-        stdin: Stream = ...,
-        stdout: Stream = ...,
-        stderr: Stream = ...,
-        tty: bool = ...,
-        detach: bool = ...,
-        paused: bool = ...,
-        share_volumes: bool = ...,
-    ) -> Sequence[VM | RametError]: ...
-
-    def clone(
-        self,
-        n: int | None = None,
-        *,
-        input: bytes | str | None = None,
-        args: Sequence[str] = (),
-        env: Mapping[str, str] | None = None,
-        name: str | None = None,
-        timeout: float | None = None,
-        memory: int | str | None = None,
-        stdin: Stream = PIPE,
-        stdout: Stream = PIPE,
-        stderr: Stream = PIPE,
-        tty: bool = False,
-        detach: bool = False,
-        paused: bool = False,
-        share_volumes: bool = False,
-    ) -> VM | Sequence[VM | RametError]:
-        """Makes independent VMs that go on where the template was frozen.
-
-        Without ``n``: one VM, or an exception. With ``n``: a list of that many, each a VM or the error that came
-        instead; a ``name`` is then a prefix (``name-1``, ``name-2``, ...).
-
-        ``input`` (text, or bytes that are UTF-8), ``args`` and ``env`` are what the clone finds in its document in
-        ``/dev/ramet``. ``timeout`` is the clone's time limit in seconds, ``memory`` its own limit. The streams are as
-        in :func:`ramet.run`; ``detach`` sends the output to a log instead, and leaves the VM alone when Python exits.
-        A ``paused`` clone waits for :meth:`VM.resume`. Volumes are read-only in a clone unless ``share_volumes``.
-        """
-        from ramet.cloning import clone
-
-        return clone(
-            self._entry,
-            n,
-            input=input,
-            args=args,
-            env=env,
-            name=name,
-            timeout=timeout,
-            memory=memory,
-            stdin=DEVNULL if detach and stdin == PIPE else stdin,
-            stdout=stdout,
-            stderr=stderr,
-            tty=tty,
-            detach=detach,
-            paused=paused,
-            share_volumes=share_volumes,
-        )
 
     def remove(self) -> None:
         """Ends the frozen VM and removes it. Its clones live on."""

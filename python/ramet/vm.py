@@ -6,19 +6,20 @@ import contextlib
 import os
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from signal import Signals
-from typing import IO, TYPE_CHECKING, Any, Self, overload
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from ramet import registry
+from ramet.cloning import Parent
 from ramet.errors import RametError, TimeoutExpired, UsageError, VMError
 from ramet.registry import Ended, Entry
-from ramet.registry.control import Control
+from ramet.registry.control import Control, connect
 from ramet.registry.files import read_object
 from ramet.registry.process import is_alive
 from ramet.result import Output, Result
-from ramet.streams import DEVNULL, PIPE, Exchange, Stream, run_exchanges
+from ramet.streams import Exchange, run_exchanges
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["VM"]
 
 
-class VM:
+class VM(Parent):
     """A VM that runs, or has run.
 
     Made by :func:`ramet.run`, :meth:`Template.clone` and :meth:`VM.clone`, found again by :meth:`VM.find`.
@@ -48,7 +49,7 @@ class VM:
         status_pipe: int | None = None,
         owned: bool = False,
     ) -> None:
-        self._entry = entry
+        super().__init__(entry)
         self._child = child
         self._status_pipe = status_pipe
         self._status_text = b""
@@ -122,12 +123,6 @@ class VM:
     def stderr(self) -> IO[bytes] | None:
         """The pipe from the program's standard error."""
         return self._stderr
-
-    def info(self) -> dict[str, Any]:
-        """What the VMM says about the VM: state, uptime, memory, system calls."""
-        answer = self._call({"op": "info"})
-        answer.pop("ok", None)
-        return answer
 
     def logs(self) -> Output:
         """The output so far of a detached VM, whose streams go to its log."""
@@ -245,88 +240,6 @@ class VM:
 
     # Copies
 
-    @overload
-    def clone(
-        self,
-        *,
-        input: bytes | str | None = ...,
-        args: Sequence[str] = ...,
-        env: Mapping[str, str] | None = ...,
-        name: str | None = ...,
-        timeout: float | None = ...,
-        memory: int | str | None = ...,
-        stdin: Stream = ...,
-        stdout: Stream = ...,
-        stderr: Stream = ...,
-        tty: bool = ...,
-        detach: bool = ...,
-        paused: bool = ...,
-        share_volumes: bool = ...,
-    ) -> VM: ...
-
-    @overload
-    def clone(
-        self,
-        n: int,
-        *,
-        input: bytes | str | None = ...,
-        args: Sequence[str] = ...,
-        env: Mapping[str, str] | None = ...,
-        name: str | None = ...,
-        timeout: float | None = ...,
-        memory: int | str | None = ...,
-        stdin: Stream = ...,
-        stdout: Stream = ...,
-        stderr: Stream = ...,
-        tty: bool = ...,
-        detach: bool = ...,
-        paused: bool = ...,
-        share_volumes: bool = ...,
-    ) -> Sequence[VM | RametError]: ...
-
-    def clone(
-        self,
-        n: int | None = None,
-        *,
-        input: bytes | str | None = None,
-        args: Sequence[str] = (),
-        env: Mapping[str, str] | None = None,
-        name: str | None = None,
-        timeout: float | None = None,
-        memory: int | str | None = None,
-        stdin: Stream = PIPE,
-        stdout: Stream = PIPE,
-        stderr: Stream = PIPE,
-        tty: bool = False,
-        detach: bool = False,
-        paused: bool = False,
-        share_volumes: bool = False,
-    ) -> VM | Sequence[VM | RametError]:
-        """Makes independent copies of this VM, taken between two of its instructions; it goes on undisturbed.
-
-        Without ``n``: one VM, or an exception. With ``n``: a list of that many, each a VM or the error that came
-        instead. Parameters as for :meth:`Template.clone`.
-        """
-        from ramet.cloning import clone
-
-        return clone(
-            self._entry,
-            n,
-            input=input,
-            args=args,
-            env=env,
-            name=name,
-            timeout=timeout,
-            memory=memory,
-            stdin=DEVNULL if detach and stdin == PIPE else stdin,
-            stdout=stdout,
-            stderr=stderr,
-            tty=tty,
-            detach=detach,
-            paused=paused,
-            share_volumes=share_volumes,
-        )
-
     def freeze(self, name: str | None = None, *, on_ready: bool = False, timeout: float | None = None) -> Template:
         """Turns this VM into a template: it never runs again, its clones do.
 
@@ -438,29 +351,6 @@ class VM:
             if descriptor is not None:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
-
-
-def connect(entry: Entry, *, timeout: float = 10.0) -> Control:
-    """Connects to a VM's control socket; waits for one that is just starting."""
-    limit = time.monotonic() + timeout
-    pause = 0.000_5
-    while True:
-        try:
-            return Control(entry.directory, entry.name)
-        except OSError as error:
-            status = entry.status(ask=False)
-            if not status.alive:
-                ended = status.ended
-                why = f" ({ended.reason}, status {ended.status})" if ended else ""
-                raise VMError(f"it is not running{why}", hint="`ramet ps -a` lists all VMs", vm=entry.name) from error
-            if time.monotonic() > limit:
-                raise VMError(
-                    f"its control socket does not answer: {error.strerror or error}",
-                    hint=f"`ramet rm -f {entry.name}` ends it",
-                    vm=entry.name,
-                ) from error
-        time.sleep(pause)
-        pause = min(pause * 2, 0.05)
 
 
 def _parse_status(text: bytes) -> Ended:

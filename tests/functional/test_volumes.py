@@ -6,7 +6,6 @@ import os
 import sqlite3
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -39,10 +38,10 @@ def test_files_mappings_databases_and_what_is_outside(tmp_path: Path) -> None:
     (tmp_path / "single").write_text("single\n")
     (root / "outside").symlink_to("/etc/passwd")
     (root / "host").symlink_to(tmp_path / "single")
-    volumes: list[Any] = [  # the inner one first: the order does not matter
+    volumes = [  # the inner one first: the order does not matter
         f"{fixed}:/mnt/a/inner/fixed:ro",
         f"{root}:/mnt/a",
-        {"host": f"{tmp_path}/single", "guest": "/etc/single", "read_only": True},  # a file
+        f"{tmp_path}/single:/etc/single:ro",
         f"{PROGRAMS}:/programs:ro",
     ]
     with ramet.run("python", ["python3", "/programs/operations.py", "/mnt/a"], volumes=volumes) as vm:
@@ -103,7 +102,15 @@ def test_mappings_of_a_clone_can_be_read_and_not_written(tmp_path: Path) -> None
 
 def test_a_volume_that_cannot_be_mounted_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    volume: Any = {"host": str(tmp_path / "file"), "guest": "/usr", "read_only": False}
-    with ramet.run("python", ["python3", "-c", "pass"], volumes=[volume]) as vm:
-        result = vm.communicate(timeout=60)
-    assert result.status == 125 and "volume at /usr: ENOTDIR" in result.stderr.decode()
+    with ramet.run("python", ["python3", "-c", "pass"], volumes=[f"{tmp_path}/file:/usr"]) as vm:
+        with pytest.raises(ramet.VMError, match="volume at /usr: ENOTDIR"):
+            vm.communicate(timeout=60)
+        ended = vm.ended
+    assert ended is not None and (ended.status, ended.reason) == (125, "failed")
+
+
+def test_a_volume_that_is_missing_or_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for name, why in [("missing", "is missing"), ("fifo", "not a directory or a regular file")]:
+        with pytest.raises(ramet.UsageError, match=why):
+            ramet.run("python", ["true"], volumes=[f"{tmp_path}/{name}:/mnt"])

@@ -29,7 +29,7 @@ def configure(parser: ArgumentParser) -> None:
         "their logs (`ramet logs`), unless --attach connects the clone to this terminal."
     )
     add("-n", metavar="N", type=int, help="how many (default: 1)")
-    add("-a", "--attach", action="store_true", help="connect standard streams, and exit with the clone's status")
+    add("-a", "--attach", action="store_true", help="connect the streams of one clone, and exit with its status")
     add("-t", "--tty", action="store_true", help="with --attach: give the clone a terminal of its own")
     add("--rm", action="store_true", help="with --attach: remove the clone when it has ended")
     add("--paused", action="store_true", help="leave the clones paused (`ramet resume`)")
@@ -55,11 +55,10 @@ def run(options: Namespace) -> int:
         return _attached(parent, options)
     if options.tty or options.rm:
         raise UsageError("-t and --rm go with --attach")
-    from ramet.cloning import clone
+    from ramet.cloning import Parent
 
     count = 1 if options.n is None else options.n
-    results = clone(parent, count, stdin=-3, stdout=None, stderr=None, detach=True, tty=False, **_common(options))
-    assert isinstance(results, list)
+    results = Parent(parent).clone(count, detach=True, **_common(options))
     documents: list[dict[str, Any]] = []
     failed = 0
     for result in results:
@@ -96,20 +95,11 @@ def _input(source: str | None) -> bytes | None:
 
 
 def _attached(parent: Entry, options: Namespace) -> int:
-    from ramet.cloning import clone
+    from ramet.cloning import Parent
 
-    vm = clone(
-        parent,
-        None,
-        # The clone gets our streams themselves, or a terminal that we copy to and from.
-        stdin=None,
-        stdout=None,
-        stderr=None,
-        detach=False,
-        tty=options.tty,
-        **_common(options),
-    )
-    return _finish(vm, options)  # type: ignore[arg-type]
+    # The clone gets our streams themselves, or a terminal that we copy to and from.
+    vm = Parent(parent).clone(stdin=None, stdout=None, stderr=None, tty=options.tty, **_common(options))
+    return _finish(vm, options)
 
 
 def _finish(vm: VM, options: Namespace) -> int:

@@ -86,7 +86,7 @@ def api_reference() -> str:
         parts.append(_function(f"ramet.{name}", getattr(ramet, name)))
     for kind in (ramet.VM, ramet.Template, ramet.Result, ramet.Output):
         parts.append(f"## class ramet.{kind.__name__}\n\n{_documentation(kind)}\n")
-        for name, member in vars(kind).items():
+        for name, member in _members(kind).items():
             if name.startswith("_") or name in _INTERNAL:
                 continue
             function = getattr(kind, name)
@@ -103,6 +103,15 @@ def api_reference() -> str:
     parts.append(f"\n## Inside a VM: ramet_guest\n\n{_documentation(ramet_guest)}\n")
     parts += [_function(f"ramet_guest.{name}", getattr(ramet_guest, name)) for name in sorted(ramet_guest.__all__)[1:]]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _members(kind: type) -> dict[str, object]:
+    """The class's own members, in their order, then the inherited ones."""
+    found: dict[str, object] = {}
+    for base in kind.__mro__:
+        if base.__module__.startswith("ramet"):
+            found.update((name, member) for name, member in vars(base).items() if name not in found)
+    return found
 
 
 # Methods of VM that other modules of the package use.

@@ -43,7 +43,7 @@ def configure(parser: ArgumentParser) -> None:
         metavar="HOST:GUEST[:ro]",
         action="append",
         default=[],
-        help="a host directory (repeatable)",
+        help="a directory or a file of the host (repeatable)",
     )
     add("--hostname", metavar="NAME", help="the host name that the program sees")
     add("--timeout", metavar="SECONDS", type=seconds, help="end the VM after this time, with status 124")

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-__all__ = ["Control", "Refused"]
+    from ramet.registry.entry import Entry
+
+__all__ = ["Control", "Refused", "connect"]
 
 # Longest answer taken; what a VMM says comes from a guest in part.
 _ANSWER_MAX = 1 << 22
@@ -132,3 +134,26 @@ def _connect(client: socket.socket, path: str) -> None:
         client.connect(f"/proc/self/fd/{descriptor}/{name}")
     finally:
         os.close(descriptor)
+
+
+def connect(entry: Entry, *, timeout: float = 10.0) -> Control:
+    """Connects to a VM's control socket; waits for one that is just starting."""
+    limit = time.monotonic() + timeout
+    pause = 0.000_5
+    while True:
+        try:
+            return Control(entry.directory, entry.name)
+        except OSError as error:
+            status = entry.status(ask=False)
+            if not status.alive:
+                ended = status.ended
+                why = f" ({ended.reason}, status {ended.status})" if ended else ""
+                raise VMError(f"it is not running{why}", hint="`ramet ps -a` lists all VMs", vm=entry.name) from error
+            if time.monotonic() > limit:
+                raise VMError(
+                    f"its control socket does not answer: {error.strerror or error}",
+                    hint=f"`ramet rm -f {entry.name}` ends it",
+                    vm=entry.name,
+                ) from error
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)

@@ -377,22 +377,3 @@ fn splice_with_files() {
     w2.release();
     assert_eq!(file_to_pipe(&*r2, 0, &w, 1, 0), Ok(0));
 }
-
-#[test]
-#[ignore = "prints times"]
-fn speed() {
-    let (r, w) = pipe(Origin::default());
-    let mut byte = [0; 1];
-    let start = std::time::Instant::now();
-    for _ in 0..1_000_000 {
-        w.write(0, &mut SliceSource(b"x"), 0).unwrap();
-        r.read(0, &mut SliceSink::new(&mut byte), 0).unwrap();
-    }
-    std::println!("byte there and back: {:?}/1000000", start.elapsed());
-    let (mut block, start) = (vec![0; 65536], std::time::Instant::now());
-    for _ in 0..10000 {
-        w.write(0, &mut SliceSource(&[7; 65536]), 0).unwrap();
-        r.read(0, &mut SliceSink::new(&mut block), 0).unwrap();
-    }
-    std::println!("64 KiB there and back: {:?}/10000", start.elapsed());
-}

@@ -17,10 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CRATES = {
     "abi": (set[str](), set[str]()),
     "kcore": ({"abi"}, {"rand_chacha"}),
+    "keeper": ({"abi", "kcore"}, {"libc"}),
     "kernel": ({"abi", "kcore"}, {"talc", "lock_api"}),
     "memory": ({"abi"}, {"libc", "thiserror", "vm-memory"}),
     "kvm": (set[str](), {"kvm-bindings", "kvm-ioctls", "libc", "thiserror", "vmm-sys-util"}),
-    "vmm": ({"abi", "kvm", "memory"}, None),
+    "vmm": ({"abi", "keeper", "kvm", "memory"}, None),
 }
 # Only `kvm` talks to KVM, only `memory` touches guest bytes.
 CONFINED = {"kvm-ioctls": "kvm", "kvm-bindings": "kvm", "vm-memory": "memory"}

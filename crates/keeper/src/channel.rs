@@ -1,0 +1,191 @@
+//! The memory that one VM and the keeper share ([`ramet_abi::session`]).
+//!
+//! A VM may write to it at any time, whatever the contract says. So it is read byte for byte into memory of the keeper's own before
+//! anything is looked at, there are no references into it but to atomics, and its size is sealed.
+
+use crate::session::Note;
+use crate::sys;
+use ramet_abi::session::{
+    CHANNEL_SIZE, CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice,
+    REPLY_OFFSET, REQUEST_OFFSET, Reply, Request, notice,
+};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// Most signals that wait for a VM that does not read its notices, as RLIMIT_SIGPENDING would have it.
+const SIGNALS_MAX: usize = 4096;
+
+/// One mapped channel.
+#[derive(Debug)]
+pub struct Channel {
+    base: NonNull<u8>,
+    /// Notices that did not fit into the ring.
+    backlog: VecDeque<Note>,
+}
+
+impl Channel {
+    /// New memory for a channel.
+    ///
+    /// # Errors
+    /// Those of memfd_create(2), ftruncate(2).
+    pub fn memory() -> io::Result<OwnedFd> {
+        let memory = sys::memory_file(c"ramet-channel")?;
+        sys::set_size(memory.as_fd(), CHANNEL_SIZE)?;
+        sys::seal_size(memory.as_fd())?;
+        Ok(memory)
+    }
+
+    /// Maps a channel.
+    ///
+    /// # Errors
+    /// EINVAL when the memory has another size; those of fcntl(2) and mmap(2).
+    pub fn map(memory: &OwnedFd) -> io::Result<Self> {
+        // Sealed first: memory that shrinks later would be a SIGBUS here.
+        sys::seal_size(memory.as_fd())?;
+        if sys::size(memory.as_fd())? != CHANNEL_SIZE {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        Ok(Self { base: sys::map_shared(memory.as_fd(), CHANNEL_SIZE as usize)?, backlog: VecDeque::new() })
+    }
+
+    /// Copies bytes out of the channel.
+    fn read(&self, offset: u64, into: &mut [u8]) {
+        assert!(offset + into.len() as u64 <= CHANNEL_SIZE);
+        // SAFETY: the range lies in the mapping, which lives as long as `self`. Another process may write to it meanwhile: the bytes are
+        // then any bytes, which is what a caller expects; no reference to them is made.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                self.base.as_ptr().add(offset as usize),
+                into.as_mut_ptr(),
+                into.len(),
+            );
+        }
+    }
+
+    /// Copies bytes into the channel.
+    fn write(&self, offset: u64, from: &[u8]) {
+        assert!(offset + from.len() as u64 <= CHANNEL_SIZE);
+        // SAFETY: as for `read`.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from.as_ptr(), self.base.as_ptr().add(offset as usize), from.len());
+        }
+    }
+
+    fn control(&self) -> &Control {
+        // SAFETY: the control page lies in the mapping, aligned to a page, and consists of atomics, for which any bytes are a value.
+        unsafe { self.base.add(CONTROL_OFFSET as usize).cast::<Control>().as_ref() }
+    }
+
+    fn slot(&self, index: u32) -> &Notice {
+        let offset = NOTICES_OFFSET as usize + (index % NOTICES) as usize * size_of::<Notice>();
+        // SAFETY: the slot lies in the mapping (the contract asserts it), aligned to 8 bytes, and consists of atomics.
+        unsafe { self.base.add(offset).cast::<Notice>().as_ref() }
+    }
+
+    /// The request, and as many bytes of data as it says. The copy is the keeper's: the VM cannot change it any more.
+    ///
+    /// # Errors
+    /// What the request says about its data, if that is more than there can be.
+    pub fn request(&self, data: &mut Vec<u8>) -> Result<Request, u64> {
+        let mut bytes = [0; size_of::<Request>()];
+        self.read(REQUEST_OFFSET, &mut bytes);
+        // SAFETY: a Request consists of integers without padding: any bytes are a value.
+        let request: Request = unsafe { std::mem::transmute(bytes) };
+        data.clear();
+        if request.length > DATA_MAX {
+            return Err(request.length);
+        }
+        data.resize(request.length as usize, 0);
+        self.read(DATA_OFFSET, data);
+        Ok(request)
+    }
+
+    /// Writes the answer and its data, at most [`DATA_MAX`] bytes.
+    pub fn answer(&self, reply: &Reply, data: &[u8]) {
+        let data = &data[..data.len().min(DATA_MAX as usize)];
+        let reply = Reply { length: data.len() as u64, ..*reply };
+        self.write(DATA_OFFSET, data);
+        // SAFETY: a Reply consists of integers without padding.
+        let bytes: [u8; size_of::<Reply>()] = unsafe { std::mem::transmute(reply) };
+        self.write(REPLY_OFFSET, &bytes);
+    }
+
+    /// Tells the VM that names or attributes have changed.
+    pub fn set_names(&self, value: u64) {
+        self.control().names.store(value, Release);
+    }
+
+    /// Sends a notice. True if the VM is to be kicked: there is something new in the ring.
+    ///
+    /// # Errors
+    /// The notice, if too many wait already: only a signal can be that.
+    pub fn send(&mut self, note: Note) -> Result<bool, Note> {
+        if self.backlog.is_empty() && self.put(note) {
+            return Ok(true);
+        }
+        self.refill();
+        if self.backlog.is_empty() && self.put(note) {
+            return Ok(true);
+        }
+        // What says nothing new is not kept: the backlog is bounded by the number of different things.
+        let same = |old: &&mut Note| match note.kind {
+            notice::READY | notice::FUTEX | notice::LOCK => old.kind == note.kind && old.id == note.id,
+            notice::SIGNAL => {
+                old.kind == note.kind && old.id == note.id && old.detail == note.detail && note.detail < 32
+            }
+            kind => old.kind == kind,
+        };
+        if let Some(old) = self.backlog.iter_mut().find(same) {
+            if note.kind == notice::READY {
+                old.detail |= note.detail;
+            } else if note.kind != notice::SIGNAL {
+                *old = note;
+            }
+        } else if note.kind == notice::SIGNAL && self.backlog.len() >= SIGNALS_MAX {
+            return Err(note);
+        } else {
+            self.backlog.push_back(note);
+        }
+        self.control().more.store(1, Release);
+        Ok(true)
+    }
+
+    /// Moves notices from the backlog into the ring.
+    pub fn refill(&mut self) {
+        while let Some(note) = self.backlog.front().copied() {
+            if !self.put(note) {
+                break;
+            }
+            self.backlog.pop_front();
+        }
+        self.control().more.store(u32::from(!self.backlog.is_empty()), Release);
+    }
+
+    /// Writes into the ring, if there is room.
+    fn put(&self, note: Note) -> bool {
+        let control = self.control();
+        // The VM may write to both indices: a wrong `head` shows it wrong notices, a wrong `tail` loses some of its own.
+        let head = control.head.load(Relaxed);
+        if head.wrapping_sub(control.tail.load(Acquire)) >= NOTICES {
+            return false;
+        }
+        let slot = self.slot(head);
+        slot.kind.store(note.kind, Relaxed);
+        slot.detail.store(note.detail, Relaxed);
+        slot.id.store(note.id, Relaxed);
+        for (word, value) in slot.values.iter().zip(note.values) {
+            word.store(value, Relaxed);
+        }
+        control.head.store(head.wrapping_add(1), Release);
+        true
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        sys::unmap(self.base, CHANNEL_SIZE as usize);
+    }
+}

@@ -1,0 +1,164 @@
+//! One VM of the session, as the keeper sees it.
+
+use crate::channel::Channel;
+use crate::session::Note;
+use ramet_kcore::errno::{Errno, Result};
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+/// Names a VM for as long as the keeper runs; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+/// Ids that a VM may use, each with the number of times that it was given.
+#[derive(Clone, Debug, Default)]
+pub struct Held(BTreeMap<u64, u32>);
+
+impl Held {
+    /// Whether the VM holds it.
+    pub fn contains(&self, id: u64) -> bool {
+        self.0.contains_key(&id)
+    }
+    /// The VM has been given the id once more. True: for the first time.
+    pub fn add(&mut self, id: u64) -> bool {
+        let count = self.0.entry(id).or_default();
+        *count = count.saturating_add(1);
+        *count == 1
+    }
+    /// The VM does not use it any more, however often it was given. False: it did not hold it.
+    pub fn remove(&mut self, id: u64) -> bool {
+        self.0.remove(&id).is_some()
+    }
+    /// All ids.
+    pub fn ids(&self) -> impl Iterator<Item = u64> {
+        self.0.keys().copied()
+    }
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// How far the VM's host process is.
+#[derive(Debug)]
+pub enum Host {
+    /// Promised by an answer to FORK; nobody has reported yet.
+    Promised,
+    /// The parent says that it exists.
+    Born,
+    /// It has reported: its pidfd.
+    Running(OwnedFd),
+}
+
+/// One VM.
+#[derive(Debug)]
+pub struct Client {
+    /// Its process.
+    pub pid: i32,
+    /// Nodes that it may name.
+    pub nodes: Held,
+    /// Descriptions that it may name.
+    pub descriptions: Held,
+    /// The channel.
+    pub channel: Channel,
+    /// The keeper's end of the socket.
+    pub socket: OwnedFd,
+    /// Its process on the host.
+    pub host: Host,
+    /// There is something new in its ring.
+    pub kick: bool,
+    /// SIGKILL is to be sent as soon as there is a process.
+    pub doomed: bool,
+    /// It has said EXIT (or its process is over otherwise): it asks no more.
+    pub over: bool,
+}
+
+/// The session's VMs.
+#[derive(Debug, Default)]
+pub struct Clients {
+    all: BTreeMap<ClientId, Client>,
+    next: u64,
+}
+
+impl Clients {
+    /// A new VM, not reported yet.
+    pub fn add(&mut self, pid: i32, channel: Channel, socket: OwnedFd) -> ClientId {
+        let id = ClientId(self.next);
+        self.next += 1;
+        let client = Client {
+            pid,
+            nodes: Held::default(),
+            descriptions: Held::default(),
+            channel,
+            socket,
+            host: Host::Promised,
+            kick: false,
+            doomed: false,
+            over: false,
+        };
+        self.all.insert(id, client);
+        id
+    }
+    /// Forgets a VM.
+    pub fn remove(&mut self, id: ClientId) -> Option<Client> {
+        self.all.remove(&id)
+    }
+    /// The VM, if it is there.
+    pub fn get(&self, id: ClientId) -> Option<&Client> {
+        self.all.get(&id)
+    }
+    /// The VM, if it is there.
+    pub fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.all.get_mut(&id)
+    }
+    /// All VMs.
+    pub fn iter(&self) -> impl Iterator<Item = (ClientId, &Client)> {
+        self.all.iter().map(|(id, client)| (*id, client))
+    }
+    /// All VMs.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ClientId, &mut Client)> {
+        self.all.iter_mut().map(|(id, client)| (*id, client))
+    }
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
+
+impl Client {
+    /// EBADF unless the VM may name that node.
+    ///
+    /// # Errors
+    /// EBADF.
+    pub fn check_node(&self, id: u64) -> Result<()> {
+        if self.nodes.contains(id) { Ok(()) } else { Err(Errno::EBADF) }
+    }
+    /// EBADF unless the VM may name that description.
+    ///
+    /// # Errors
+    /// EBADF.
+    pub fn check_description(&self, id: u64) -> Result<()> {
+        if self.descriptions.contains(id) { Ok(()) } else { Err(Errno::EBADF) }
+    }
+    /// Sends a notice. False if it was lost: too many signals wait.
+    pub fn notify(&mut self, note: Note) -> bool {
+        if self.over {
+            return true;
+        }
+        match self.channel.send(note) {
+            Ok(kick) => {
+                self.kick |= kick;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}

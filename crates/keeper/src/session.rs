@@ -1,0 +1,148 @@
+//! The whole of a session.
+
+use crate::client::{Client, ClientId, Clients};
+use crate::console::Console;
+use crate::process::Table;
+use crate::{descriptions, nodes, objects};
+use ramet_abi::session::notice;
+use ramet_kcore::errno::{Errno, Result};
+use std::cell::RefCell;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+/// A [`ramet_abi::session::Notice`] to be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// One of [`notice`].
+    pub kind: u32,
+    /// Detail.
+    pub detail: u32,
+    /// The object.
+    pub id: u64,
+    /// Values.
+    pub values: [u64; 4],
+}
+
+impl Note {
+    /// Description `id` may have become ready for the poll(2) events.
+    pub fn ready(id: u64, events: u32) -> Self {
+        Self { kind: notice::READY, detail: events, id, ..Self::default() }
+    }
+}
+
+/// Notices on their way, for code that is called back deep inside and cannot reach the session.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox(Rc<RefCell<Vec<(ClientId, Note)>>>);
+
+impl Outbox {
+    /// Sends a notice after the current request, before its answer. A client that is gone by then gets none.
+    pub fn notify(&self, client: ClientId, note: Note) {
+        self.0.borrow_mut().push((client, note));
+    }
+}
+
+/// Everything that the keeper keeps.
+#[derive(Debug)]
+pub struct Session {
+    /// The VMs.
+    pub clients: Clients,
+    /// The processes.
+    pub processes: Table,
+    /// The session's standard streams.
+    pub console: Console,
+    /// The file system.
+    pub nodes: nodes::State,
+    /// Open file descriptions.
+    pub descriptions: descriptions::State,
+    /// Other objects.
+    pub objects: objects::State,
+    /// The image's file, if there is one.
+    pub image: Option<File>,
+    /// Most bytes of files in memory.
+    pub file_bytes_max: u64,
+    /// Notices on their way.
+    pub outbox: Outbox,
+    /// Descriptors that go with the answer to the current request.
+    passed: Vec<OwnedFd>,
+    names: u64,
+    names_shown: u64,
+}
+
+impl Session {
+    /// A session without VMs.
+    pub fn new(processes: Table, console: Console, image: Option<File>, file_bytes_max: u64) -> Self {
+        Self {
+            clients: Clients::default(),
+            processes,
+            console,
+            nodes: nodes::State::default(),
+            descriptions: descriptions::State::default(),
+            objects: objects::State::default(),
+            image,
+            file_bytes_max,
+            outbox: Outbox::default(),
+            passed: Vec::new(),
+            names: 1,
+            names_shown: 0,
+        }
+    }
+
+    /// The VM.
+    ///
+    /// # Errors
+    /// ESRCH when it is gone.
+    pub fn client(&self, id: ClientId) -> Result<&Client> {
+        self.clients.get(id).ok_or(Errno::ESRCH)
+    }
+
+    /// The VM.
+    ///
+    /// # Errors
+    /// ESRCH when it is gone.
+    pub fn client_mut(&mut self, id: ClientId) -> Result<&mut Client> {
+        self.clients.get_mut(id).ok_or(Errno::ESRCH)
+    }
+
+    /// A name or an attribute has changed: every VM sees [`ramet_abi::session::Control::names`] change before the current request is
+    /// answered.
+    pub fn names_changed(&mut self) {
+        self.names += 1;
+    }
+
+    /// A descriptor that goes to the VMM with the answer to the current request.
+    pub fn pass(&mut self, descriptor: OwnedFd) {
+        self.passed.push(descriptor);
+    }
+
+    /// Those of [`Session::pass`].
+    pub fn take_passed(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.passed)
+    }
+
+    /// Sends what is on its way: notices, and the number of names' changes.
+    pub fn flush(&mut self) {
+        let notes = std::mem::take(&mut *self.outbox.0.borrow_mut());
+        for (id, note) in notes {
+            if let Some(client) = self.clients.get_mut(id) {
+                client.notify(note);
+            }
+        }
+        if self.names != self.names_shown {
+            self.names_shown = self.names;
+            for (_, client) in self.clients.iter() {
+                client.channel.set_names(self.names);
+            }
+        }
+    }
+
+    /// CLOCK_MONOTONIC, ns.
+    pub fn monotonic(&self) -> u64 {
+        crate::sys::clock(libc::CLOCK_MONOTONIC)
+    }
+
+    /// CLOCK_REALTIME, ns.
+    pub fn realtime(&self) -> u64 {
+        crate::sys::clock(libc::CLOCK_REALTIME)
+    }
+}

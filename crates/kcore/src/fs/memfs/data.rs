@@ -70,6 +70,13 @@ impl Data {
         (lower_pages + pages) * (PAGE / 512)
     }
 
+    /// Sets everything but the pages: the file has been somewhere else.
+    pub(super) fn restore(&self, size: u64, lower_end: u64, seals: Option<u32>) {
+        self.size.set(size);
+        self.lower_end.set(lower_end);
+        self.seals.set(seals);
+    }
+
     fn sealed(&self, seals: u32) -> bool {
         self.seals.get().unwrap_or(0) & seals != 0
     }

@@ -10,7 +10,7 @@ use core::cell::RefCell;
 use core::ops::Bound;
 
 /// Cookies of added names start here; smaller ones are positions in the image's directory.
-const ADDED: u64 = 1 << 56;
+pub(super) const ADDED: u64 = 1 << 56;
 /// Most links to one inode (as ext4).
 const LINKS_MAX: u32 = 65000;
 
@@ -52,6 +52,58 @@ impl Directory {
     pub(super) fn take_children(&self) -> Vec<Rc<Node>> {
         let names = self.names.take();
         names.added.into_values().map(|added| added.node).collect()
+    }
+
+    /// Whether the listing differs from the image's.
+    pub(super) fn is_changed(&self) -> bool {
+        let names = self.names.borrow();
+        names.next_cookie != 0 || names.balance != 0 || !names.removed.is_empty()
+    }
+
+    /// Names that have been added so far, and the balance of the size.
+    pub(super) fn counters(&self) -> (u64, i64) {
+        let names = self.names.borrow();
+        (names.next_cookie, names.balance)
+    }
+
+    pub(super) fn set_counters(&self, next_cookie: u64, balance: i64) {
+        let mut names = self.names.borrow_mut();
+        names.next_cookie = next_cookie;
+        names.balance = balance;
+    }
+
+    pub(super) fn added_nodes(&self) -> Vec<Rc<Node>> {
+        self.names.borrow().added.values().map(|added| added.node.clone()).collect()
+    }
+
+    /// The first added name at or behind `cookie`: its cookie, the name and the node's number.
+    pub(super) fn added_from(&self, cookie: u64) -> Option<(u64, Rc<[u8]>, u64)> {
+        let names = self.names.borrow();
+        let (&at, name) = names.order.range(cookie..).next()?;
+        Some((at, name.clone(), names.added.get(name)?.node.inode))
+    }
+
+    /// The first removed name behind `after`.
+    pub(super) fn removed_after(&self, after: Option<&[u8]>) -> Option<Rc<[u8]>> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.names.borrow().removed.range::<[u8], _>((start, Bound::Unbounded)).next().cloned()
+    }
+
+    /// Puts an added name back.
+    pub(super) fn restore_added(&self, name: &[u8], cookie: u64, node: Rc<Node>) -> Result<()> {
+        let mut names = self.names.borrow_mut();
+        let name: Rc<[u8]> = name.into();
+        if names.order.contains_key(&cookie) || names.added.contains_key(&name) {
+            return Err(Errno::EINVAL);
+        }
+        names.order.insert(cookie, name.clone());
+        names.added.insert(name, Added { node, cookie });
+        Ok(())
+    }
+
+    /// Takes a name of the image out again.
+    pub(super) fn restore_removed(&self, name: &[u8]) -> Result<()> {
+        if self.names.borrow_mut().removed.insert(name.into()) { Ok(()) } else { Err(Errno::EINVAL) }
     }
 
     /// Size for stat(2): the image's, or 20 bytes an entry as tmpfs counts.

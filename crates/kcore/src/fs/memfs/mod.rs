@@ -15,18 +15,24 @@
 mod attributes;
 mod data;
 mod directory;
+mod export;
 mod file;
+mod import;
 mod memfd;
 mod node;
 mod pages;
+mod records;
 mod xattr;
 
 #[cfg(test)]
 mod tests;
 
+pub use export::{Export, export};
 pub use file::RegularFile;
+pub use import::{Import, Imported};
 pub use memfd::{F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, create_memfd};
 pub use node::Node;
+pub use records::PIECE_MAX;
 
 use super::erofs::Image;
 use super::inode::{Clock, Creation, FileType, StatFs};

@@ -27,6 +27,19 @@ pub(super) enum Content {
 
 pub(super) type Xattrs = BTreeMap<Box<[u8]>, Option<Box<[u8]>>>;
 
+/// Attributes of a node that comes from another kernel.
+pub(super) struct Restored {
+    pub permissions: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub links: u32,
+    pub rdev: u64,
+    /// Access, modification, change, creation.
+    pub times: [i64; 4],
+    pub linkable: bool,
+    pub access_noted: bool,
+}
+
 /// A file in memory, perhaps backed by an inode of the image.
 pub struct Node {
     this: Weak<Node>,
@@ -38,11 +51,11 @@ pub struct Node {
     pub(super) uid: Cell<u32>,
     pub(super) gid: Cell<u32>,
     pub(super) links: Cell<u32>,
-    rdev: u64,
+    pub(super) rdev: u64,
     pub(super) accessed: Cell<i64>,
     pub(super) modified: Cell<i64>,
     pub(super) changed: Cell<i64>,
-    created: i64,
+    pub(super) created: i64,
     /// The access time is later than the others: reading need not look at the clock.
     pub(super) access_noted: Cell<bool>,
     /// The file system keeps the node, because it differs from the image.
@@ -127,7 +140,59 @@ impl Node {
         })
     }
 
-    pub(super) fn rc(&self) -> Result<Rc<Node>> {
+    /// A node that another kernel made.
+    pub(super) fn new_restored(
+        fs: Rc<MemFs>,
+        inode: u64,
+        file_type: FileType,
+        restored: &Restored,
+        target: Option<Box<[u8]>>,
+    ) -> Rc<Node> {
+        let content = match file_type {
+            FileType::Directory => Content::Directory(Directory::default()),
+            FileType::Regular => Content::Regular(Data::new(0)),
+            FileType::Symlink => Content::Symlink(Some(target.unwrap_or_default())),
+            _ => Content::Special,
+        };
+        Rc::new_cyclic(|this| Node {
+            this: this.clone(),
+            fs,
+            inode,
+            file_type,
+            lower: None,
+            permissions: Cell::new(restored.permissions),
+            uid: Cell::new(restored.uid),
+            gid: Cell::new(restored.gid),
+            links: Cell::new(restored.links),
+            rdev: restored.rdev,
+            accessed: Cell::new(0),
+            modified: Cell::new(0),
+            changed: Cell::new(0),
+            created: restored.times[3],
+            access_noted: Cell::new(false),
+            kept: Cell::new(false),
+            linkable: Cell::new(false),
+            content,
+            xattrs: RefCell::new(None),
+            state: OnceCell::new(),
+        })
+    }
+
+    /// Sets the attributes to what another kernel had.
+    pub(super) fn restore(&self, restored: &Restored) {
+        self.permissions.set(restored.permissions);
+        self.uid.set(restored.uid);
+        self.gid.set(restored.gid);
+        self.links.set(restored.links);
+        self.accessed.set(restored.times[0]);
+        self.modified.set(restored.times[1]);
+        self.changed.set(restored.times[2]);
+        self.access_noted.set(restored.access_noted);
+        self.linkable.set(restored.linkable);
+    }
+
+    /// The node itself, counted.
+    pub(in crate::fs) fn rc(&self) -> Result<Rc<Node>> {
         self.this.upgrade().ok_or(Errno::EIO)
     }
 

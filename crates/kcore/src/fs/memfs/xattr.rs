@@ -1,6 +1,7 @@
 //! Extended attributes of a node: the image's, with changes in memory.
 
 use super::Node;
+use super::node::Xattrs;
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 
@@ -10,6 +11,11 @@ const XATTR_CREATE: u32 = 1;
 const XATTR_REPLACE: u32 = 2;
 /// Attributes of one inode take at most this much memory (XATTR_LIST_MAX).
 const TOTAL_MAX: usize = 65536;
+
+/// Bytes of names and values.
+fn used(changed: &Xattrs) -> usize {
+    changed.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, |v| v.len())).sum()
+}
 
 impl Node {
     pub(super) fn xattr(&self, name: &[u8]) -> Result<Vec<u8>> {
@@ -51,6 +57,17 @@ impl Node {
         Ok(names)
     }
 
+    /// A change as another kernel had it.
+    pub(super) fn restore_xattr(&self, name: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let mut changed = self.xattrs.borrow_mut();
+        let changed = changed.get_or_insert_default();
+        if used(changed) + name.len() + value.map_or(0, <[u8]>::len) > TOTAL_MAX {
+            return Err(Errno::ENOSPC);
+        }
+        changed.insert(name.into(), value.map(Into::into));
+        Ok(())
+    }
+
     pub(super) fn change_xattr(&self, name: &[u8], value: Option<&[u8]>, flags: u32) -> Result<()> {
         let exists = match self.xattr(name) {
             Ok(_) => true,
@@ -66,8 +83,7 @@ impl Node {
         {
             let mut changed = self.xattrs.borrow_mut();
             let changed = changed.get_or_insert_default();
-            let used: usize = changed.iter().map(|(n, v)| n.len() + v.as_ref().map_or(0, |v| v.len())).sum();
-            if used + name.len() + value.map_or(0, <[u8]>::len) > TOTAL_MAX {
+            if used(changed) + name.len() + value.map_or(0, <[u8]>::len) > TOTAL_MAX {
                 return Err(Errno::ENOSPC);
             }
             changed.insert(name.into(), value.map(Into::into));

@@ -4,3 +4,4 @@ mod damaged;
 mod data;
 mod names;
 mod special;
+mod transfer;

@@ -1,7 +1,8 @@
 //! The scheduler: round robin over runnable threads, time slices of 4 ms, sleeping.
 //!
 //! Arming the VMM's timer costs an exit, so that it is armed lazily: never when the vCPU is about to sleep (the sleep has a
-//! deadline of its own), and for time slices only once per slice, however often threads switch within it.
+//! deadline of its own), and for time slices only once per slice, however often threads switch within it. Nor does it come again
+//! before the program has had as much time as a tick takes ([`Pace`]): timers with short periods are late then, not lost.
 
 use super::thread::{State, Thread};
 use super::{time, timers};
@@ -14,6 +15,7 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire};
 use ramet_abi::hypercall as number;
 use ramet_abi::mailbox::event;
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::timer::Pace;
 use ramet_kcore::wait::{Events, WaitKey, WaitQueue};
 
 /// A thread's turn while others wait, ns.
@@ -26,6 +28,7 @@ struct Scheduler {
     dead: RefCell<Option<Rc<Thread>>>,
     /// When the VMM's timer will come, `u64::MAX`: never.
     armed: Cell<u64>,
+    pace: Cell<Pace>,
     /// The current thread's turn is over at this time, if anybody waits.
     slice_end: Cell<u64>,
     idle: Cell<bool>,
@@ -37,6 +40,7 @@ static SCHEDULER: Global<Scheduler> = Global::new(Scheduler {
     current: RefCell::new(None),
     dead: RefCell::new(None),
     armed: Cell::new(u64::MAX),
+    pace: Cell::new(Pace::new()),
     slice_end: Cell::new(0),
     idle: Cell::new(false),
     switches: Cell::new(0),
@@ -149,9 +153,17 @@ pub fn arm() {
             wanted = wanted.min(latest);
         }
     }
+    if wanted == u64::MAX {
+        return;
+    }
+    let mut pace = SCHEDULER.pace.get();
+    let wanted = wanted.max(pace.earliest());
     if wanted < SCHEDULER.armed.get() {
         SCHEDULER.armed.set(wanted);
+        let before = time::monotonic();
         hypercall::call(number::SET_TIMER, &[wanted]);
+        pace.armed(time::monotonic().saturating_sub(before));
+        SCHEDULER.pace.set(pace);
     }
 }
 
@@ -166,7 +178,9 @@ pub fn take_events() {
         crate::boot::clone::became_clone();
     }
     if events & event::TIMER != 0 {
-        SCHEDULER.armed.set(u64::MAX);
+        let mut pace = SCHEDULER.pace.get();
+        pace.ticked(SCHEDULER.armed.replace(u64::MAX), time::monotonic());
+        SCHEDULER.pace.set(pace);
         timers::run_expired();
         if time::monotonic() >= SCHEDULER.slice_end.get() && !SCHEDULER.queue.borrow().is_empty() {
             request(work::RESCHEDULE);

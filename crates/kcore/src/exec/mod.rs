@@ -7,6 +7,7 @@ pub mod elf;
 pub mod layout;
 pub mod script;
 pub mod stack;
+pub mod strings;
 
 use crate::errno::Result;
 

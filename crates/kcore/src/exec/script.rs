@@ -1,5 +1,7 @@
 //! `#!` scripts (execve(2), "Interpreter scripts"; Linux: `fs/binfmt_script.c`).
 
+use super::stack::Budget;
+use super::strings::Strings;
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 
@@ -19,13 +21,35 @@ pub struct Script {
 
 impl Script {
     /// The interpreter's argument list for a script found at `path` and called with `arguments` (argv\[0\] included, and dropped).
-    pub fn arguments(&self, path: &[u8], arguments: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        let mut list = Vec::with_capacity(arguments.len() + 2);
-        list.push(self.interpreter.clone());
-        list.extend(self.argument.clone());
-        list.push(path.to_vec());
-        list.extend(arguments.into_iter().skip(1));
-        list
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn arguments(&self, path: &[u8], arguments: &Strings) -> Result<Strings> {
+        let mut list = Strings::new();
+        list.push(&self.interpreter)?;
+        if let Some(argument) = &self.argument {
+            list.push(argument)?;
+        }
+        list.push(path)?;
+        for argument in arguments.iter().skip(1) {
+            list.push(argument)?;
+        }
+        Ok(list)
+    }
+
+    /// The same change to what the arguments take.
+    ///
+    /// # Errors
+    /// E2BIG.
+    pub fn charge(&self, path: &[u8], arguments: &Strings, budget: &mut Budget) -> Result<()> {
+        if let Some(dropped) = arguments.iter().next() {
+            budget.give_back(dropped.len());
+        }
+        budget.take(path.len())?;
+        if let Some(argument) = &self.argument {
+            budget.take(argument.len())?;
+        }
+        budget.take(self.interpreter.len())
     }
 }
 
@@ -115,7 +139,16 @@ mod tests {
     #[test]
     fn puts_the_script_behind_the_argument() {
         let script = parse(b"#!/bin/awk -f\n").unwrap();
-        let list = script.arguments(b"./x", [&b"x"[..], b"1"].iter().map(|a| a.to_vec()).collect());
-        assert_eq!(list, [&b"/bin/awk"[..], b"-f", b"./x", b"1"]);
+        let called = Strings::of(&["x", "1"]).unwrap();
+        let list = script.arguments(b"./x", &called).unwrap();
+        assert_eq!(list, Strings::of(&["/bin/awk", "-f", "./x", "1"]).unwrap());
+        let mut budget = Budget::new(8 << 20, called.len(), 0).unwrap();
+        let before = budget.clone();
+        script.charge(b"./x", &called, &mut budget).unwrap();
+        for length in [8, 2, 3] {
+            budget.give_back(length);
+        }
+        budget.take(1).unwrap();
+        assert_eq!(budget, before);
     }
 }

@@ -1,7 +1,8 @@
 //! The initial stack: strings, argument and environment pointers, auxiliary vector (execve(2), getauxval(3); Linux:
 //! `create_elf_tables`).
 
-use super::layout::PAGE;
+use super::layout::{PAGE, page_down};
+use super::strings::Strings;
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 
@@ -37,19 +38,33 @@ mod at {
     pub const MINSIGSTKSZ: u64 = 51;
 }
 
-/// Counts what execve's arguments take, so that the copy from the program's memory stops in time.
-#[derive(Clone, Debug)]
+/// Counts what execve's arguments take, so that the copy from the program's memory stops in time (Linux:
+/// `bprm_stack_limits`).
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Budget {
     left: u64,
 }
 
 impl Budget {
-    /// `stack_limit`: RLIMIT_STACK in bytes. A quarter of it, between 128 KiB and 6 MiB, may be used.
-    pub fn new(stack_limit: u64) -> Budget {
-        Budget { left: (stack_limit / 4).clamp(ARGUMENTS_MIN, ARGUMENTS_MAX) }
+    /// `stack_limit`: RLIMIT_STACK in bytes. A quarter of it, between 128 KiB and 6 MiB, may be used by the strings and by the
+    /// pointers to them, of which the caller passes so many; but the strings must fit into the stack.
+    ///
+    /// # Errors
+    /// E2BIG.
+    pub fn new(stack_limit: u64, arguments: usize, environment: usize) -> Result<Budget> {
+        let limit = (stack_limit / 4).clamp(ARGUMENTS_MIN, ARGUMENTS_MAX);
+        let pointers = (arguments.max(1) as u64).saturating_add(environment as u64).saturating_mul(8);
+        match limit.checked_sub(pointers) {
+            None | Some(0) => Err(Errno::E2BIG),
+            Some(left) => {
+                // A word is free at the stack's top, and one page is there without asking.
+                let room = page_down(stack_limit).max(PAGE) - 8;
+                Ok(Budget { left: left.min(room) })
+            }
+        }
     }
 
-    /// Takes a string of `length` bytes (without the zero byte) and the pointer to it.
+    /// Takes a string of `length` bytes (without the zero byte).
     ///
     /// # Errors
     /// E2BIG.
@@ -57,9 +72,29 @@ impl Budget {
         if length >= STRING_MAX {
             return Err(Errno::E2BIG);
         }
-        self.left = self.left.checked_sub(length as u64 + 1 + 8).ok_or(Errno::E2BIG)?;
+        self.left = self.left.checked_sub(length as u64 + 1).ok_or(Errno::E2BIG)?;
         Ok(())
     }
+
+    /// A string of `length` bytes is not passed after all.
+    pub fn give_back(&mut self, length: usize) {
+        self.left += length as u64 + 1;
+    }
+
+    /// Takes all of a list.
+    ///
+    /// # Errors
+    /// E2BIG.
+    pub fn take_all(&mut self, strings: &Strings) -> Result<()> {
+        strings.iter().try_for_each(|string| self.take(string.len()))
+    }
+}
+
+/// Bytes below the stack's top that the image of a program with these strings takes, at most.
+pub fn size(arguments: &Strings, environment: &Strings, executed: &[u8]) -> u64 {
+    const FIXED: u64 = 4 * PAGE;
+    let strings = arguments.bytes().len() + environment.bytes().len() + executed.len();
+    FIXED + strings as u64 + 8 * (arguments.len() + environment.len()) as u64
 }
 
 /// What goes into the auxiliary vector. AT_PHENT, AT_PAGESZ, AT_FLAGS, AT_CLKTCK and AT_PLATFORM are constants.
@@ -110,39 +145,25 @@ pub struct StackImage {
     pub auxiliary: Vec<u8>,
 }
 
-/// Builds the stack below `top` (page aligned).
+/// Builds the stack below `top` (page aligned). The caller has checked the strings with [`Budget`].
 ///
-/// `executed` is the path for AT_EXECFN; `offset_random` moves the stack pointer by up to 8 KiB, as Linux does. An empty
-/// argument list becomes one empty string.
+/// `executed` is the path for AT_EXECFN; `offset_random` moves the stack pointer by up to 8 KiB, as Linux does.
 ///
 /// # Errors
-/// E2BIG as execve(2); the limits follow `stack_limit` (RLIMIT_STACK). EINVAL: the stack does not fit below `top`.
-pub fn build<A: AsRef<[u8]>, E: AsRef<[u8]>>(
+/// EINVAL: the stack does not fit below `top`; ENOMEM.
+pub fn build(
     top: u64,
-    arguments: &[A],
-    environment: &[E],
+    arguments: &Strings,
+    environment: &Strings,
     executed: &[u8],
     auxiliary: &Auxiliary,
     offset_random: u64,
-    stack_limit: u64,
 ) -> Result<StackImage> {
-    const NOTHING: &[u8] = b"";
-    let mut arguments: Vec<&[u8]> = arguments.iter().map(AsRef::as_ref).collect();
-    if arguments.is_empty() {
-        arguments.push(NOTHING);
-    }
-    let environment: Vec<&[u8]> = environment.iter().map(AsRef::as_ref).collect();
-    let mut budget = Budget::new(stack_limit);
-    for string in arguments.iter().chain(&environment) {
-        budget.take(string.len())?;
-    }
-    budget.take(executed.len())?;
-
     // From the top: eight zero bytes, the path, the environment's strings, the arguments' strings.
-    let size = |strings: &[&[u8]]| strings.iter().map(|s| s.len() as u64 + 1).sum::<u64>();
+    let size = |strings: &Strings| strings.bytes().len() as u64;
     let execfn = top.checked_sub(8 + executed.len() as u64 + 1).ok_or(Errno::EINVAL)?;
-    let environment_start = execfn.checked_sub(size(&environment)).ok_or(Errno::EINVAL)?;
-    let arguments_start = environment_start.checked_sub(size(&arguments)).ok_or(Errno::EINVAL)?;
+    let environment_start = execfn.checked_sub(size(environment)).ok_or(Errno::EINVAL)?;
+    let arguments_start = environment_start.checked_sub(size(arguments)).ok_or(Errno::EINVAL)?;
 
     // Then the platform's name and the random bytes, then the vectors, with the stack pointer 16-aligned.
     const PLATFORM: &[u8] = b"x86_64\0";
@@ -154,13 +175,14 @@ pub fn build<A: AsRef<[u8]>, E: AsRef<[u8]>>(
     let words = 1 + arguments.len() as u64 + 1 + environment.len() as u64 + 1 + vector.len() as u64;
     let rsp = random.checked_sub(words * 8).ok_or(Errno::EINVAL)? & !15;
 
-    let length = usize::try_from(top - rsp).map_err(|_| Errno::E2BIG)?;
-    let mut bytes = Vec::with_capacity(length);
+    let length = usize::try_from(top - rsp).map_err(|_| Errno::ENOMEM)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;
     let mut word = |value: u64| bytes.extend_from_slice(&value.to_le_bytes());
     word(arguments.len() as u64);
-    for (strings, start) in [(&arguments, arguments_start), (&environment, environment_start)] {
+    for (strings, start) in [(arguments, arguments_start), (environment, environment_start)] {
         let mut at = start;
-        for string in strings {
+        for string in strings.iter() {
             word(at);
             at += string.len() as u64 + 1;
         }
@@ -174,10 +196,8 @@ pub fn build<A: AsRef<[u8]>, E: AsRef<[u8]>>(
     bytes.extend_from_slice(&auxiliary.random);
     bytes.extend_from_slice(PLATFORM);
     bytes.resize((arguments_start - rsp) as usize, 0);
-    for string in arguments.iter().chain(&environment) {
-        bytes.extend_from_slice(string);
-        bytes.push(0);
-    }
+    bytes.extend_from_slice(arguments.bytes());
+    bytes.extend_from_slice(environment.bytes());
     bytes.extend_from_slice(executed);
     bytes.resize(length, 0);
     Ok(StackImage {
@@ -237,22 +257,23 @@ mod tests {
         }
     }
 
-    fn strings(list: &[&str]) -> Vec<Vec<u8>> {
-        list.iter().map(|s| s.as_bytes().to_vec()).collect()
+    fn strings(list: &[&str]) -> Strings {
+        Strings::of(list).unwrap()
     }
 
     #[test]
     fn is_what_a_program_expects() {
         let aux = Auxiliary { entry: 0x1234, random: [7; 16], vdso: 0x7000, uid: 5, ..Auxiliary::default() };
         for offset in [0, 1, 8191, u64::MAX] {
-            for arguments in 0..5 {
+            for arguments in 1..5 {
                 let args = strings(&["a", "bc", "", "def", "x"][..arguments]);
                 let env = strings(&["PATH=/bin", "X="]);
-                let image = build(TOP, &args, &env, b"/bin/a", &aux, offset, 8 << 20).unwrap();
+                let image = build(TOP, &args, &env, b"/bin/a", &aux, offset).unwrap();
                 assert_eq!((image.rsp % 16, image.rsp + image.bytes.len() as u64), (0, TOP));
                 let view = View(&image);
                 let argc = view.word(image.rsp);
-                assert_eq!(argc, arguments.max(1) as u64);
+                assert_eq!(argc, arguments as u64);
+                assert!(image.bytes.len() as u64 <= size(&args, &env, b"/bin/a"));
                 for (i, arg) in args.iter().enumerate() {
                     assert_eq!(&view.string(view.word(image.rsp + 8 + 8 * i as u64)), arg);
                 }
@@ -282,16 +303,27 @@ mod tests {
 
     #[test]
     fn limits_are_linuxs() {
-        let aux = Auxiliary::default();
-        let none: [Vec<u8>; 0] = [];
-        let long = [vec![b'x'; STRING_MAX - 1]];
-        assert!(build(TOP, &long, &none, b"", &aux, 0, 8 << 20).is_ok());
-        let longer = [vec![b'x'; STRING_MAX]];
-        assert_eq!(build(TOP, &longer, &none, b"", &aux, 0, 8 << 20), Err(Errno::E2BIG));
+        let fits = |strings: &[usize], stack_limit| {
+            let mut budget = Budget::new(stack_limit, strings.len(), 0)?;
+            strings.iter().try_for_each(|length| budget.take(*length))
+        };
+        assert_eq!(fits(&[STRING_MAX - 1], 8 << 20), Ok(()));
+        assert_eq!(fits(&[STRING_MAX], 8 << 20), Err(Errno::E2BIG));
         // The 128 KiB are for strings and pointers together.
-        let many = vec![b"".to_vec(); 20_000];
-        assert_eq!(build(TOP, &many, &none, b"", &aux, 0, 0), Err(Errno::E2BIG));
-        assert!(build(TOP, &many, &none, b"", &aux, 0, 8 << 20).is_ok());
-        assert_eq!(build(0x1000, &long, &none, b"", &aux, 0, 8 << 20), Err(Errno::EINVAL));
+        let small = 256 << 10;
+        assert_eq!(fits(&vec![0; 20_000], small), Err(Errno::E2BIG));
+        assert_eq!(fits(&vec![0; 20_000], 8 << 20), Ok(()));
+        assert_eq!(fits(&[0xffff, 0xffff - 16], small), Ok(()));
+        assert_eq!(fits(&[0xffff, 0xffff - 15], small), Err(Errno::E2BIG));
+        // An empty list becomes one empty string; no limit is 6 MiB.
+        assert_eq!(Budget::new(small, 0, 0), Budget::new(small, 1, 0));
+        assert_eq!(Budget::new(u64::MAX, 1, 0), Budget::new(24 << 20, 1, 0));
+        assert_eq!(Budget::new(small, 16384, 0), Err(Errno::E2BIG));
+        // A stack that is smaller than that.
+        assert_eq!(fits(&[65536 - 9], 65536), Ok(()));
+        assert_eq!(fits(&[65536 - 8], 65536), Err(Errno::E2BIG));
+        assert_eq!(fits(&[4096 - 9], 0), Ok(()));
+        let long = Strings::of(&[vec![b'x'; STRING_MAX - 1]]).unwrap();
+        assert_eq!(build(0x1000, &long, &Strings::new(), b"", &Auxiliary::default(), 0), Err(Errno::EINVAL));
     }
 }

@@ -345,8 +345,8 @@ impl Credentials {
     }
 
     /// Credentials after execve(2) of a file with this owner and mode (already without the set-id bits where the mount says
-    /// nosuid): set-user-ID, set-group-ID and the capability sets of capabilities(7), without file capabilities.
-    /// The flag says whether the program is to run in secure mode (`AT_SECURE`).
+    /// nosuid): set-user-ID, set-group-ID and the capability sets of capabilities(7), without file capabilities (Linux:
+    /// `cap_bprm_creds_from_file`). The flag says whether the program is to run in secure mode (`AT_SECURE`).
     pub fn after_exec(&self, owner: u32, group: u32, mode: u32) -> (Credentials, bool) {
         let mut new = self.clone();
         if !self.no_new_privileges {
@@ -358,20 +358,24 @@ impl Credentials {
                 new.egid = group;
             }
         }
-        let changed_ids = new.euid != self.euid || new.egid != self.egid;
-        (new.suid, new.fsuid, new.sgid, new.fsgid) = (new.euid, new.euid, new.egid, new.egid);
-        if changed_ids {
-            new.ambient = 0;
-        }
         if new.uid == 0 || new.euid == 0 {
             new.permitted = self.inheritable | self.bounding;
-            new.effective = if new.euid == 0 { new.permitted } else { new.ambient };
         } else {
-            new.permitted = new.ambient;
-            new.effective = new.ambient;
+            new.permitted = 0;
         }
+        let set_id = new.euid != self.uid || new.egid != self.gid;
+        if self.no_new_privileges && (set_id || new.permitted & !self.permitted != 0) {
+            (new.euid, new.egid) = (new.uid, new.gid);
+            new.permitted &= self.permitted;
+        }
+        (new.suid, new.fsuid, new.sgid, new.fsgid) = (new.euid, new.euid, new.egid, new.egid);
+        if set_id {
+            new.ambient = 0;
+        }
+        new.permitted |= new.ambient;
+        new.effective = if new.euid == 0 { new.permitted } else { new.ambient };
         new.keep_capabilities = false;
-        let secure = changed_ids || new.uid != new.euid || new.gid != new.egid;
-        (new, secure)
+        let grown = new.permitted & !new.ambient != 0;
+        (new, set_id || (self.uid != 0 && grown))
     }
 }

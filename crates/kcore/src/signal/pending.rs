@@ -124,6 +124,11 @@ impl Queue {
         self.set = keep;
     }
 
+    /// Drops the signals of all timers (execve(2)).
+    pub fn discard_timers(&mut self, limit: &Limit) {
+        self.retain(|e| e.timer_id().is_none(), limit);
+    }
+
     fn retain(&mut self, keep: impl Fn(&SigInfo) -> bool, limit: &Limit) {
         let mut dropped = SigSet::EMPTY;
         let before = self.entries.len();
@@ -257,6 +262,8 @@ mod tests {
         assert!(!queue.set().contains(Signal::TSTP));
         assert!(queue.has_timer(4) && !queue.has_timer(5));
         queue.discard_timer(4, &limit);
+        queue.add(SigInfo::timer(Signal::ALRM, 5, 0, 0), &limit).unwrap();
+        queue.discard_timers(&limit);
         assert_eq!(queue.set(), SigSet::of(Signal::INT));
         queue.discard(SigSet::of(Signal::INT), &limit);
         assert_eq!((queue.set(), limit.used.get()), (SigSet::EMPTY, 0));

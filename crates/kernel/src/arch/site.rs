@@ -102,6 +102,8 @@ struct Sites {
     /// Return addresses that cannot be patched, so that they are not looked at again and again.
     hopeless: RefCell<alloc::collections::BTreeSet<u64>>,
     traps: Cell<u64>,
+    /// Sites of programs that are gone.
+    forgotten: Cell<u64>,
 }
 
 static SITES: Global<Sites> = Global::new(Sites {
@@ -110,6 +112,7 @@ static SITES: Global<Sites> = Global::new(Sites {
     enabled: Cell::new(true),
     hopeless: RefCell::new(alloc::collections::BTreeSet::new()),
     traps: Cell::new(0),
+    forgotten: Cell::new(0),
 });
 
 /// Turns patching off (or on).
@@ -127,7 +130,15 @@ pub fn trace_every_call() {
 
 /// Patched sites and traps of unpatched ones since boot.
 pub fn statistics() -> (u64, u64) {
-    (SITES.starts.borrow().len() as u64, SITES.traps.get())
+    (SITES.forgotten.get() + SITES.starts.borrow().len() as u64, SITES.traps.get())
+}
+
+/// execve(2): the program whose sites these were is gone, and no thread of it runs; its trampolines may be written anew.
+pub fn forget_all() {
+    SITES.forgotten.set(SITES.forgotten.get() + SITES.starts.borrow().len() as u64);
+    SITES.known.borrow_mut().clear();
+    SITES.starts.borrow_mut().clear();
+    SITES.hopeless.borrow_mut().clear();
 }
 
 /// The running thread changed, or its ids did.

@@ -109,8 +109,11 @@ extern "C" fn upcall_from_program(frame: &mut Frame) {
         frame.rip = after;
         frame.orig_rax = frame.rax;
         crate::syscalls::dispatch(frame);
-        frame.rcx = frame.rip;
-        frame.r11 = frame.rflags;
+        // A new program starts with neither.
+        if frame.orig_rax != u64::MAX {
+            frame.rcx = frame.rip;
+            frame.r11 = frame.rflags;
+        }
         return;
     }
     if cause.vector == vector::INVALID_OPCODE

@@ -98,17 +98,16 @@ pub fn start() -> ! {
     let process = Process::new(pid, mm::new_space(), context, fs::standard_files(&credentials));
     process::set_first(process.clone());
     process::activate(&process.space);
-    let program =
-        Program { name: path, file, arguments: records.arguments, environment: records.environment };
     let open = |path: &[u8]| fs::open_executable(&process.context.borrow(), path, &credentials);
     let stack_limit = process.limit(process::resource::STACK);
-    let loaded = match exec::plan(program, &open).and_then(|plan| exec::load(plan, &credentials, stack_limit))
-    {
-        Ok(loaded) => loaded,
-        Err(error) => start_failed(&name, error),
-    };
-    process.executable.replace(loaded.executable);
-    process.layout.replace(Some(loaded.stack));
+    let (credentials, loaded) =
+        match Program::new(file, path, &records.arguments, &records.environment, stack_limit)
+            .and_then(|program| exec::plan(program, &process, &credentials, &open))
+            .and_then(|plan| Ok((plan.identity.credentials.clone(), exec::load(plan, &process)?)))
+        {
+            Ok(started) => started,
+            Err(error) => start_failed(&name, error),
+        };
     let thread = Thread::new(pid, process.clone(), credentials, &loaded.frame, xsave::Area::new(), 0, 0);
     thread.name.set(loaded.comm);
     process.threads.borrow_mut().push(thread.clone());

@@ -105,17 +105,16 @@ pub fn resident_peak() -> u64 {
     now.total.saturating_sub(now.fresh) * PAGE_SIZE
 }
 
-/// Lays out an empty address space: the mmap area and the stack.
+/// Lays out an empty address space: the mmap area and the stack, which has room for `arguments` bytes whatever its limit.
 ///
 /// # Errors
 /// ENOMEM.
-pub fn start_layout(layout: &Layout, stack_limit: u64, executable_stack: bool) -> Result<()> {
+pub fn start_layout(layout: &Layout, stack_limit: u64, arguments: u64, executable_stack: bool) -> Result<()> {
     with_space(|space| {
         space.set_mmap_base(layout.mmap_base);
         space.limits.stack = stack_limit;
-        space
-            .map_stack(layout.stack_top, FIRST_STACK.min(stack_limit.max(PAGE_SIZE)), executable_stack)
-            .map(|_| ())
+        let length = FIRST_STACK.min(stack_limit).max(arguments).next_multiple_of(PAGE_SIZE);
+        space.map_stack(layout.stack_top, length, executable_stack).map(|_| ())
     })
 }
 

@@ -9,6 +9,7 @@ use ramet_kcore::errno::{Errno, Result};
 
 pub mod capabilities;
 pub mod count;
+pub mod exec;
 pub mod file;
 pub mod getrandom;
 pub mod ids;

@@ -24,7 +24,7 @@ pub fn argument_count(name: &str) -> usize {
         | "utimensat" | "fallocate" | "rt_sigtimedwait" | "openat2" | "fgetxattr" | "getxattr"
         | "lgetxattr" => 4,
         "statx" | "prctl" | "mremap" | "select" | "linkat" | "fchownat" | "renameat2" | "clone" | "ppoll"
-        | "waitid" | "setxattr" | "name_to_handle_at" | "getsockopt" | "setsockopt" => 5,
+        | "waitid" | "execveat" | "setxattr" | "name_to_handle_at" | "getsockopt" | "setsockopt" => 5,
         "mmap" | "futex" | "pselect6" | "sendto" | "recvfrom" | "copy_file_range" | "splice"
         | "epoll_pwait" | "epoll_pwait2" | "process_vm_readv" | "process_vm_writev" => 6,
         _ => 3,

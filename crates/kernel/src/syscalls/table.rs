@@ -1,7 +1,7 @@
 //! Which function serves which system call. `scripts/syscall_table.py` makes the documentation's table from this file.
 
 use super::{
-    Handler, capabilities, file, getrandom, ids, io, ipc, limits, memory, prctl, process, scheduling,
+    Handler, capabilities, exec, file, getrandom, ids, io, ipc, limits, memory, prctl, process, scheduling,
     signals, thread, time, timers, users, vectors, wait,
 };
 use crate::task::{exit, futex, signal};
@@ -71,6 +71,8 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     epoll_wait => ipc::epoll::epoll_wait,
     eventfd => ipc::create::eventfd,
     eventfd2 => ipc::create::eventfd2,
+    execve => exec::execve,
+    execveat => exec::execveat,
     exit => exit::sys_exit,
     exit_group => exit::sys_exit_group,
     faccessat => file::stat::faccessat,

@@ -86,6 +86,7 @@ fn kind(name: &str, position: usize) -> Kind {
             | "linkat"
             | "openat2"
             | "mknodat"
+            | "execveat"
             | "rename"
             | "link"
             | "symlink"

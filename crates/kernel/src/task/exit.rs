@@ -3,7 +3,8 @@
 use super::process::Process;
 use super::{sched, thread::Thread};
 use crate::arch::{hypercall, user};
-use ramet_kcore::errno::Result;
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::wait::Events;
 
 /// exit_group(2) and death by signal: `status` as wait(2) encodes it.
 ///
@@ -34,9 +35,35 @@ pub fn end_thread(code: i32) -> ! {
         let status = process.exiting.get().unwrap_or((code as u32 & 0xff) << 8);
         hypercall::exit(status);
     }
+    process.thread_ended.notify(Events::IN);
     drop(process);
     drop(thread);
     sched::leave_for_good()
+}
+
+/// execve(2): ends all threads of the process but `thread`, which runs, and waits until they are gone.
+///
+/// # Errors
+/// EAGAIN: the process is being ended, or another thread was first.
+pub fn end_other_threads(thread: &Thread) -> Result<()> {
+    let process = &thread.process;
+    loop {
+        if thread.dying.get() {
+            return Err(Errno::EAGAIN);
+        }
+        let mut is_alone = true;
+        for other in process.threads.borrow().iter().filter(|other| other.tid.get() != thread.tid.get()) {
+            is_alone = false;
+            other.dying.set(true);
+            other.make_runnable();
+        }
+        if is_alone {
+            return Ok(());
+        }
+        let registration = sched::Registration::new(&process.thread_ended, Events::IN);
+        sched::sleep_uninterrupted();
+        drop(registration);
+    }
 }
 
 /// The last thing a thread does with the program's memory: robust futexes, then the word that pthread_join(3) waits at.

@@ -81,6 +81,12 @@ pub fn set(process: &Process, which: Which, new: Setting) -> Setting {
     old
 }
 
+/// execve(2): POSIX timers do not outlive the program; interval timers do.
+pub fn delete_posix(process: &Process) {
+    process.timers.posix.replace(PosixTimers::new());
+    rearm(process);
+}
+
 struct Alarm(Weak<Process>);
 
 impl Expire for Alarm {

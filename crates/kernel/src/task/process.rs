@@ -57,6 +57,8 @@ pub struct Process {
     pub pid: Cell<i32>,
     /// All its threads, the first one first.
     pub threads: RefCell<Vec<Rc<Thread>>>,
+    /// Told whenever a thread has ended.
+    pub thread_ended: WaitQueue,
     next_tid: Cell<i32>,
     /// Its memory.
     pub space: Rc<RefCell<AddressSpace>>,
@@ -138,6 +140,7 @@ impl Process {
             me: me.clone(),
             pid: Cell::new(pid),
             threads: RefCell::new(Vec::new()),
+            thread_ended: WaitQueue::new(),
             next_tid: Cell::new(pid + 1),
             space: Rc::new(RefCell::new(space)),
             files: RefCell::new(files),

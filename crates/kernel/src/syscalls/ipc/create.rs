@@ -88,6 +88,7 @@ pub fn memfd_create(call: &mut Call<'_>) -> Result<i64> {
     let node = create_memfd(&*crate::fs::memory_files()?, uid, gid, sealing, flags & NOEXEC_SEAL == 0)?;
     let mut shown = b"/memfd:".to_vec();
     shown.extend_from_slice(&name);
+    shown.extend_from_slice(b" (deleted)");
     let path = Path::anonymous(node.clone(), &shown);
     let file = ramet_kcore::fs::inode::Inode::open(node, O_RDWR)?;
     let cloexec = if flags & CLOEXEC != 0 { O_CLOEXEC } else { 0 };

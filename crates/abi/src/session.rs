@@ -24,6 +24,18 @@ pub const CONTROL_OFFSET: u64 = 0;
 pub const NOTICES_OFFSET: u64 = 0x1000;
 /// Notices that the ring holds, a power of two.
 pub const NOTICES: u32 = 512;
+/// Offset of the map of inodes of the image that differ from it: bit [`touched_bit`] is set (the lowest bit of a byte first) before anything
+/// of the inode is different in the session's root file system: a directory's names, a file's data, any attribute but the access time. Bits are
+/// never taken back, and several inodes share one. While its bit is 0, an inode may be read from the image without asking.
+pub const TOUCHED_OFFSET: u64 = 0x8000;
+/// Bytes of that map, a power of two.
+pub const TOUCHED_SIZE: u64 = 0x8000;
+
+/// The bit of the image's inode `number` in the map at [`TOUCHED_OFFSET`].
+pub const fn touched_bit(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - (TOUCHED_SIZE * 8).ilog2())
+}
+
 /// Offset of the [`Request`].
 pub const REQUEST_OFFSET: u64 = 0x1_0000;
 /// Offset of the [`Reply`].
@@ -45,7 +57,8 @@ pub struct Control {
     pub more: AtomicU32,
     /// Reserved.
     pub pad: AtomicU32,
-    /// Changes whenever a name or attribute of the session's file system changes: what was looked up before may be out of date.
+    /// Changes whenever a name, an owner or permissions in the session's file system change (not sizes and times): what was looked up before
+    /// may be out of date.
     pub names: AtomicU64,
 }
 
@@ -185,9 +198,11 @@ pub mod op {
 
     // The session's file system: the image under what has been written.
 
-    /// Takes over what was written before the session began: data as `ramet_kcore::fs::memfs::export` makes it. `flags` 1: more follows.
+    /// Takes over what was written before the session began into file system `arguments[0]` (one of [`super::tree`]): data is one piece of
+    /// `ramet_kcore::fs::memfs::export`; `flags` 1: more follows. EBUSY: the file system is in use already. `flags` 2, without data, in the
+    /// end: nodes without a name that have not been asked for with [`INODE`] are forgotten.
     pub const IMPORT: u32 = 0x200;
-    /// The root directory. Result: its node. Answers `stat`.
+    /// The root directory of file system `arguments[0]` (one of [`super::tree`]). Result: its node. Answers `stat`.
     pub const ROOT: u32 = 0x201;
     /// The name in directory `id`. Result: a node. Answers `stat`; values\[0\]: 1 + the number of the image's inode whose data this regular file
     /// has, unchanged, or 0.
@@ -231,14 +246,19 @@ pub mod op {
     pub const MEMFD: u32 = 0x214;
     /// Seals of memory file `id`: adds `arguments[0]`. Result: the seals.
     pub const SEALS: u32 = 0x215;
+    /// After an import: the node with inode number `arguments[1]` of file system `arguments[0]`; data: what [`PATH`] is to show for it. Result: a
+    /// node. Answers `stat`.
+    pub const INODE: u32 = 0x216;
 
     // Open file descriptions.
 
-    /// Makes a description of node `id` (a regular file, directory, FIFO or device), open(2) `flags`, offset `arguments[0]`. Result: it.
+    /// Makes a description of node `id` (a regular file, directory or FIFO), open(2) `flags` (O_TRUNC is obeyed), offset `arguments[0]`. Result: it;
+    /// values\[0\] 1: a FIFO whose open(2) has to wait for the other side ([`WATCH`] with `flags` 1).
     pub const OPEN: u32 = 0x300;
     /// read(2), pread(2) with `flags` 1 at offset `arguments[0]`. Data: the bytes. Result: how many.
     pub const READ: u32 = 0x301;
-    /// write(2), pwrite(2) with `flags` 1 at offset `arguments[0]`; `arguments[1]`: RLIMIT_FSIZE. Result: how many.
+    /// write(2), pwrite(2) with `flags` 1 at offset `arguments[0]`; `flags` 2: the writer has CAP_FSETID; `arguments[1]`: RLIMIT_FSIZE. Result: how
+    /// many. With EPIPE values\[0\] is 1 if SIGPIPE belongs to it.
     pub const WRITE: u32 = 0x302;
     /// lseek(2). Arguments: offset, whence.
     pub const SEEK: u32 = 0x303;
@@ -246,7 +266,8 @@ pub mod op {
     pub const FLAGS: u32 = 0x304;
     /// Readiness as poll(2).
     pub const POLL: u32 = 0x305;
-    /// Sends [`super::notice::READY`] at every change of readiness that meets `arguments[0]`, until it is 0. Result: readiness now.
+    /// Sends [`super::notice::READY`] at every change of readiness that meets `arguments[0]`, until it is 0. Result: readiness now. `flags` 1:
+    /// at every change of who has the other side of a FIFO open; result: 1 while open(2) has to go on waiting.
     pub const WATCH: u32 = 0x306;
     /// ioctl(2): arguments: request, raw argument; data: what the argument points to. Result; data: what it points to afterwards.
     pub const IOCTL: u32 = 0x307;
@@ -308,6 +329,16 @@ pub mod op {
     pub const SYSV: u32 = 0x600;
 }
 
+/// File systems of a session.
+pub mod tree {
+    /// The image under what has been written.
+    pub const ROOT: u64 = 0;
+    /// /dev/shm.
+    pub const SHM: u64 = 1;
+    /// Memory files (memfd_create(2)), which are in no directory.
+    pub const MEMORY: u64 = 2;
+}
+
 /// Calls of [`op::SOCKET_CALL`].
 pub mod socket {
     /// bind(2): data: the address; `id`: the socket; `other`: the node that was made for a path name, or 0 for an abstract one.
@@ -362,7 +393,8 @@ pub mod sysv {
 
 const _: () = {
     assert!(size_of::<Notice>() == 48);
-    assert!(NOTICES_OFFSET + NOTICES as u64 * 48 <= REQUEST_OFFSET);
+    assert!(NOTICES_OFFSET + NOTICES as u64 * 48 <= TOUCHED_OFFSET);
+    assert!(TOUCHED_OFFSET + TOUCHED_SIZE <= REQUEST_OFFSET && TOUCHED_SIZE.is_power_of_two());
     assert!(size_of::<Request>() <= 0x1000 && size_of::<Reply>() <= 0x1000);
     assert!(DATA_OFFSET + DATA_MAX <= CHANNEL_SIZE);
 };

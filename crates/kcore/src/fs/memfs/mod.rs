@@ -59,6 +59,11 @@ pub trait PageListener {
     fn truncated(&self, inode: (u64, u64), size: u64) {
         let _ = (inode, size);
     }
+
+    /// The image's inode `number` is about to differ from it, for the first time.
+    fn changed(&self, number: u64) {
+        let _ = number;
+    }
 }
 
 /// What a file system may use.
@@ -150,6 +155,13 @@ impl MemFs {
         let listener = self.listener.borrow().clone();
         if let Some(listener) = listener {
             listener.pages_replaced((self.device, inode), first, end);
+        }
+    }
+
+    fn tell_changed(&self, inode: u64) {
+        let listener = self.listener.borrow().clone();
+        if let Some(listener) = listener {
+            listener.changed(inode);
         }
     }
 

@@ -219,6 +219,7 @@ impl Node {
             && let Some(this) = self.this.upgrade()
         {
             self.kept.set(true);
+            self.fs.tell_changed(self.inode);
             self.fs.nodes.borrow_mut().insert(self.inode, Kept::Changed(this));
         }
     }

@@ -11,6 +11,12 @@
 //! registration ([`op::WATCH`]), and the keeper sends a [`Notice`] when it is worth asking again. Results are
 //! those of the Linux call of the same name, negative errno on failure, unless said otherwise.
 //!
+//! After an answer the guest looks at [`Control::head`] by itself: notices that its own request has caused (a signal for its own
+//! process group, say) are in the ring before the answer, and are not announced otherwise. Any other notice is announced by a kick: the
+//! VMM raises [`crate::mailbox::event::SESSION`]. A ring that was full is filled again by [`op::DRAIN`] only.
+//!
+//! Between VMM and keeper: [`message`].
+//!
 //! Ids name objects of the session: *nodes* (inodes) and *descriptions* (open file descriptions). A process may use only the ids
 //! that the keeper has given it; a child begins with its parent's.
 
@@ -80,8 +86,8 @@ pub struct Notice {
 pub mod notice {
     /// Description `id`, which is being watched, may have become ready: `detail` is the poll(2) events.
     pub const READY: u32 = 1;
-    /// A signal for the process: `detail` is its number; values: si_code, sender's pid, sender's uid, si_value (a thread's id
-    /// in `id`, or 0: for the process).
+    /// A signal for the process: `detail` is its number; values: si_code (sign-extended), sender's pid, sender's uid, si_value (a thread's id
+    /// in `id`, or 0: for the process). SIGCHLD, or what was given to FORK instead of it: the child's pid and uid, and si_status as si_value.
     pub const SIGNAL: u32 = 2;
     /// A child has changed its state (SIGCHLD comes by itself): wait(2) may have something to tell.
     pub const CHILD: u32 = 3;
@@ -89,7 +95,8 @@ pub mod notice {
     pub const FUTEX: u32 = 4;
     /// A lock that `id` (the number given to [`super::op::LOCK`]) waits for may be free.
     pub const LOCK: u32 = 5;
-    /// The parent has ended: values\[0\] is the new parent's pid.
+    /// The parent has ended: values\[0\] is the new parent's pid; 1 that is nobody's (unless the first process has it): the keeper itself,
+    /// which buries the orphans of a session without a subreaper.
     pub const REPARENTED: u32 = 6;
 }
 
@@ -157,6 +164,32 @@ pub struct Stat {
     pub changed: u64,
 }
 
+/// Messages on the socket between VMM and keeper (SOCK_SEQPACKET). Each begins with one of these bytes. The keeper asks for the sender's credentials
+/// (SO_PASSCRED), and knows its process from them.
+///
+/// ```text
+/// parent's VMM                keeper                 child's VMM
+///   REQUEST (FORK) ──────────►  pid, channel
+///   ◄── REQUEST + memory, socket
+///   fork(2) ─────────────────────────────────────────► (process)
+///   BORN, on the child's socket, close it ►
+///                               ◄──────────────────── HELLO
+///                               ◄──────────────────── REQUEST ...
+/// ```
+///
+/// A socket that ends before BORN and HELLO was a fork that failed: nothing is left of the child. After either, the end of the socket is the end of
+/// the process; if it has not said EXIT, it was killed by SIGKILL. The keeper's end of all sockets is the end of the session.
+pub mod message {
+    /// VMM: there is a request in the channel. Keeper: there is its answer; descriptors come with this message.
+    pub const REQUEST: u8 = b'R';
+    /// The VMM, first of all, from the process whose VM it is: it exists, and may be kicked with SIGURG.
+    pub const HELLO: u8 = b'H';
+    /// The parent's VMM, on the child's socket: fork(2) has succeeded.
+    pub const BORN: u8 = b'B';
+    /// The first process's VMM: the host's terminal has another size: rows and columns follow, u16 each, little-endian. No answer.
+    pub const WINDOW: u8 = b'W';
+}
+
 /// Operations. "Name": the data, a single path component. What a client does not hold is EBADF; what makes no sense EINVAL;
 /// an operation that does not exist ENOSYS.
 pub mod op {
@@ -165,23 +198,27 @@ pub mod op {
 
     // Processes.
 
-    /// A child is to be made (hypercall FORK, not SESSION_CALL): arguments: clone(2)'s exit signal, the child's wanted pid or 0.
-    /// Descriptors: the child's channel memory and socket. Result: the child's pid. EAGAIN: a limit of the session.
+    /// A child is to be made (hypercall FORK, not SESSION_CALL): arguments: clone(2)'s exit signal, the child's wanted pid or 0. `flags` 1:
+    /// CLONE_PARENT. Descriptors: the child's channel memory and socket. Result: the child's pid. EAGAIN: a limit of the session.
+    /// EEXIST: the pid is in use.
     pub const FORK: u32 = 0x100;
-    /// The process is over: arguments: wait status, user time, system time (ns), maximum resident set (KiB). The
-    /// VMM ends the VM afterwards. Result: 0.
+    /// The process is over: arguments: wait status, user time, system time (ns), maximum resident set (KiB), without its children's. The
+    /// VMM ends the VM afterwards. Result: 0. To the session's first process the answer comes when all others are gone and all output is
+    /// written.
     pub const EXIT: u32 = 0x101;
-    /// wait4(2), waitid(2) without sleeping. Arguments: P_ALL 0, P_PID 1, P_PGID 2; id; options. Result: pid (0: none has changed). Values:
-    /// si_code (CLD_*), si_status, uid, user time, system time, maximum resident set, wait status.
+    /// waitid(2) without sleeping (wait4(2) is that with WEXITED). Arguments: P_ALL 0, P_PID 1, P_PGID 2, P_PIDFD 3; id (a description for
+    /// P_PIDFD; 0 for P_PGID: the caller's group); options. Result: pid (0: none has changed). Values: si_code (CLD_*), si_status, uid, user
+    /// time, system time (ns, with those of the children that it has waited for), maximum resident set (KiB), wait status.
     pub const WAIT: u32 = 0x102;
-    /// kill(2), tgkill(2), rt_sigqueueinfo(2). Arguments: pid (kill's rules for 0, -1, -pgid), thread id or 0, signal, si_code, si_value.
+    /// kill(2), tgkill(2), rt_sigqueueinfo(2). Arguments: pid (kill's rules for 0, -1, -pgid), thread id or 0, signal, si_code, si_value. For
+    /// tkill(2) of a thread of another process: pid and thread id the same. `flags` 1: the first argument is a pidfd's description.
     pub const KILL: u32 = 0x103;
     /// setpgid(2). Arguments: pid, pgid.
     pub const SETPGID: u32 = 0x104;
     /// setsid(2).
     pub const SETSID: u32 = 0x105;
-    /// Facts about process `arguments[0]` (0: the caller). Result: its pid. Values: parent, group, session, state (the letter of proc(5)),
-    /// user id, start time, exit signal, foreground group of the terminal. Data: comm, a zero byte, the command line.
+    /// Facts about process `arguments[0]` (0: the caller). Result: its pid. Values: parent, group, session, state (the letter of proc(5): S, T or Z),
+    /// effective user id | real user id << 32, start time (CLOCK_BOOTTIME, ns), exit signal, foreground group of the terminal (-1: none). Data: comm, a zero byte, the command line.
     pub const PROCESS: u32 = 0x106;
     /// The caller's facts for others: flags 1: data is comm, a zero byte and the command line; 2: arguments are real, effective, saved user id;
     /// 4: arguments\[3\] is 1 if the process has executed a program since it was forked.
@@ -193,8 +230,12 @@ pub mod op {
     pub const OPTION: u32 = 0x109;
     /// All pids of the session, u32 each, as data. Result: how many.
     pub const PIDS: u32 = 0x10a;
-    /// pidfd_open(2): a description that is readable when process `arguments[0]` has ended. Result: the description.
+    /// pidfd_open(2), `flags` as there: a description that is readable when process `arguments[0]` has ended. Result: the description.
     pub const PIDFD: u32 = 0x10b;
+    /// `arguments[0]` consecutive numbers (at most 256) for the ids of threads, which no process and no other thread of the session
+    /// has. They are the process's until it is waited for. `flags` 1, by the session's first process before its first FORK: the
+    /// numbers up to `arguments[0]` are in use already. Result: the first of them.
+    pub const TIDS: u32 = 0x10c;
 
     // The session's file system: the image under what has been written.
 

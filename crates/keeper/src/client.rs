@@ -1,7 +1,6 @@
 //! One VM of the session, as the keeper sees it.
 
 use crate::channel::Channel;
-use crate::session::Note;
 use ramet_kcore::errno::{Errno, Result};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -82,6 +81,7 @@ pub struct Client {
 pub struct Clients {
     all: BTreeMap<ClientId, Client>,
     next: u64,
+    fresh: Vec<ClientId>,
 }
 
 impl Clients {
@@ -101,7 +101,12 @@ impl Clients {
             over: false,
         };
         self.all.insert(id, client);
+        self.fresh.push(id);
         id
+    }
+    /// Those added since the last call.
+    pub fn take_fresh(&mut self) -> Vec<ClientId> {
+        std::mem::take(&mut self.fresh)
     }
     /// Forgets a VM.
     pub fn remove(&mut self, id: ClientId) -> Option<Client> {
@@ -147,18 +152,5 @@ impl Client {
     /// EBADF.
     pub fn check_description(&self, id: u64) -> Result<()> {
         if self.descriptions.contains(id) { Ok(()) } else { Err(Errno::EBADF) }
-    }
-    /// Sends a notice. False if it was lost: too many signals wait.
-    pub fn notify(&mut self, note: Note) -> bool {
-        if self.over {
-            return true;
-        }
-        match self.channel.send(note) {
-            Ok(kick) => {
-                self.kick |= kick;
-                true
-            }
-            Err(_) => false,
-        }
     }
 }

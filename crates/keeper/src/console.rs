@@ -4,7 +4,6 @@
 //! epoll has said that it will not block, and no more than a pipe takes at once.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 
 /// Bytes of output that wait for the host at most, for each stream.
 const ROOM: usize = 1 << 16;
@@ -19,8 +18,8 @@ pub struct Output {
 /// The streams.
 #[derive(Debug)]
 pub struct Console {
-    /// Standard input; none: it is at its end.
-    pub input: Option<OwnedFd>,
+    /// What the streams are: [`ramet_abi::ring::kind`].
+    pub kinds: [u32; 3],
     /// Whether they are a terminal that is the session's controlling one.
     pub terminal: bool,
     /// Rows and columns of the terminal.
@@ -29,9 +28,9 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console without input.
-    pub fn new(input: Option<OwnedFd>, terminal: bool, size: (u16, u16)) -> Self {
-        Self { input, terminal, size, outputs: Default::default() }
+    /// A console over these streams.
+    pub fn new(kinds: [u32; 3], size: Option<(u16, u16)>) -> Self {
+        Self { kinds, terminal: size.is_some(), size: size.unwrap_or_default(), outputs: Default::default() }
     }
 
     fn output(&self, stream: usize) -> &Output {

@@ -23,10 +23,14 @@ mod dispatch;
 pub mod nodes;
 pub mod objects;
 pub mod process;
+pub mod server;
 pub mod session;
+mod start;
 pub mod sys;
 
 pub use client::{Client, ClientId};
 pub use dispatch::dispatch;
 
+pub use server::serve;
 pub use session::{Note, Session};
+pub use start::{Keeper, Limits, Start, first_channel, main, spawn};

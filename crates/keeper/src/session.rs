@@ -1,15 +1,18 @@
 //! The whole of a session.
 
-use crate::client::{Client, ClientId, Clients};
+use crate::client::{Client, ClientId, Clients, Host};
 use crate::console::Console;
 use crate::process::Table;
-use crate::{descriptions, nodes, objects};
+use crate::{descriptions, nodes, objects, sys};
 use ramet_abi::session::notice;
 use ramet_kcore::errno::{Errno, Result};
 use std::cell::RefCell;
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
+
+/// What the vCPU's thread of a VMM is woken by.
+const KICK: i32 = libc::SIGURG;
 
 /// A [`ramet_abi::session::Notice`] to be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +70,10 @@ pub struct Session {
     passed: Vec<OwnedFd>,
     names: u64,
     names_shown: u64,
+    /// VMs with something new in their rings.
+    kicks: Vec<ClientId>,
+    /// The VM whose request is being served: it looks by itself.
+    serving: Option<ClientId>,
 }
 
 impl Session {
@@ -85,6 +92,8 @@ impl Session {
             passed: Vec::new(),
             names: 1,
             names_shown: 0,
+            kicks: Vec::new(),
+            serving: None,
         }
     }
 
@@ -120,13 +129,58 @@ impl Session {
         std::mem::take(&mut self.passed)
     }
 
+    /// Sends a notice now. False if it is lost: too many signals wait. For a VM that is gone there is nothing to lose.
+    pub fn notify(&mut self, id: ClientId, note: Note) -> bool {
+        let Some(client) = self.clients.get_mut(id).filter(|client| !client.over) else { return true };
+        if client.channel.send(note).is_err() {
+            return false;
+        }
+        if !client.kick && self.serving != Some(id) {
+            client.kick = true;
+            self.kicks.push(id);
+        }
+        true
+    }
+
+    /// SIGKILL for the VM's process on the host: its socket ends when it is dead.
+    pub fn doom(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(id) {
+            client.doomed = true;
+            if let Host::Running(process) = &client.host {
+                sys::kill(process.as_fd(), libc::SIGKILL);
+            }
+        }
+    }
+
+    /// From now on that VM's request is served, or none.
+    pub fn serve_for(&mut self, id: Option<ClientId>) {
+        self.serving = id;
+    }
+
+    /// Kicks the VMs with something new in their rings.
+    pub fn kick(&mut self) {
+        for id in self.kicks.drain(..) {
+            let Some(client) = self.clients.get_mut(id) else { continue };
+            // One that has not reported yet looks at its ring when it begins.
+            client.kick = false;
+            if let Host::Running(process) = &client.host {
+                sys::kill(process.as_fd(), KICK);
+            }
+        }
+    }
+
+    /// A new VM sees the number of names' changes from the beginning.
+    pub fn show_names(&self, id: ClientId) {
+        if let Some(client) = self.clients.get(id) {
+            client.channel.set_names(self.names);
+        }
+    }
+
     /// Sends what is on its way: notices, and the number of names' changes.
     pub fn flush(&mut self) {
         let notes = std::mem::take(&mut *self.outbox.0.borrow_mut());
         for (id, note) in notes {
-            if let Some(client) = self.clients.get_mut(id) {
-                client.notify(note);
-            }
+            self.notify(id, note);
         }
         if self.names != self.names_shown {
             self.names_shown = self.names;

@@ -1,6 +1,6 @@
 //! The host's system calls that the standard library does not have.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
@@ -362,4 +362,101 @@ pub fn write(fd: BorrowedFd<'_>, from: &[u8]) -> io::Result<usize> {
     // SAFETY: the buffer is as long as said.
     let put = unsafe { libc::write(fd.as_raw_fd(), from.as_ptr().cast(), from.len()) };
     usize::try_from(put).map_err(|_| io::Error::last_os_error())
+}
+
+/// Starts a program with exactly these descriptors, in this order, and no blocked signals. Its pid.
+///
+/// # Errors
+/// Those of posix_spawn(3).
+pub(crate) fn spawn(path: &CStr, arguments: &[String], descriptors: &[BorrowedFd<'_>]) -> io::Result<i32> {
+    let arguments: Vec<CString> =
+        arguments.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>()?;
+    let mut pointers: Vec<*mut libc::c_char> =
+        arguments.iter().map(|text| text.as_ptr().cast_mut()).collect();
+    pointers.push(std::ptr::null_mut());
+    let environment = [std::ptr::null_mut()];
+    // Copies above all targets, so that no target is a source that is still needed.
+    let sources = descriptors.iter().map(|fd| {
+        // SAFETY: concerns the descriptor only.
+        own(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 64) })
+    });
+    let sources: Vec<OwnedFd> = sources.collect::<io::Result<_>>()?;
+    let mut pid = 0;
+    // SAFETY: zeros are valid places for both objects, which are initialised before they are used and destroyed after; strings and
+    // descriptors live until the call returns.
+    let error = unsafe {
+        let mut actions: libc::posix_spawn_file_actions_t = std::mem::zeroed();
+        let mut attributes: libc::posix_spawnattr_t = std::mem::zeroed();
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        let mut error = libc::posix_spawn_file_actions_init(&mut actions);
+        if error != 0 {
+            return Err(io::Error::from_raw_os_error(error));
+        }
+        error = libc::posix_spawnattr_init(&mut attributes);
+        if error == 0 {
+            libc::posix_spawnattr_setsigmask(&mut attributes, &none);
+            libc::posix_spawnattr_setflags(&mut attributes, libc::POSIX_SPAWN_SETSIGMASK as libc::c_short);
+            for (source, target) in sources.iter().zip(0..) {
+                if error == 0 {
+                    error = libc::posix_spawn_file_actions_adddup2(&mut actions, source.as_raw_fd(), target);
+                }
+            }
+            if error == 0 {
+                error = libc::posix_spawn(
+                    &mut pid,
+                    path.as_ptr(),
+                    &actions,
+                    &attributes,
+                    pointers.as_ptr(),
+                    environment.as_ptr(),
+                );
+            }
+            libc::posix_spawnattr_destroy(&mut attributes);
+        }
+        libc::posix_spawn_file_actions_destroy(&mut actions);
+        error
+    };
+    if error != 0 { Err(io::Error::from_raw_os_error(error)) } else { Ok(pid) }
+}
+
+/// A descriptor that this process was started with, if it is open. To be asked for once.
+pub(crate) fn inherited(fd: RawFd) -> Option<OwnedFd> {
+    // SAFETY: asks about a number only.
+    if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        return None;
+    }
+    // SAFETY: open, as the call above says; the start-up code takes each number once.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Closes every descriptor from that number on: what a VMM has left open is not the keeper's.
+pub(crate) fn close_from(first: RawFd) {
+    // SAFETY: called at the start, when nothing of this process is open but what it was started with.
+    unsafe { libc::syscall(libc::SYS_close_range, first, RawFd::MAX, 0) };
+}
+
+/// The process of a keeper: signals for the programs are not for it, and it may have a descriptor or three for each of them.
+pub(crate) fn prepare_process() {
+    // SAFETY: changes how this process treats signals and files; no handler is involved.
+    unsafe {
+        for signal in [
+            libc::SIGPIPE,
+            libc::SIGINT,
+            libc::SIGQUIT,
+            libc::SIGTERM,
+            libc::SIGHUP,
+            libc::SIGTTOU,
+            libc::SIGTTIN,
+        ] {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+        libc::umask(0o077);
+        libc::prctl(libc::PR_SET_NAME, c"ramet-keeper".as_ptr());
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+        }
+    }
 }

@@ -1,13 +1,38 @@
-//! The processes of a session.
+//! The processes of a session: pids, groups, sessions of processes, states and statuses.
+//!
+//! ```text
+//!            FORK                    STOPPED
+//!   (nobody) ────► running ◄───────────────────► stopped
+//!      ▲            │  EXIT, or the socket's end: `exit`
+//!      │            ▼
+//!      └───────── zombie        (at once, if the parent does not care)
+//!        WAIT
+//! ```
+//!
+//! The first process's parent is nobody (0). An orphan's parent is the nearest subreaper among its ancestors, else pid 1: the first process
+//! if that is its pid, else the keeper itself, which forgets the dead at once.
+
+mod exit;
+mod facts;
+mod fork;
+mod group;
+mod kill;
+mod table;
+mod wait;
+
+pub use exit::{STATUS_KILLED, end, lost};
+pub use fork::failed;
+pub use group::{group_is_orphaned, group_of, session_of};
+pub use kill::{signal_group, signal_process};
+pub use table::{Process, State, Table, Usage};
 
 use crate::client::ClientId;
 use crate::session::Session;
-use ramet_abi::session::{Reply, Request};
+use ramet_abi::session::{Reply, Request, op};
 use ramet_kcore::errno::{Errno, Result};
 
-/// The process table.
-#[derive(Debug, Default)]
-pub struct Table {}
+/// The keeper as the parent of orphans.
+pub const INIT: i32 = 1;
 
 /// Serves a request about processes.
 ///
@@ -19,8 +44,36 @@ pub fn serve(
     request: &Request,
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
-    data.clear();
-    session.client(client)?;
-    let _ = request;
-    Err(Errno::ENOSYS)
+    let caller = session.client(client)?.pid;
+    match request.operation {
+        op::DESCRIBE => facts::describe(session, caller, request, data),
+        op::PROCESS => facts::process(session, caller, request, data),
+        op::PIDS => facts::pids(session, data),
+        operation => {
+            data.clear();
+            match operation {
+                op::FORK => fork::serve(session, client, request),
+                op::EXIT => exit::serve(session, client, request),
+                op::WAIT => wait::serve(session, client, request),
+                op::KILL => kill::serve(session, client, request),
+                op::SETPGID => group::setpgid(session, caller, request),
+                op::SETSID => group::setsid(session, caller),
+                op::STOPPED => exit::stopped(session, caller, request),
+                op::OPTION => facts::option(session, caller, request),
+                op::PIDFD => facts::pidfd(session, client, request),
+                op::TIDS => facts::tids(session, caller, request),
+                _ => Err(Errno::ENOSYS),
+            }
+        }
+    }
+}
+
+/// An answer with nothing but a result.
+fn result(value: i64) -> Result<Reply> {
+    Ok(Reply { result: value, ..Reply::default() })
+}
+
+/// A pid, group or count among a request's numbers.
+fn int(value: u64) -> i32 {
+    value as u32 as i32
 }

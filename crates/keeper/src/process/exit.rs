@@ -1,0 +1,205 @@
+//! The end of a process, and its stops: what others learn of it.
+
+use super::group::{hang_up_orphans, parent_is_outside};
+use super::table::{News, State, Usage};
+use super::{INIT, int, result, signal_group, signal_process};
+use crate::client::{ClientId, Host};
+use crate::session::{Note, Session};
+use crate::{descriptions, nodes, objects};
+use ramet_abi::session::{Reply, Request, notice};
+use ramet_kcore::errno::{Errno, Result};
+
+/// Wait status of a process killed by SIGKILL.
+pub const STATUS_KILLED: i32 = libc::SIGKILL;
+
+/// si_code of SIGCHLD.
+pub(super) mod code {
+    pub const EXITED: u64 = 1;
+    pub const KILLED: u64 = 2;
+    pub const DUMPED: u64 = 3;
+    pub const STOPPED: u64 = 5;
+    pub const CONTINUED: u64 = 6;
+}
+
+pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let pid = session.client(client)?.pid;
+    let [status, user, system, resident, ..] = request.arguments;
+    let usage = Usage { user, system, resident };
+    end(session, pid, sane_status(int(status)), usage);
+    result(0)
+}
+
+/// A status that wait(2) can tell: exited with 0 to 255, or killed by a signal.
+fn sane_status(status: i32) -> i32 {
+    match status & 0x7f {
+        0 => status & 0xff00,
+        1..=64 => status & 0xff,
+        _ => STATUS_KILLED,
+    }
+}
+
+/// si_code and si_status of a wait status.
+pub(super) fn meaning(status: i32) -> (u64, u64) {
+    match status & 0x7f {
+        0 => (code::EXITED, (status >> 8 & 0xff) as u64),
+        signal if status & 0x80 != 0 => (code::DUMPED, signal as u64),
+        signal => (code::KILLED, signal as u64),
+    }
+}
+
+/// The VM's socket has ended.
+pub fn lost(session: &mut Session, client: ClientId) {
+    let Some(lost) = session.clients.get(client) else { return };
+    let pid = lost.pid;
+    if lost.over {
+    } else if matches!(lost.host, Host::Promised) {
+        super::failed(session, client);
+    } else {
+        end(session, pid, STATUS_KILLED, Usage::default());
+    }
+    session.clients.remove(client);
+}
+
+/// The VM holds nothing any more and is told nothing any more.
+pub(super) fn leave(session: &mut Session, client: ClientId) {
+    objects::client_gone(session, client);
+    descriptions::client_gone(session, client);
+    nodes::client_gone(session, client);
+    if let Some(client) = session.clients.get_mut(client) {
+        client.over = true;
+        client.nodes = Default::default();
+        client.descriptions = Default::default();
+    }
+}
+
+/// A notice for a process, if it has a VM.
+pub(super) fn tell(session: &mut Session, pid: i32, kind: u32, values: [u64; 4]) {
+    if let Ok(process) = session.processes.get(pid)
+        && let Some(client) = process.client
+    {
+        session.notify(client, Note { kind, values, ..Note::default() });
+    }
+}
+
+/// The process is over (do_exit of Linux, in its order): it lets go of everything, its children get another parent, groups that have nobody
+/// outside any more are hung up, its parent is told.
+pub fn end(session: &mut Session, pid: i32, status: i32, usage: Usage) {
+    let Ok(process) = session.processes.get_mut(pid) else { return };
+    if process.is_zombie() {
+        return;
+    }
+    process.usage = usage;
+    process.news = None;
+    let (client, leader, own_group) = (process.client.take(), process.session == pid, process.group);
+    if let Some(client) = client {
+        leave(session, client);
+    }
+    if leader && let Some(group) = objects::leader_ended(session, pid) {
+        signal_group(session, group, libc::SIGHUP as u32);
+        signal_group(session, group, libc::SIGCONT as u32);
+    }
+    if pid == session.processes.first {
+        session.processes.ending = true;
+    }
+    let outside = parent_is_outside(session, pid);
+    if let Ok(process) = session.processes.get_mut(pid) {
+        process.state = State::Zombie(status);
+    }
+    abandon_children(session, pid);
+    if outside {
+        hang_up_orphans(session, own_group);
+    }
+    objects::process_ended(session, pid);
+    bury_or_tell(session, pid);
+}
+
+/// The parent of the orphans of `pid`.
+fn reaper(session: &Session, pid: i32) -> i32 {
+    let mut ancestor = session.processes.get(pid).map_or(0, |process| process.parent);
+    while let Ok(process) = session.processes.get(ancestor) {
+        if process.subreaper && !process.is_zombie() {
+            return ancestor;
+        }
+        ancestor = process.parent;
+    }
+    INIT
+}
+
+fn abandon_children(session: &mut Session, pid: i32) {
+    let Ok(process) = session.processes.get_mut(pid) else { return };
+    let children = std::mem::take(&mut process.children);
+    let uid = process.ids.real;
+    if children.is_empty() {
+        return;
+    }
+    let reaper = if pid == session.processes.first { 0 } else { reaper(session, pid) };
+    for &child in &children {
+        let outside = parent_is_outside(session, child);
+        let Ok(process) = session.processes.get_mut(child) else { continue };
+        process.parent = reaper;
+        process.exit_signal = libc::SIGCHLD as u32;
+        let (group, zombie, signal) = (process.group, process.is_zombie(), process.death_signal);
+        if let Ok(adopter) = session.processes.get_mut(reaper) {
+            adopter.children.push(child);
+        }
+        if zombie {
+            bury_or_tell(session, child);
+        } else {
+            tell(session, child, notice::REPARENTED, [reaper as u64, 0, 0, 0]);
+            if signal != 0 {
+                signal_process(session, child, signal, [0, pid as u64, uid.into(), 0]);
+            }
+        }
+        if outside {
+            hang_up_orphans(session, group);
+        }
+    }
+}
+
+/// A zombie's parent is told, or the zombie is forgotten: nobody will wait for it.
+fn bury_or_tell(session: &mut Session, pid: i32) {
+    let Ok(process) = session.processes.get(pid) else { return };
+    let State::Zombie(status) = process.state else { return };
+    let (parent, signal, uid) = (process.parent, process.exit_signal, process.ids.real);
+    let Ok(parent_process) = session.processes.get(parent) else {
+        // The keeper, or nobody.
+        session.processes.remove(pid);
+        return;
+    };
+    if parent_process.children_vanish && signal == libc::SIGCHLD as u32 {
+        session.processes.remove(pid);
+    }
+    let (code, value) = meaning(status);
+    tell(session, parent, notice::CHILD, [0; 4]);
+    if signal != 0 {
+        signal_process(session, parent, signal, [code, pid as u64, uid.into(), value]);
+    }
+}
+
+/// STOPPED: the process says that it has stopped or goes on.
+pub(super) fn stopped(session: &mut Session, caller: i32, request: &Request) -> Result<Reply> {
+    let signal = request.arguments[0];
+    if signal > 64 {
+        return Err(Errno::EINVAL);
+    }
+    let process = session.processes.get_mut(caller)?;
+    let (state, news, code, value) = match signal {
+        0 => (State::Running, News::Continued, code::CONTINUED, libc::SIGCONT as u64),
+        signal => (State::Stopped, News::Stopped(signal as u32), code::STOPPED, signal),
+    };
+    if process.state == state {
+        return result(0);
+    }
+    process.state = state;
+    process.news = Some(news);
+    let (parent, uid) = (process.parent, process.ids.real);
+    if let Ok(parent_process) = session.processes.get(parent) {
+        let silent = parent_process.no_stop_signals;
+        tell(session, parent, notice::CHILD, [0; 4]);
+        if !silent {
+            let values = [code, caller as u64, uid.into(), value];
+            signal_process(session, parent, libc::SIGCHLD as u32, values);
+        }
+    }
+    result(0)
+}

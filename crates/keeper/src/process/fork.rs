@@ -1,0 +1,67 @@
+//! FORK: a new process, before there is a VM for it.
+
+use super::{int, result};
+use crate::channel::Channel;
+use crate::client::{ClientId, Host};
+use crate::session::Session;
+use crate::{descriptions, nodes, objects, sys};
+use ramet_abi::session::{Reply, Request, notice};
+use ramet_kcore::errno::{Errno, Result};
+
+/// CLONE_PARENT.
+const SIBLING: u32 = 1;
+/// VMs whose process is over may be this many more than there may be processes: they are gone in a moment.
+const LEAVING: usize = 64;
+
+pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let caller = session.client(client)?.pid;
+    let [signal, wanted, ..] = request.arguments;
+    if signal > 64 || request.flags & !SIBLING != 0 || wanted > 1 << 22 {
+        return Err(Errno::EINVAL);
+    }
+    let table = &session.processes;
+    if table.ending || table.len() >= table.most || session.clients.len() >= table.most + LEAVING {
+        return Err(Errno::EAGAIN);
+    }
+    let process = table.get(caller)?;
+    let (parent, signal) = match request.flags & SIBLING {
+        0 => (caller, signal as u32),
+        // As on Linux: not for the init of all, and with the caller's own exit signal.
+        _ if caller == table.first => return Err(Errno::EINVAL),
+        _ => (process.parent, process.exit_signal),
+    };
+    if wanted != 0 && !table.is_free(int(wanted)) {
+        return Err(Errno::EEXIST);
+    }
+    let template = process.clone();
+    // Before anything changes: what can fail for want of the host's memory or descriptors.
+    let again = |_| Errno::EAGAIN;
+    let memory = Channel::memory().map_err(again)?;
+    let channel = Channel::map(&memory).map_err(again)?;
+    let (ours, theirs) = sys::socket_pair().map_err(again)?;
+    let pid = if wanted != 0 { int(wanted) } else { session.processes.allocate(1)? };
+
+    let child = session.clients.add(pid, channel, ours);
+    let mut process = template.child(pid, parent, signal);
+    process.client = Some(child);
+    session.processes.add(process);
+    session.processes.forked = true;
+    session.show_names(child);
+    nodes::inherit(session, client, child);
+    descriptions::inherit(session, client, child);
+    objects::inherit(session, client, child);
+    session.pass(memory);
+    session.pass(theirs);
+    result(pid.into())
+}
+
+/// The promised process never was: the socket has ended before anybody reported.
+pub fn failed(session: &mut Session, client: ClientId) {
+    let Some(pid) = session.clients.get(client).map(|client| client.pid) else { return };
+    debug_assert!(matches!(session.clients.get(client).map(|c| &c.host), Some(Host::Promised)));
+    super::exit::leave(session, client);
+    if let Some(process) = session.processes.remove(pid) {
+        // Somebody may be waiting for it already.
+        super::exit::tell(session, process.parent, notice::CHILD, [0; 4]);
+    }
+}

@@ -1,0 +1,146 @@
+//! Signals from one process to others.
+
+use super::table::{Process, Table};
+use super::{INIT, int, result};
+use crate::client::ClientId;
+use crate::objects;
+use crate::session::{Note, Session};
+use ramet_abi::session::{Reply, Request, notice};
+use ramet_kcore::errno::{Errno, Result};
+
+const SI_USER: i32 = 0;
+const SI_KERNEL: u64 = 0x80;
+const SI_TKILL: i32 = -6;
+/// `flags`: the target is a pidfd.
+const BY_PIDFD: u32 = 1;
+
+/// One signal as it was asked for.
+struct Order {
+    sender: i32,
+    thread: i32,
+    signal: u32,
+    code: i32,
+    value: u64,
+}
+
+pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let sender = session.client(client)?.pid;
+    let [pid, thread, signal, code, value, _] = request.arguments;
+    if signal > 64 || request.flags & !BY_PIDFD != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let order = Order { sender, thread: int(thread), signal: signal as u32, code: int(code), value };
+    let pid = match request.flags & BY_PIDFD {
+        0 => int(pid),
+        _ => objects::pidfd_target(session, client, pid)?,
+    };
+    let table = &session.processes;
+    match pid {
+        _ if order.thread < 0 || order.thread != 0 && pid <= 0 => return Err(Errno::EINVAL),
+        1.. => {
+            let target = target(table, pid, order.thread)?;
+            order.send(session, target)?;
+        }
+        i32::MIN => return Err(Errno::ESRCH),
+        -1 => {
+            let all = table.iter().map(|process| process.pid);
+            let others: Vec<i32> = all.filter(|&pid| pid != INIT && pid != sender).collect();
+            order.send_to_all(session, &others, true)?;
+        }
+        _ => {
+            let group = if pid == 0 { table.get(sender)?.group } else { -pid };
+            let members = table.members(group);
+            order.send_to_all(session, &members, false)?;
+        }
+    }
+    result(0)
+}
+
+/// The process that a pid and, if it is not 0, a thread's id name.
+fn target(table: &Table, pid: i32, thread: i32) -> Result<i32> {
+    if thread == 0 || thread == pid {
+        // kill(2) takes a thread's id for its process's.
+        return match table.owner(pid) {
+            None if pid == INIT => Ok(INIT),
+            owner => owner.ok_or(Errno::ESRCH),
+        };
+    }
+    table.get(pid)?;
+    match table.owner(thread) {
+        // Threads of the time before the session: the process itself knows.
+        None => Ok(pid),
+        Some(owner) if owner == pid => Ok(pid),
+        Some(_) => Err(Errno::ESRCH),
+    }
+}
+
+fn may_signal(sender: &Process, target: &Process, signal: u32) -> bool {
+    let own = [sender.ids.real, sender.ids.effective];
+    sender.pid == target.pid
+        || sender.ids.effective == 0
+        || own.contains(&target.ids.real)
+        || own.contains(&target.ids.saved)
+        || signal == libc::SIGCONT as u32 && sender.session == target.session
+}
+
+impl Order {
+    fn send(&self, session: &mut Session, pid: i32) -> Result<()> {
+        let sender = session.processes.get(self.sender)?;
+        // What only the kernel says, a process may say to itself alone.
+        let forged = self.code >= 0 && self.code != SI_USER || self.code == SI_TKILL && self.thread == 0;
+        if forged && self.sender != pid {
+            return Err(Errno::EPERM);
+        }
+        let uid = sender.ids.real;
+        let Ok(target) = session.processes.get(pid) else {
+            // The keeper as init: it is there, and heeds nothing.
+            return if sender.ids.effective == 0 { Ok(()) } else { Err(Errno::EPERM) };
+        };
+        if !may_signal(sender, target, self.signal) {
+            return Err(Errno::EPERM);
+        }
+        if self.signal == 0 {
+            return Ok(());
+        }
+        let values = [i64::from(self.code) as u64, self.sender as u64, uid.into(), self.value];
+        if deliver(session, pid, self.thread, self.signal, values) { Ok(()) } else { Err(Errno::EAGAIN) }
+    }
+
+    /// One success is success; of everybody (kill(-1)), being forbidden is, too.
+    fn send_to_all(&self, session: &mut Session, pids: &[i32], everybody: bool) -> Result<()> {
+        let mut outcome = if pids.is_empty() { Err(Errno::ESRCH) } else { Ok(()) };
+        let mut sent = false;
+        for &pid in pids {
+            match self.send(session, pid) {
+                Ok(()) => sent = true,
+                Err(Errno::EPERM) if everybody => {}
+                Err(error) => outcome = Err(error),
+            }
+        }
+        if sent { Ok(()) } else { outcome }
+    }
+}
+
+/// A signal for a process. False: too many wait already.
+fn deliver(session: &mut Session, pid: i32, thread: i32, signal: u32, values: [u64; 4]) -> bool {
+    let Some(client) = session.processes.get(pid).ok().and_then(|process| process.client) else {
+        return true; // A zombie heeds nothing.
+    };
+    if signal == libc::SIGKILL as u32 {
+        session.doom(client);
+        return true;
+    }
+    session.notify(client, Note { kind: notice::SIGNAL, detail: signal, id: thread as u64, values })
+}
+
+/// A signal for a process from the keeper; values: si_code, pid, uid, si_value.
+pub fn signal_process(session: &mut Session, pid: i32, signal: u32, values: [u64; 4]) {
+    deliver(session, pid, 0, signal, values);
+}
+
+/// A signal for all members of a group, from the kernel as it were: a terminal's, or an orphaned group's.
+pub fn signal_group(session: &mut Session, group: i32, signal: u32) {
+    for pid in session.processes.members(group) {
+        deliver(session, pid, 0, signal, [SI_KERNEL, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,261 @@
+//! The event loop: the only place where the keeper waits.
+//!
+//! ```text
+//!   serving ──── the first process says EXIT ───► ending: the others are killed, output is written ─► its EXIT is answered ─► over
+//!      └──────── the first VM's socket ends ────► ending, for as long as LAST_WORDS ────────────────────────────────────────► over
+//! ```
+
+mod stdio;
+
+use crate::client::{Client, ClientId, Host};
+use crate::session::Session;
+use crate::start::Keeper;
+use crate::sys::{self, Epoll, Message};
+use crate::{dispatch, objects, process};
+use ramet_abi::session::{Reply, message};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsFd;
+use stdio::Stdio;
+
+/// Tokens below are the standard streams'.
+const FIRST_CLIENT: u64 = 16;
+/// How long a VM may go on after EXIT, ns.
+const LEAVE: u64 = 10_000_000_000;
+/// How long output is written, and killed VMs are waited for, when nobody waits for it, ns.
+const LAST_WORDS: u64 = 1_000_000_000;
+
+/// How far the session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// The first process is over. Its VMM waits for an answer, or else there is a deadline.
+    Ending {
+        answer: Option<ClientId>,
+        deadline: u64,
+    },
+}
+
+/// The loop's state.
+#[derive(Debug)]
+struct Server {
+    session: Session,
+    epoll: Epoll,
+    stdio: Stdio,
+    first: ClientId,
+    stage: Stage,
+    /// VMs that have said EXIT, and when they are killed if they are still there.
+    leaving: VecDeque<(u64, ClientId)>,
+    data: Vec<u8>,
+}
+
+/// Serves a session until it is over.
+///
+/// # Errors
+/// What makes it impossible to go on: the session dies with the keeper.
+pub fn serve(keeper: Keeper) -> io::Result<()> {
+    let mut server = Server::new(keeper)?;
+    let mut ready = Vec::new();
+    while !server.over() {
+        let at_once = server.stdio.watch(&server.epoll, &server.session)?;
+        let deadline = if at_once { Some(0) } else { server.deadline() };
+        server.epoll.wait(deadline, &mut ready)?;
+        for &(token, _) in &ready {
+            if token >= FIRST_CLIENT {
+                server.client_ready(ClientId(token - FIRST_CLIENT))?;
+            }
+        }
+        server.stdio.transfer(&server.epoll, &mut server.session, &ready);
+        server.expire();
+        server.session.flush();
+        server.session.kick();
+    }
+    server.answer_last();
+    Ok(())
+}
+
+impl Server {
+    fn new(keeper: Keeper) -> io::Result<Self> {
+        let Keeper { session, first, streams } = keeper;
+        let stdio = Stdio::new(streams)?;
+        let epoll = Epoll::new()?;
+        let mut server = Self {
+            session,
+            epoll,
+            stdio,
+            first,
+            stage: Stage::Serving,
+            leaving: VecDeque::new(),
+            data: Vec::new(),
+        };
+        server.register()?;
+        Ok(server)
+    }
+
+    /// Watches the sockets of new VMs.
+    fn register(&mut self) -> io::Result<()> {
+        for id in self.session.clients.take_fresh() {
+            if let Some(client) = self.session.clients.get(id) {
+                self.epoll.add(client.socket.as_fd(), libc::EPOLLIN as u32, id.0 + FIRST_CLIENT)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        let ending = match self.stage {
+            Stage::Ending { deadline, .. } => Some(deadline),
+            Stage::Serving => None,
+        };
+        let leaving = self.leaving.front().map(|(at, _)| *at);
+        [objects::deadline(&self.session), ending, leaving].into_iter().flatten().min()
+    }
+
+    fn expire(&mut self) {
+        let now = self.session.monotonic();
+        if objects::deadline(&self.session).is_some_and(|at| at <= now) {
+            objects::expire(&mut self.session);
+        }
+        while let Some(&(at, id)) = self.leaving.front()
+            && at <= now
+        {
+            self.leaving.pop_front();
+            self.session.doom(id);
+        }
+    }
+
+    /// A VM's socket has a message, or has ended.
+    fn client_ready(&mut self, id: ClientId) -> io::Result<()> {
+        let Some(client) = self.session.clients.get(id) else { return Ok(()) };
+        match sys::receive(client.socket.as_fd()) {
+            Ok(Some(message)) => self.message(id, &message)?,
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => {}
+            // A reset is an end as well.
+            Ok(None) | Err(_) => self.lose(id),
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, id: ClientId, received: &Message) -> io::Result<()> {
+        let Some(client) = self.session.clients.get_mut(id) else { return Ok(()) };
+        let alive = matches!(client.host, Host::Running(_));
+        match (received.bytes[0], received.length) {
+            (message::REQUEST, 1) if alive => return self.request(id),
+            (message::BORN, 1) if matches!(client.host, Host::Promised) => client.host = Host::Born,
+            // The parent's word may arrive after the child's.
+            (message::BORN, 1) if alive => {}
+            (message::HELLO, 1) if !alive && received.pid > 0 => match sys::pidfd(received.pid) {
+                Ok(process) => {
+                    client.host = Host::Running(process);
+                    if client.doomed {
+                        self.session.doom(id);
+                    }
+                }
+                Err(_) => self.lose(id),
+            },
+            (message::WINDOW, 5) if id == self.first => {
+                let word = |at: usize| u16::from_le_bytes([received.bytes[at], received.bytes[at + 1]]);
+                let (rows, columns) = (word(1), word(3));
+                self.session.console.size = (rows, columns);
+                objects::window_size(&mut self.session, rows, columns);
+            }
+            // It does not keep to the contract.
+            _ => self.expel(id),
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, id: ClientId) -> io::Result<()> {
+        let Some(client) = self.session.clients.get(id) else { return Ok(()) };
+        if client.over {
+            self.expel(id);
+            return Ok(());
+        }
+        let mut data = std::mem::take(&mut self.data);
+        let request = client.channel.request(&mut data);
+        self.session.serve_for(Some(id));
+        let reply = match &request {
+            Ok(request) => dispatch(&mut self.session, id, request, &mut data),
+            Err(_) => Reply { result: -i64::from(libc::EINVAL), ..Reply::default() },
+        };
+        self.session.flush();
+        self.session.serve_for(None);
+        self.register()?;
+        let left = self.session.clients.get(id).is_some_and(|client| client.over);
+        if left && id == self.first {
+            // Told when the session is over: everything that it has written is out then.
+            self.end(Some(id), u64::MAX);
+        } else {
+            self.answer(id, &reply, &data);
+            if left {
+                self.leaving.push_back((self.session.monotonic() + LEAVE, id));
+            }
+        }
+        data.clear();
+        self.data = data;
+        // At once, and not after all others of this round: somebody else may have been waiting for this.
+        self.session.kick();
+        Ok(())
+    }
+
+    fn answer(&mut self, id: ClientId, reply: &Reply, data: &[u8]) {
+        let passed = self.session.take_passed();
+        let Some(client) = self.session.clients.get(id) else { return };
+        client.channel.answer(reply, data);
+        // One that does not read its answers is not worth another.
+        if sys::send(client.socket.as_fd(), &[message::REQUEST], &passed).is_err() {
+            self.expel(id);
+        }
+    }
+
+    /// A VM that breaks the contract is killed.
+    fn expel(&mut self, id: ClientId) {
+        self.session.doom(id);
+        self.lose(id);
+    }
+
+    fn lose(&mut self, id: ClientId) {
+        process::lost(&mut self.session, id);
+        self.leaving.retain(|(_, other)| *other != id);
+        if id == self.first {
+            self.end(None, self.session.monotonic() + LAST_WORDS);
+        }
+        self.session.flush();
+    }
+
+    /// The first process is over.
+    fn end(&mut self, answer: Option<ClientId>, deadline: u64) {
+        self.stage = Stage::Ending { answer, deadline };
+        self.session.processes.ending = true;
+        let others: Vec<ClientId> =
+            self.session.clients.iter().map(|(id, _)| id).filter(|id| *id != self.first).collect();
+        for id in others {
+            self.session.doom(id);
+        }
+    }
+
+    fn over(&self) -> bool {
+        match self.stage {
+            Stage::Serving => false,
+            Stage::Ending { deadline, .. } => {
+                let alone = self
+                    .session
+                    .clients
+                    .iter()
+                    .all(|(id, client)| id == self.first || !promised_life(client));
+                alone && self.session.console.drained() || self.session.monotonic() >= deadline
+            }
+        }
+    }
+
+    fn answer_last(&mut self) {
+        if let Stage::Ending { answer: Some(id), .. } = self.stage {
+            self.answer(id, &Reply::default(), &[]);
+        }
+    }
+}
+
+/// Whether there is, or may yet be, a process.
+fn promised_life(client: &Client) -> bool {
+    !matches!(client.host, Host::Promised)
+}

@@ -1,0 +1,146 @@
+//! The host's standard streams.
+
+use crate::objects;
+use crate::session::Session;
+use crate::sys::{self, Epoll};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// poll(2) says that a pipe is writable when it takes this much (PIPE_BUF).
+const PIPE_CHUNK: usize = 4096;
+/// Most bytes for one write to a regular file, which never waits.
+const FILE_CHUNK: usize = 1 << 16;
+/// Most bytes of one read.
+const READ_CHUNK: usize = 1 << 16;
+/// Token of standard input; outputs have 1 and 2.
+const INPUT: u64 = 0;
+
+/// A stream that is ready always, or when epoll says so.
+#[derive(Debug)]
+struct Stream {
+    fd: Option<OwnedFd>,
+    chunk: usize,
+    /// epoll watches it.
+    watched: bool,
+    /// epoll does not take it: it is always ready.
+    always: bool,
+}
+
+/// The three streams.
+#[derive(Debug)]
+pub(super) struct Stdio {
+    input: Stream,
+    outputs: [Stream; 2],
+}
+
+impl Stream {
+    fn new(fd: OwnedFd) -> io::Result<Self> {
+        let regular = sys::status(fd.as_fd())?.st_mode & libc::S_IFMT == libc::S_IFREG;
+        let chunk = if regular { FILE_CHUNK } else { PIPE_CHUNK };
+        Ok(Self { fd: Some(fd), chunk, watched: false, always: regular })
+    }
+
+    fn is_always_ready(&self) -> bool {
+        self.always && self.fd.is_some()
+    }
+
+    /// Gives it up. Other processes have it open as well, so that epoll must be told.
+    fn close(&mut self, epoll: &Epoll) {
+        if let Some(fd) = self.fd.take()
+            && self.watched
+        {
+            epoll.remove(fd.as_fd());
+            self.watched = false;
+        }
+    }
+
+    /// Has epoll watch it exactly while that is wanted: one whose other end is gone would be reported for ever.
+    fn watch(&mut self, epoll: &Epoll, wanted: bool, events: i32, token: u64) -> io::Result<()> {
+        let Some(fd) = &self.fd else { return Ok(()) };
+        if wanted && !self.watched && !self.always {
+            match epoll.add(fd.as_fd(), events as u32, token) {
+                Ok(()) => self.watched = true,
+                Err(error) if error.raw_os_error() == Some(libc::EPERM) => self.always = true,
+                Err(error) => return Err(error),
+            }
+        } else if !wanted && self.watched {
+            epoll.remove(fd.as_fd());
+            self.watched = false;
+        }
+        Ok(())
+    }
+}
+
+impl Stdio {
+    pub(super) fn new(streams: [OwnedFd; 3]) -> io::Result<Self> {
+        let [input, output, error] = streams;
+        Ok(Self { input: Stream::new(input)?, outputs: [Stream::new(output)?, Stream::new(error)?] })
+    }
+
+    /// Asks epoll for what can be used now. True: something can be used without asking.
+    pub(super) fn watch(&mut self, epoll: &Epoll, session: &Session) -> io::Result<bool> {
+        let wanted = objects::input_wanted(session) > 0;
+        self.input.watch(epoll, wanted, libc::EPOLLIN, INPUT)?;
+        let mut now = wanted && self.input.is_always_ready();
+        for (output, number) in self.outputs.iter_mut().zip(1..) {
+            let pending = session.console.pending(number);
+            output.watch(epoll, pending, libc::EPOLLOUT, number as u64)?;
+            now |= pending && output.is_always_ready();
+        }
+        Ok(now)
+    }
+
+    /// Moves bytes to and from the streams that are ready.
+    pub(super) fn transfer(&mut self, epoll: &Epoll, session: &mut Session, ready: &[(u64, u32)]) {
+        let is_ready = |token: u64| ready.iter().any(|(other, _)| *other == token);
+        if self.input.is_always_ready() || is_ready(INPUT) {
+            self.read(epoll, session);
+        }
+        for number in 1..=2 {
+            if self.outputs[number - 1].is_always_ready() || is_ready(number as u64) {
+                self.write(epoll, session, number);
+            }
+        }
+    }
+
+    fn read(&mut self, epoll: &Epoll, session: &mut Session) {
+        let wanted = objects::input_wanted(session).min(READ_CHUNK);
+        let Some(fd) = &self.input.fd else { return };
+        if wanted == 0 {
+            return;
+        }
+        let mut bytes = vec![0; wanted];
+        match sys::read(fd.as_fd(), &mut bytes) {
+            Ok(count @ 1..) => objects::input(session, &bytes[..count]),
+            Err(error) if is_passing(&error) => {}
+            // A terminal that hung up (EIO), or a descriptor that cannot be read: end of file.
+            Ok(0) | Err(_) => {
+                self.input.close(epoll);
+                objects::input_ended(session);
+            }
+        }
+    }
+
+    fn write(&mut self, epoll: &Epoll, session: &mut Session, number: usize) {
+        let output = &mut self.outputs[number - 1];
+        let bytes = session.console.front(number, output.chunk);
+        let Some(fd) = &output.fd else { return };
+        if bytes.is_empty() {
+            return;
+        }
+        match sys::write(fd.as_fd(), bytes) {
+            Ok(count) => session.console.written(number, count),
+            Err(error) if is_passing(&error) => return,
+            Err(_) => {
+                // EPIPE, or a full disk: the stream is gone for good.
+                output.close(epoll);
+                session.console.close(number);
+            }
+        }
+        objects::output_ready(session, number);
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN))
+}

@@ -46,6 +46,8 @@ pub fn guest(scratch: &Scratch, name: &str, case: Option<u32>) -> PathBuf {
         "-Wl,--build-id=none",
     ]);
     gcc.arg("-Wl,--no-warn-rwx-segments");
+    gcc.arg(format!("-Wa,--defsym,ABI_VERSION={}", ramet_abi::ABI_VERSION));
+    gcc.arg(format!("-Wa,--defsym,HEADER_SIZE={}", size_of::<ramet_abi::header::KernelHeader>()));
     if let Some(case) = case {
         gcc.arg(format!("-Wa,--defsym,CASE={case}"));
     }

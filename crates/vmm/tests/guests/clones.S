@@ -47,13 +47,13 @@ cloned:
     je again
     shl $8, %rax
     mov %rax, ARG0
-    out %al, $EXIT
+    exit_vm
 signalled:
     bsf SIGNALS, %rax
     add $101, %rax
     shl $8, %rax
     mov %rax, ARG0
-    out %al, $EXIT
+    exit_vm
 
 # Prints rbx and a space at ring position edi.
 hex:

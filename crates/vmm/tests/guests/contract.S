@@ -154,8 +154,10 @@ after_syscall:
     # Waiting for the timer, 3 ms from now. It may also come as a kick before the wait.
     mov SEQUENCE, %eax
     mov $256, %r12d
-    mov SHARED + 0x1010, %rcx
-    add $3000000, %rcx
+    mov MONOTONIC_FRACTION, %rcx
+    shr $32, %rcx
+    imul $1000000000, MONOTONIC_SECONDS, %rdi
+    lea 3000000(%rcx, %rdi), %rcx
     mov %rcx, ARG0
     out %al, $SET_TIMER
     mov %rax, ARG0
@@ -179,11 +181,11 @@ after_syscall:
     movl $3, OUTPUT_HEAD
     out %al, $DOORBELL
     movq $(42 << 8), ARG0
-    out %al, $EXIT
+    exit_vm
 bad:
     movq $(1 << 8), ARG0
     mov $0, %eax
-    out %al, $EXIT
+    exit_vm
 program_end:
 
 panic_code

@@ -72,10 +72,10 @@ flush:
 1:  ret
 ended:
     movq $0, ARG0
-    out %al, $EXIT
+    exit_vm
 gone:
     movq $(3 << 8), ARG0
-    out %al, $EXIT
+    exit_vm
 syscall_trap:
 upcall_program:
 upcall_kernel:

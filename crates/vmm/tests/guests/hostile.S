@@ -53,7 +53,7 @@ boot:
     cmp $200, %r15d
     jb 1b
     movq $(7 << 8), ARG0
-    out %al, $EXIT
+    exit_vm
 .elseif CASE == 7               # a message longer than there is room, with terminal commands
     movl $0x305b1b, LOG_TEXT
     movq $-1, ARG0

@@ -82,7 +82,7 @@ round:
 2:  mov $(1 << 8), %eax
 3:  mov $ARG0, %rdi
     mov %rax, (%rdi)
-    out %al, $EXIT
+    exit_vm
 program_end:
 panic_code
 text: .ascii "an upcall in the kernel"

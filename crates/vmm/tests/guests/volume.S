@@ -70,7 +70,7 @@ upcall_kernel:
     inc %eax
     shl $8, %eax
     mov %rax, ARG0
-    out %al, $EXIT
+    exit_vm
 panic_code
 text: .ascii "no fault"
 text_end:

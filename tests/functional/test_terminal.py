@@ -135,7 +135,8 @@ import os, signal, sys
 with open("/dev/ramet", "w") as device:
     device.write("ready")
 print(os.ttyname(0), *map(os.isatty, range(3)), os.get_terminal_size(), os.tcgetpgrp(0) == os.getpid(), flush=True)
-signal.signal(signal.SIGWINCH, lambda *_: print("size", *os.get_terminal_size(), flush=True))
+# Not print: the main program may be in the middle of one.
+signal.signal(signal.SIGWINCH, lambda *_: os.write(1, b"size %d %d\\n" % os.get_terminal_size()))
 while True:
     try:
         line = sys.stdin.readline()

@@ -185,7 +185,8 @@ def report(quick: bool) -> tuple[str, str]:
         *dead,
         "",
     ]
-    where = f"Linux {platform.release().split('-')[0]}, {os.cpu_count()} CPUs, of {repeats} runs each the best stretch of 200 µs or 100 operations."
+    host = f"Linux {platform.release().split('-')[0]}, {os.cpu_count()} CPUs"
+    where = f"{host}, of {repeats} runs each the best stretch of 200 µs or 100 operations."
     whole = ["# Results", "", where, "", *both[0], *both[1], *rest]
     return "\n".join(whole), "\n".join([where, "", *both[0], *rest])
 

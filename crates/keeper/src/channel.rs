@@ -164,6 +164,12 @@ impl Channel {
         self.control().more.store(u32::from(!self.backlog.is_empty()), Release);
     }
 
+    /// Whether there are notices that the VM has not read.
+    pub fn has_unread(&self) -> bool {
+        let control = self.control();
+        control.head.load(Relaxed) != control.tail.load(Acquire)
+    }
+
     /// Writes into the ring, if there is room.
     fn put(&self, note: Note) -> bool {
         let control = self.control();

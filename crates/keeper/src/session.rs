@@ -169,6 +169,13 @@ impl Session {
         }
     }
 
+    /// A VM has reported: it is to look for notices that are older than that.
+    pub fn greet(&mut self, id: ClientId) {
+        if self.clients.get(id).is_some_and(|client| client.channel.has_unread()) {
+            self.kicks.push(id);
+        }
+    }
+
     /// A new VM sees the number of names' changes from the beginning.
     pub fn show_names(&self, id: ClientId) {
         if let Some(client) = self.clients.get(id) {

@@ -18,8 +18,10 @@ const SUBCOMMAND: &str = "keeper";
 const MEMORY: i32 = 3;
 /// The channel's socket.
 const SOCKET: i32 = 4;
+/// The life pipe.
+const LIFE: i32 = 5;
 /// The image.
-const IMAGE: i32 = 5;
+const IMAGE: i32 = 6;
 
 /// Ceilings of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,9 @@ pub struct Start {
     pub memory: OwnedFd,
     /// The keeper's end of the first VM's socket.
     pub socket: OwnedFd,
+    /// The writing end of a pipe, kept open for as long as the keeper lives, and by nobody else: the host's kernel kills the VMs of all
+    /// children when it closes.
+    pub life: OwnedFd,
 }
 
 /// Memory and both ends of a socket (the keeper's, the VMM's) for the first VM's channel.
@@ -81,8 +86,8 @@ pub fn spawn(start: &Start) -> io::Result<i32> {
     arguments.push(start.terminal.map_or("-".into(), |(rows, columns)| format!("{rows}x{columns}")));
     arguments.push(if start.image.is_some() { "image" } else { "-" }.into());
     let [input, output, error] = &start.streams;
-    let mut descriptors =
-        vec![input.as_fd(), output.as_fd(), error.as_fd(), start.memory.as_fd(), start.socket.as_fd()];
+    let mut descriptors = vec![input.as_fd(), output.as_fd(), error.as_fd()];
+    descriptors.extend([&start.memory, &start.socket, &start.life].map(AsFd::as_fd));
     descriptors.extend(start.image.as_ref().map(AsFd::as_fd));
     sys::spawn(c"/proc/self/exe", &arguments, &descriptors)
 }
@@ -96,6 +101,8 @@ pub struct Keeper {
     pub first: ClientId,
     /// Standard input, output and error.
     pub streams: [OwnedFd; 3],
+    /// See [`Start::life`].
+    pub life: OwnedFd,
 }
 
 impl Keeper {
@@ -115,7 +122,7 @@ impl Keeper {
             process.client = Some(first);
         }
         session.flush();
-        Ok(Self { session, first, streams: start.streams })
+        Ok(Self { session, first, streams: start.streams, life: start.life })
     }
 }
 
@@ -142,7 +149,7 @@ fn inherited(arguments: &[String]) -> Option<Start> {
     };
     let image = if image == "image" { Some(sys::inherited(IMAGE)?) } else { None };
     sys::close_from(if image.is_some() { IMAGE + 1 } else { IMAGE });
-    let [input, output, error, memory, socket] = [0, 1, 2, MEMORY, SOCKET].map(sys::inherited);
+    let [input, output, error, memory, socket, life] = [0, 1, 2, MEMORY, SOCKET, LIFE].map(sys::inherited);
     Some(Start {
         image,
         first_pid: first_pid.parse().ok().filter(|pid| *pid > 0)?,
@@ -151,6 +158,7 @@ fn inherited(arguments: &[String]) -> Option<Start> {
         streams: [input?, output?, error?],
         memory: memory?,
         socket: socket?,
+        life: life?,
     })
 }
 

@@ -81,7 +81,7 @@ impl Vcpu {
         Ok(vcpu)
     }
 
-    /// Sets registers for the first entry of a booted VM.
+    /// Sets registers for the first entry of a VM that starts at an entry point of its kernel.
     pub fn boot(
         &mut self,
         host: &Host,
@@ -89,8 +89,6 @@ impl Vcpu {
         regs: &kvm_regs,
         sregs: &kvm_sregs,
     ) -> Result<(), Error> {
-        self.fd.set_regs(regs).map_err(Error::of("KVM_SET_REGS"))?;
-        self.fd.set_sregs(sregs).map_err(Error::of("KVM_SET_SREGS"))?;
         let entry = |index, data| kvm_msr_entry { index, data, ..Default::default() };
         self.set_msrs(&[
             entry(msr::STAR, setup.star),
@@ -103,9 +101,10 @@ impl Vcpu {
             xcrs.xcrs[0].value = host.xcr0;
             self.fd.set_xcrs(&xcrs).map_err(Error::of("KVM_SET_XCRS"))?;
         }
-        let state = (*regs, *sregs);
+        // The first run loads them: an ioctl of its own for each would cost as much as all of this together.
         let sync = self.fd.sync_regs_mut();
-        (sync.regs, sync.sregs) = state;
+        (sync.regs, sync.sregs) = (*regs, *sregs);
+        self.fd.get_kvm_run().kvm_dirty_regs = u64::from(KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS);
         Ok(())
     }
 

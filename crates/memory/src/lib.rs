@@ -4,12 +4,14 @@
 //! copy is checked and used; words that both sides use at the same time are atomics. No Rust reference to plain data
 //! in guest memory ever exists.
 
+mod channel;
 mod mapping;
 mod ram;
 mod ring;
 mod shared;
 mod working_set;
 
+pub use channel::Channel;
 pub use mapping::{Mapping, OutOfBounds};
 pub use ram::{INITIAL_RAM, MIN_RAM, Ram};
 pub use ring::{BrokenRing, Consumer, Producer};

@@ -1,6 +1,6 @@
 //! Ramet's virtual machine monitor: one process, one VM.
 //!
-//! Stages, each of which uses only those before it: [`hostfs`], [`vm`] (the parts), [`boot`], [`run`], [`clone`], [`io`];
+//! Stages, each of which uses only those before it: [`message`], [`hostfs`], [`session`], [`vm`] (the parts), [`boot`], [`run`], [`clone`], [`io`];
 //! [`life`] puts them together.
 
 pub mod boot;
@@ -9,7 +9,9 @@ pub mod doctor;
 pub mod hostfs;
 pub mod io;
 pub mod life;
+pub mod message;
 pub mod run;
+pub mod session;
 pub mod vm;
 
 /// Writes one line to standard error. Neither a stream that is gone nor one that nobody reads is worth waiting or dying

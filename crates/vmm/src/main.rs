@@ -10,6 +10,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
+        // Started by a VMM itself.
+        ["keeper", ..] => ramet_keeper::main(&std::env::args().skip(2).collect::<Vec<_>>()),
         ["run", config] => run(Path::new(config)),
         ["doctor"] | ["doctor", "--json"] => {
             let (report, usable) = ramet_vmm::doctor::examine();

@@ -15,7 +15,7 @@ use crate::{dispatch, objects, process};
 use ramet_abi::session::{Reply, message};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use stdio::Stdio;
 
 /// Tokens below are the standard streams'.
@@ -47,6 +47,8 @@ struct Server {
     /// VMs that have said EXIT, and when they are killed if they are still there.
     leaving: VecDeque<(u64, ClientId)>,
     data: Vec<u8>,
+    /// See [`crate::Start::life`].
+    _life: OwnedFd,
 }
 
 /// Serves a session until it is over.
@@ -76,7 +78,7 @@ pub fn serve(keeper: Keeper) -> io::Result<()> {
 
 impl Server {
     fn new(keeper: Keeper) -> io::Result<Self> {
-        let Keeper { session, first, streams } = keeper;
+        let Keeper { session, first, streams, life } = keeper;
         let stdio = Stdio::new(streams)?;
         let epoll = Epoll::new()?;
         let mut server = Self {
@@ -87,6 +89,7 @@ impl Server {
             stage: Stage::Serving,
             leaving: VecDeque::new(),
             data: Vec::new(),
+            _life: life,
         };
         server.register()?;
         Ok(server)
@@ -150,6 +153,8 @@ impl Server {
                     if client.doomed {
                         self.session.doom(id);
                     }
+                    // Its own look at the ring may have been before what was sent to it since the fork.
+                    self.session.greet(id);
                 }
                 Err(_) => self.lose(id),
             },

@@ -65,6 +65,7 @@ impl Harness {
             streams: [null(), null(), null()],
             memory,
             socket,
+            life: null(),
         })
         .unwrap();
         let vms = BTreeMap::from([(keeper.first, Vm { pid: FIRST, memory: file, socket: vmm })]);

@@ -10,7 +10,7 @@ mod tables;
 
 pub use config::{Config, ConfigError, Volume, check_id, check_timeout};
 pub use probe::{Measured, measure};
-pub use slots::{add as add_slots, add_ram};
+pub use slots::{add as add_slots, add_channel, add_ram};
 pub use tables::in_syscall_stub;
 
 use crate::hostfs::HostFs;
@@ -97,12 +97,17 @@ pub fn boot(config: &Config) -> Result<Machine, Error> {
         },
     )?;
     let sregs = system_registers(vcpu.reset_state()?, &host);
-    let regs = Registers { rip: header.boot, rflags: GUEST_FLAGS, ..Default::default() };
-    vcpu.boot(&host, &SETUP, &regs, &sregs)?;
+    start_vcpu(&mut vcpu, &host, &sregs, header.boot)?;
     let shared = Arc::new(Shared::new(area));
     shared.note_ram(ram.present(), ram.limit());
-    let body = Body { host, ram, ram_slots, image, hostfs, header, shared, clock };
+    let body = Body { host, ram, ram_slots, image, hostfs, header, sregs, session: None, shared, clock };
     Ok(Machine { vcpu, vm, body })
+}
+
+/// Lets a new vCPU start at `entry` with every general register zero.
+pub fn start_vcpu(vcpu: &mut Vcpu, host: &Host, sregs: &SystemRegisters, entry: u64) -> Result<(), Error> {
+    let regs = Registers { rip: entry, rflags: GUEST_FLAGS, ..Default::default() };
+    Ok(vcpu.boot(host, &SETUP, &regs, sregs)?)
 }
 
 /// `syscall` loads CS and SS from bits 47-32; `sysret` would from bits 63-48 (SDM vol. 3, 5.8.8). It clears TF, IF, DF,

@@ -1,8 +1,9 @@
 //! Memory slots of a VM: what is present, and nothing else.
 
-use ramet_abi::layout::{IMAGE_GPA, RAM_GPA, SHARED_GPA, SHARED_SIZE};
+use ramet_abi::layout::{IMAGE_GPA, RAM_GPA, SESSION_GPA, SHARED_GPA, SHARED_SIZE};
+use ramet_abi::session::CHANNEL_SIZE;
 use ramet_kvm::{Error, Vm};
-use ramet_memory::{Mapping, Ram, SharedArea};
+use ramet_memory::{Channel, Mapping, Ram, SharedArea};
 use std::ops::Range;
 
 /// Gives a new VM its RAM, shared area and image. The memory belongs to the same `Machine` as the VM, and is dropped
@@ -30,5 +31,12 @@ pub fn add(
 pub fn add_ram(vm: &mut Vm, ram: &Ram, range: &Range<u64>) -> Result<(), Error> {
     // SAFETY: RAM outlives the VM, never moves, and is accessed with volatile accesses only.
     unsafe { vm.add_slot(RAM_GPA + range.start, ram.address(range.start), range.end - range.start, false) }?;
+    Ok(())
+}
+
+/// Adds the session's channel.
+pub fn add_channel(vm: &mut Vm, channel: &Channel) -> Result<(), Error> {
+    // SAFETY: a VM keeps its channel for as long as it runs; the VMM accesses it with volatile and atomic accesses only.
+    unsafe { vm.add_slot(SESSION_GPA, channel.address(), CHANNEL_SIZE, false) }?;
     Ok(())
 }

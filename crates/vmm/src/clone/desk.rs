@@ -1,6 +1,6 @@
 //! Where the I/O thread leaves orders for the vCPU's thread, and gets the answers.
 //!
-//! Lock order: `inbox`, `outbox` and `quiet` are never held together, except that a fork holds `quiet` alone.
+//! Lock order: `quiet`, then one of `inbox`, `outbox`, `streams` and `line`, of which no two are held together. A fork holds `quiet` alone.
 
 use super::CloneSpec;
 use crate::vm::{Ending, Shared};
@@ -8,9 +8,10 @@ use ramet_abi::hypercall::{STATE_DONE, STATE_READY};
 use ramet_kvm::EventFd;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Who waits for an answer: a number that the I/O thread gave to a request.
 pub type Ticket = u64;
@@ -88,10 +89,28 @@ pub struct Desk {
     outbox: Mutex<Vec<(Ticket, Answer)>>,
     /// Held by the I/O thread while it works, and by the vCPU's thread while it forks.
     quiet: Mutex<()>,
+    streams: Mutex<Streams>,
+    streams_settled: Condvar,
+    /// Socket to the session's keeper.
+    line: Mutex<Option<OwnedFd>>,
     state: AtomicU8,
     ready: AtomicBool,
     done: AtomicBool,
 }
+
+/// Who reads and writes the standard streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// The I/O thread.
+    Ours,
+    /// The vCPU's thread asks the I/O thread to let go of them.
+    Asked,
+    /// The session's keeper.
+    Given,
+}
+
+/// The I/O thread answers at once, or has ended.
+const STREAMS_PATIENCE: Duration = Duration::from_secs(2);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Panics abort the process, so that no lock is ever poisoned; the data would be whole in any case.
@@ -107,16 +126,42 @@ impl Desk {
             inbox: Mutex::default(),
             outbox: Mutex::default(),
             quiet: Mutex::default(),
+            streams: Mutex::new(Streams::Ours),
+            streams_settled: Condvar::new(),
+            line: Mutex::default(),
             state: AtomicU8::new(state as u8),
             ready: AtomicBool::new(ready),
             done: AtomicBool::new(false),
         }
     }
 
-    /// Leaves an order and wakes the vCPU's thread.
+    /// Leaves an order and wakes the vCPU's thread. One that waits for the session's keeper gets to know of the end by its hanging up.
     pub fn order(&self, order: Order) {
+        let end = matches!(order, Order::End(_));
         lock(&self.inbox).push_back(order);
+        if let Some(line) = lock(&self.line).as_ref().filter(|_| end) {
+            // SAFETY: concerns the socket only. An error means that the keeper is gone already.
+            unsafe { libc::shutdown(line.as_raw_fd(), libc::SHUT_RDWR) };
+        }
         self.shared.request();
+    }
+
+    /// There is a session: its keeper is at the other end of this socket.
+    pub fn open_line(&self, line: OwnedFd) {
+        *lock(&self.line) = Some(line);
+        self.ring();
+    }
+
+    /// For poll(2): hangs up when the session's keeper is gone. Open as long as the desk.
+    pub fn line(&self) -> Option<RawFd> {
+        lock(&self.line).as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Tells the session's keeper of the terminal's size.
+    pub fn announce_size(&self, rows: u32, columns: u32) {
+        if let Some(line) = &*lock(&self.line) {
+            crate::session::announce_size(line.as_fd(), rows, columns);
+        }
     }
 
     /// The next order.
@@ -144,6 +189,36 @@ impl Desk {
     /// Keeps the I/O thread from working, or a fork from happening, while the guard lives.
     pub fn quiet(&self) -> MutexGuard<'_, ()> {
         lock(&self.quiet)
+    }
+
+    /// Asks the I/O thread to let go of the standard streams. False: there are still bytes in the console's rings.
+    pub fn take_streams(&self) -> bool {
+        let mut streams = lock(&self.streams);
+        *streams = Streams::Asked;
+        self.ring();
+        let result =
+            self.streams_settled.wait_timeout_while(streams, STREAMS_PATIENCE, |s| *s == Streams::Asked);
+        let (mut streams, _) = result.unwrap_or_else(PoisonError::into_inner);
+        if *streams == Streams::Asked {
+            *streams = Streams::Ours;
+        }
+        *streams == Streams::Given
+    }
+
+    /// Gives the standard streams back to the I/O thread.
+    pub fn return_streams(&self) {
+        *lock(&self.streams) = Streams::Ours;
+        self.ring();
+    }
+
+    /// In the I/O thread: lets go of the streams if it is asked to and `idle` says that their rings are empty. Whose they are.
+    pub fn settle_streams(&self, idle: impl FnOnce() -> bool) -> Streams {
+        let mut streams = lock(&self.streams);
+        if *streams == Streams::Asked {
+            *streams = if idle() { Streams::Given } else { Streams::Ours };
+            self.streams_settled.notify_all();
+        }
+        *streams
     }
 
     /// What the VM does.

@@ -81,6 +81,11 @@ pub fn adopt_descriptors(order: &CloneOrder, body: &Body) -> Result<(), Error> {
     keep.extend(order.status_pipe.as_ref().map(AsRawFd::as_raw_fd));
     keep.push(body.host.descriptor());
     keep.extend(body.hostfs.descriptors());
+    close_all_but(keep)
+}
+
+/// In a child: closes every descriptor from 3 on but these.
+pub fn close_all_but(mut keep: Vec<RawFd>) -> Result<(), Error> {
     keep.sort_unstable();
     let mut first = 3;
     for fd in keep.into_iter().filter(|fd| *fd >= 3) {

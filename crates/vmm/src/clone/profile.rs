@@ -24,6 +24,8 @@ pub struct Profile {
     pub detached: bool,
     /// Seconds until the VM is ended.
     pub timeout: Option<f64>,
+    /// The image's file.
+    pub image: Option<PathBuf>,
 }
 
 impl Profile {
@@ -38,6 +40,7 @@ impl Profile {
             tty: config.tty,
             detached: config.detached,
             timeout: config.timeout,
+            image: config.image.clone(),
         }
     }
 
@@ -52,6 +55,7 @@ impl Profile {
             tty: spec.tty,
             detached: true,
             timeout: spec.timeout,
+            image: parent.image.clone(),
         }
     }
 }

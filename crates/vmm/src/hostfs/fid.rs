@@ -30,6 +30,9 @@ pub struct Open {
     pub writable: bool,
 }
 
+/// [`Fid::volume`] of files that are no volume's but the session's: they may be written.
+pub const SESSION: usize = usize::MAX;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Fid {
@@ -68,6 +71,13 @@ impl Fid {
     pub fn new(path: OwnedFd, volume: usize) -> Result<Self, Errno> {
         let kind = kind_of(sys::stat(&path)?.st_mode)?;
         Ok(Self { path, volume, kind, open: None })
+    }
+
+    /// Memory that a session's keeper has given.
+    pub fn memory(file: File) -> Result<Self, Errno> {
+        let path = sys::open(&proc_path(&file), libc::O_PATH)?;
+        let kind = kind_of(sys::stat(&path)?.st_mode)?;
+        Ok(Self { path, volume: SESSION, kind, open: Some(Open { file, readable: true, writable: true }) })
     }
 
     /// Opens the file itself once more.

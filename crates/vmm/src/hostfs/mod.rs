@@ -55,6 +55,11 @@ impl HostFs {
         Ok(())
     }
 
+    /// Takes over memory of the session's, for the guest to map. Its fid.
+    pub fn adopt(&mut self, memory: std::fs::File) -> Result<u32, Errno> {
+        self.insert(Fid::memory(memory)?)
+    }
+
     /// Serves the request in the shared area. The result for the guest.
     pub fn serve(&mut self, vm: &mut Vm, area: &SharedArea) -> i64 {
         let result = Call::read(area).and_then(|call| self.dispatch(vm, area, &call));
@@ -108,6 +113,7 @@ impl HostFs {
     fn check_writable(&self, fid: &Fid) -> Result<(), Errno> {
         match self.read_only.get(fid.volume) {
             Some(false) => Ok(()),
+            None if fid.volume == fid::SESSION => Ok(()),
             _ => Err(Errno(libc::EROFS)),
         }
     }
@@ -173,7 +179,7 @@ impl HostFs {
 }
 
 /// `"/proc/self/fd/N"`: the file that a descriptor stands for, without resolving its path again.
-fn proc_path(fd: &impl AsRawFd) -> std::ffi::CString {
+pub(crate) fn proc_path(fd: &impl AsRawFd) -> std::ffi::CString {
     // A number contains no zero byte.
     std::ffi::CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap_or_default()
 }

@@ -1,15 +1,14 @@
 //! One connection of the control socket: lines in, lines out, descriptors beside them.
 
+use crate::message::{MOST_FDS, receive};
 use crate::vm::host_tsc;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 /// Longest request: a clone's input, in its worst JSON form, fits.
 const MOST_BYTES: usize = 16 << 20;
-/// Most descriptors with one request.
-const MOST_FDS: usize = 8;
 
 /// A request line as it arrived.
 #[derive(Debug)]
@@ -94,8 +93,12 @@ impl Connection {
     pub fn receive(&mut self) -> io::Result<()> {
         let mut buffer = [0u8; 16384];
         loop {
-            let (count, fds) = receive_with_fds(&self.stream, &mut buffer)?;
-            let Some(count) = count else { return Ok(()) };
+            let (count, fds) = match receive(self.stream.as_fd(), &mut buffer, libc::MSG_DONTWAIT) {
+                Ok(received) if received.truncated => return Err(io::Error::other("too many descriptors")),
+                Ok(received) => (received.count, received.fds),
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),
+                Err(e) => return Err(e),
+            };
             let at = self.input.len();
             self.fds.extend(fds.into_iter().map(|fd| (at, fd)));
             if count == 0 {
@@ -156,49 +159,4 @@ impl Connection {
         let _ = self.stream.set_write_timeout(Some(timeout));
         self.flush();
     }
-}
-
-/// recvmsg(2). `None`: nothing there now.
-fn receive_with_fds(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(Option<usize>, Vec<OwnedFd>)> {
-    // SAFETY: CMSG_SPACE only computes.
-    const SPACE: usize = unsafe { libc::CMSG_SPACE((MOST_FDS * size_of::<RawFd>()) as u32) } as usize;
-    let mut control = [0u64; SPACE.div_ceil(8)];
-    let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    // SAFETY: zeros are a valid msghdr; its pointers are set to buffers of this frame below.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &mut vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&control);
-    // SAFETY: all buffers are as large as stated and live until the call returns.
-    let count = unsafe {
-        libc::recvmsg(stream.as_raw_fd(), &mut message, libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT)
-    };
-    if count < 0 {
-        let error = io::Error::last_os_error();
-        return match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok((None, Vec::new())),
-            _ => Err(error),
-        };
-    }
-    let mut fds = Vec::new();
-    // SAFETY: the kernel has filled `message`; the CMSG macros walk inside the control buffer it describes, and each
-    // descriptor in an SCM_RIGHTS message is new and belongs to nobody else.
-    unsafe {
-        let mut header = libc::CMSG_FIRSTHDR(&message);
-        while let Some(current) = header.as_ref() {
-            if current.cmsg_level == libc::SOL_SOCKET && current.cmsg_type == libc::SCM_RIGHTS {
-                let length = current.cmsg_len - libc::CMSG_LEN(0) as usize;
-                let data = libc::CMSG_DATA(header).cast::<RawFd>();
-                for index in 0..length / size_of::<RawFd>() {
-                    fds.push(OwnedFd::from_raw_fd(data.add(index).read_unaligned()));
-                }
-            }
-            header = libc::CMSG_NXTHDR(&message, header);
-        }
-    }
-    if message.msg_flags & libc::MSG_CTRUNC != 0 {
-        return Err(io::Error::other("too many descriptors"));
-    }
-    Ok((Some(count as usize), fds))
 }

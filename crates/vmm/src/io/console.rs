@@ -4,6 +4,7 @@
 //! said that it will not block, and is no larger than a pipe takes at once.
 
 use crate::vm::Shared;
+use ramet_abi::layout::RING_SIZE;
 use ramet_abi::mailbox::event;
 use ramet_abi::ring::{ERROR, INPUT, OUTPUT, RINGS, TRACE, kind};
 use ramet_memory::{BrokenRing, Consumer, Producer};
@@ -32,6 +33,8 @@ pub struct Console {
     input_fd: Option<OwnedFd>,
     outputs: [Output; 3],
     terminal: bool,
+    /// The session's keeper has the streams: only the trace is still written here.
+    given: bool,
 }
 
 /// The VM's standard streams.
@@ -102,6 +105,7 @@ impl Console {
             input_fd: (kinds[0] != kind::NULL).then_some(input),
             outputs,
             terminal,
+            given: false,
         })
     }
 
@@ -110,6 +114,7 @@ impl Console {
         let poll = |fd: &OwnedFd, events| libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
         let mut interest = Vec::with_capacity(RINGS);
         if let Some(fd) = &self.input_fd
+            && !self.given
             && self.wants_input(shared)
             && self.input.room(&shared.area)? > 0
         {
@@ -128,6 +133,16 @@ impl Console {
     fn wants_input(&self, shared: &Shared) -> bool {
         // A terminal is always read: ^C must reach a program that does not read.
         self.terminal || shared.area.console().input_wanted.load(Acquire) != 0
+    }
+
+    /// Whether the guest has taken all input and all its output is written: then the streams can go to somebody else.
+    pub fn is_idle(&self, shared: &Shared) -> Result<bool, BrokenRing> {
+        Ok(self.input.room(&shared.area)? == RING_SIZE as u32 && self.drained(shared)?)
+    }
+
+    /// Says whether somebody else has the streams: then nothing more is read.
+    pub fn give(&mut self, given: bool) {
+        self.given = given;
     }
 
     /// Announces that nobody looks at the output rings until the doorbell rings. True if there are bytes after all.

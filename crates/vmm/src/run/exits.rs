@@ -107,13 +107,14 @@ pub fn host_fault(machine: &mut Machine, address: Option<u64>) {
     );
 }
 
-/// Takes the signals that are pending for this thread; the timer's becomes an event.
+/// Takes the signals that are pending for this thread; the timer's becomes an event, and a kick may be the session's keeper's.
 pub fn take_signals(machine: &Machine) {
     while let Some(signal) = take_pending() {
         if signal == TIMER {
             machine.body.shared.area.raise(event::TIMER);
         }
     }
+    machine.body.look_for_notices();
 }
 
 /// The run was interrupted: tell the kernel if there is an event and the program was running. Returns as

@@ -2,14 +2,23 @@
 
 use super::{Runner, Stop, exits};
 use crate::boot::add_ram;
+use crate::hostfs::Errno;
+use crate::session::Gone;
 use crate::vm::{Ending, GuestFault, Machine, TIMER, wait_until};
 use ramet_abi::hypercall::*;
 use ramet_abi::layout::{LOG_OFFSET, LOG_SIZE, PAGE_SIZE, ROOT_TABLE_GPA, ROOT_TABLE_TWIN_GPA};
 use ramet_abi::mailbox::event;
+use ramet_abi::session::op;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-fn errno(number: i32) -> u64 {
+/// A negative error number as a hypercall's result.
+pub fn errno(number: i32) -> u64 {
     -i64::from(number) as u64
+}
+
+/// Answers the hypercall that the guest is in.
+pub fn answer(machine: &Machine, result: u64) {
+    machine.body.shared.area.mailbox().hypercall.result.store(result, Release);
 }
 
 /// Serves hypercall `number`. The guest's registers are not touched.
@@ -56,16 +65,40 @@ pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<
                 errno(libc::EINVAL)
             }
         }
+        SESSION_OPEN => return Ok(Some(Stop::OpenSession)),
+        SESSION_CALL => match session_call(machine) {
+            Ok(result) => result,
+            Err(Gone) => return Ok(Some(Stop::Orphaned)),
+        },
+        FORK => return Ok(Some(Stop::Fork)),
         _ => errno(libc::ENOSYS),
     };
-    machine.body.shared.area.mailbox().hypercall.result.store(result, Release);
+    answer(machine, result);
     Ok(None)
+}
+
+/// Has the keeper serve the request in the channel. The memory that comes with an answer becomes a file of the host file system: its number
+/// takes the place of the keeper's result.
+fn session_call(machine: &mut Machine) -> Result<u64, Gone> {
+    let body = &mut machine.body;
+    let Some(session) = &body.session else { return Ok(errno(libc::ENOTCONN)) };
+    let operation = session.channel.operation();
+    let received = session.call()?;
+    if operation == op::MEMORY && session.channel.result() >= 0 {
+        let adopted = match received.fds.into_iter().next() {
+            Some(memory) => body.hostfs.adopt(memory.into()).map(i64::from),
+            None => Err(Errno(libc::EMFILE)),
+        };
+        session.channel.set_result(adopted.unwrap_or_else(|Errno(number)| -i64::from(number)));
+    }
+    Ok(0)
 }
 
 /// Sleeps as [`WAIT`] says. A request of another thread ends it too: the guest looks again and comes back.
 fn wait(machine: &mut Machine, sequence: u64, deadline: u64) {
     let body = &mut machine.body;
     let mailbox = body.shared.area.mailbox();
+    body.look_for_notices();
     while mailbox.events.load(Acquire) == 0
         && mailbox.sequence.load(Acquire) == sequence as u32
         && !body.shared.requested()
@@ -73,7 +106,7 @@ fn wait(machine: &mut Machine, sequence: u64, deadline: u64) {
         match wait_until(deadline) {
             None => return,
             Some(TIMER) => body.shared.area.raise(event::TIMER),
-            Some(_) => {}
+            Some(_) => body.look_for_notices(),
         }
     }
     exits::take_signals(machine);

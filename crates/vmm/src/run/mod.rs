@@ -14,6 +14,7 @@ mod hypercalls;
 mod timer;
 
 pub use exits::announce_events;
+pub use hypercalls::{answer, errno};
 pub use timer::Timer;
 
 use crate::boot::in_syscall_stub;
@@ -29,6 +30,12 @@ pub enum Stop {
     Request,
     /// The program wrote to `/dev/ramet`: one of the `STATE_*` of [`ramet_abi::hypercall`].
     State(u64),
+    /// Begin a session ([`SESSION_OPEN`](ramet_abi::hypercall::SESSION_OPEN)); the guest waits for [`answer`].
+    OpenSession,
+    /// Make a child ([`FORK`](ramet_abi::hypercall::FORK)); the guest waits for [`answer`].
+    Fork,
+    /// The session's keeper is gone: the VM is over.
+    Orphaned,
     /// The VM is over.
     Ended(Ending),
 }
@@ -70,7 +77,8 @@ pub struct Runner {
     pacer: Option<Timer>,
     /// When that one is due.
     paced: u64,
-    doorbell: ramet_kvm::EventFd,
+    /// None in a child of a fork, which has nobody to wake.
+    doorbell: Option<ramet_kvm::EventFd>,
     /// How often the guest has rung it by an exit; none once KVM does it.
     rings: Option<u32>,
     /// Address and count of host faults in a row.
@@ -89,7 +97,7 @@ const PACE: u64 = 20_000_000;
 
 impl Runner {
     /// For the calling thread. `doorbell` is signalled where KVM does not do it by itself.
-    pub fn new(doorbell: ramet_kvm::EventFd) -> Result<Self, crate::vm::Error> {
+    pub fn new(doorbell: Option<ramet_kvm::EventFd>) -> Result<Self, crate::vm::Error> {
         Ok(Self {
             timer: Timer::new(TIMER)?,
             retry: None,
@@ -162,12 +170,13 @@ impl Runner {
 
     /// Wakes the I/O thread, and sees to it that one who rings often need not exit for it.
     fn ring(&mut self, machine: &Machine) {
+        let Some(doorbell) = &self.doorbell else { return };
         // Full means that the I/O thread has been told already.
-        let _ = self.doorbell.write(1);
+        let _ = doorbell.write(1);
         self.rings = match self.rings {
             Some(MOST_RINGS) => {
                 // Where KVM cannot, the guest goes on exiting.
-                let _ = machine.vm.bind_doorbell(DOORBELL_PORT, &self.doorbell);
+                let _ = machine.vm.bind_doorbell(DOORBELL_PORT, doorbell);
                 None
             }
             Some(rings) => Some(rings + 1),

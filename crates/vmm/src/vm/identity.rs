@@ -34,21 +34,26 @@ pub fn write(area: &SharedArea, identity: &Identity) -> Result<(), Error> {
             document.len()
         )));
     }
+    area.write(PAYLOAD_OFFSET, &document)?;
+    area.identity().payload_length.store(document.len() as u64, Release);
+    renew(area, std::process::id(), identity.generation)
+}
+
+/// Writes the page with fresh random bytes, and leaves the document as it is: a process of the same session.
+pub fn renew(area: &SharedArea, pid: u32, generation: u64) -> Result<(), Error> {
     let mut random = [0u8; 64];
     // SAFETY: the buffer is writable and as long as stated. Up to 256 bytes are never cut short (getrandom(2)).
     let filled = unsafe { libc::getrandom(random.as_mut_ptr().cast(), random.len(), 0) };
     if filled != random.len() as isize {
         return Err(Error::last("getrandom"));
     }
-    area.write(PAYLOAD_OFFSET, &document)?;
     let page = area.identity();
     for (word, bytes) in page.random.iter().zip(random.chunks_exact(8)) {
         word.store(u64::from_le_bytes(bytes.try_into().unwrap_or_default()), Release);
     }
-    page.pid.store(std::process::id().into(), Release);
-    page.payload_length.store(document.len() as u64, Release);
+    page.pid.store(pid.into(), Release);
     page.first_instruction_tsc.store(0, Release);
     // Last, because readers compare it.
-    page.generation.store(identity.generation, Release);
+    page.generation.store(generation, Release);
     Ok(())
 }

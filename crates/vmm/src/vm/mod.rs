@@ -8,13 +8,15 @@ mod signals;
 
 pub use clock::{Clock, host_tsc, monotonic, realtime};
 pub use error::{Ending, Error, GuestFault};
-pub use identity::{Identity, write as write_identity};
+pub use identity::{Identity, renew as renew_identity, write as write_identity};
 pub use shared::{Shared, Wake};
-pub use signals::{KICK, TIMER, block, take_pending, wait_until};
+pub use signals::{KICK, TIMER, block, take_pending, unblock_all_but, wait_until};
 
 use crate::hostfs::HostFs;
+use crate::session::Session;
 use ramet_abi::header::KernelHeader;
-use ramet_kvm::{Host, Vcpu, Vm};
+use ramet_abi::mailbox::event;
+use ramet_kvm::{Host, SystemRegisters, Vcpu, Vm};
 use ramet_memory::{Mapping, Ram};
 use std::sync::Arc;
 
@@ -45,8 +47,21 @@ pub struct Body {
     pub hostfs: HostFs,
     /// The kernel's entry points, read once.
     pub header: KernelHeader,
+    /// Segment and control registers that a vCPU starts with.
+    pub sregs: SystemRegisters,
+    /// The session, once the program has forked.
+    pub session: Option<Session>,
     /// What other threads see.
     pub shared: Arc<Shared>,
     /// Source of the time page.
     pub clock: Clock,
+}
+
+impl Body {
+    /// Tells the guest of notices in its session's channel. The keeper sends a kick after it has written some.
+    pub fn look_for_notices(&self) {
+        if self.session.as_ref().is_some_and(Session::has_notices) {
+            self.shared.area.raise(event::SESSION);
+        }
+    }
 }

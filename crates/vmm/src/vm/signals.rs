@@ -30,6 +30,12 @@ pub fn block(signals: &[i32]) {
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set(signals), std::ptr::null_mut()) };
 }
 
+/// Blocks these signals and no others in this thread.
+pub fn unblock_all_but(signals: &[i32]) {
+    // SAFETY: as for `block`.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &set(signals), std::ptr::null_mut()) };
+}
+
 /// Takes one pending signal of the two, waiting for it until CLOCK_MONOTONIC reaches `deadline` (ns). `None`: time
 /// is up.
 pub fn wait_until(deadline: u64) -> Option<i32> {

@@ -9,7 +9,10 @@ use super::connection::Connection;
 use super::protocol::{Request, answer_line, parse};
 use super::signals::Signals;
 use super::{Console, tty};
-use crate::clone::{Answer, Desk, Order, Profile, Refusal, SOCKET, State, Ticket, exit_document, write_exit};
+use crate::clone::{
+    Answer, Desk, Order, Profile, Refusal, SOCKET, State, Streams, Ticket, exit_document, write_exit,
+};
+use crate::session::Gone;
 use crate::vm::{Ending, Error, GuestFault, Shared, monotonic};
 use ramet_abi::mailbox::event;
 use ramet_kvm::EventFd;
@@ -25,6 +28,9 @@ use std::time::Duration;
 
 /// Most clients at once: further ones wait in the listener's queue.
 const MOST_CLIENTS: usize = 256;
+
+/// The keeper goes when the program says that it ends, just before the VM does; ns.
+const ORPHAN_PATIENCE: u64 = 1_000_000_000;
 
 /// What a client waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +67,8 @@ pub struct Server {
     signals: Signals,
     started: u64,
     deadline: u64,
+    /// When the session's keeper was found gone, or was asked to go: a VM that does not end by itself until this is ended.
+    orphaned: Option<u64>,
 }
 
 fn after(seconds: Option<f64>) -> u64 {
@@ -99,6 +107,7 @@ impl Server {
             signals: Signals::open(profile.detached)?,
             started: monotonic(),
             deadline: after(profile.timeout),
+            orphaned: None,
             shared,
             desk,
             profile,
@@ -120,7 +129,9 @@ impl Server {
         for (ticket, answer) in desk.answers() {
             self.reply(ticket, &answer);
         }
-        let mut next = self.answer_waiters().min(limit).min(self.deadline);
+        self.settle_streams();
+        let mut next =
+            self.answer_waiters().min(limit).min(self.deadline).min(self.orphaned.unwrap_or(u64::MAX));
         self.serve_lines(&mut orders);
         let mut polled = self.interest()?;
         if !orders.is_empty() || self.output_arrived()? {
@@ -133,8 +144,21 @@ impl Server {
             self.deadline = u64::MAX;
             orders.push(Order::End(Ending::Timeout));
         }
+        if self.orphaned.is_some_and(|end| monotonic() >= end) {
+            self.orphaned = Some(u64::MAX);
+            orders.push(Order::End(Ending::Failed(Gone.to_string())));
+        }
         self.dispatch(&polled, &mut orders)?;
         Ok(orders)
+    }
+
+    /// Lets go of the standard streams, or takes them back, as the vCPU's thread wants it.
+    fn settle_streams(&mut self) {
+        if let Some(console) = &mut self.console {
+            // A broken ring is not idle, and ends the VM elsewhere.
+            let streams = self.desk.settle_streams(|| console.is_idle(&self.shared).unwrap_or(false));
+            console.give(streams == Streams::Given);
+        }
     }
 
     fn interest(&self) -> Result<Vec<libc::pollfd>, GuestFault> {
@@ -146,6 +170,10 @@ impl Server {
         polled.extend(self.clients.values().map(|c| c.connection.interest()));
         if let Some(console) = &self.console {
             polled.extend(console.interest(&self.shared)?);
+        }
+        if self.orphaned.is_none() {
+            // Nothing but its end: what it says is for the vCPU's thread.
+            polled.extend(self.desk.line().map(|fd| libc::pollfd { fd, events: 0, revents: 0 }));
         }
         Ok(polled)
     }
@@ -163,6 +191,9 @@ impl Server {
         if ready(self.doorbell.as_raw_fd()) {
             // The counter's value does not matter: one look serves all rings.
             let _ = self.doorbell.read();
+        }
+        if self.orphaned.is_none() && self.desk.line().is_some_and(ready) {
+            self.orphaned = Some(monotonic() + ORPHAN_PATIENCE);
         }
         if ready(self.signals.fd()) {
             while let Some(signal) = self.signals.take() {
@@ -226,6 +257,7 @@ impl Server {
         console.rows.store(rows, Release);
         console.columns.store(columns, Release);
         self.shared.raise(event::WINDOW_SIZE);
+        self.desk.announce_size(rows, columns);
     }
 
     /// Answers clients that wait for `ready`. Returns when the next one's patience ends.

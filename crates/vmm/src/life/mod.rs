@@ -15,6 +15,9 @@
 //! The main thread is the vCPU's; orders from outside come to it through [`Desk`], from the I/O thread. In a template the
 //! main thread serves the control socket itself. A child of fork(2) goes on in the same loop as another VM.
 
+mod child;
+mod session;
+
 use crate::boot::{self, Config};
 use crate::clone::{
     Answer, Birth, CloneOrder, Desk, Forked, Order, Profile, Refusal, State, Stopped, Ticket,
@@ -50,8 +53,10 @@ struct Report {
 enum Outcome {
     /// The VM is over; its control socket, if it has one, is to tell so.
     Ended(Ending, Option<Box<Server>>),
-    /// This process is now the child.
+    /// This process is now the clone.
     Born(Box<Birth>),
+    /// This process is now a fork's child.
+    Forked(Box<(Machine, Runner, session::Newborn)>),
 }
 
 /// Boots the VM that `config` describes and lives its life, and in children those of its clones. The process's
@@ -74,6 +79,11 @@ pub fn run(config: &Config) -> u8 {
                 // The parent's terminal is the parent's to restore.
                 std::mem::forget(raw.take());
                 outcome = born(*birth, &mut report, &mut raw);
+            }
+            Outcome::Forked(forked) => {
+                // Terminal, status pipe and files are the parent's: nothing here is dropped.
+                let (machine, runner, newborn) = *forked;
+                child::live(machine, runner, newborn)
             }
         }
     }
@@ -128,7 +138,7 @@ impl Live {
         let bell = doorbell()?;
         let shared = machine.body.shared.clone();
         let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, State::Running, false));
-        let runner = Runner::new(copy(&bell)?)?;
+        let runner = Runner::new(Some(copy(&bell)?))?;
         let (their_desk, their_profile) = (desk.clone(), profile.clone());
         let io = IoThread::start(desk.clone(), move || {
             write_vmm(&their_profile)?;
@@ -145,6 +155,18 @@ impl Live {
             match stop {
                 Stop::State(state) => self.desk.note_program_state(state),
                 Stop::Ended(ending) => return self.end(ending),
+                Stop::Orphaned => return self.end_orphaned(),
+                Stop::OpenSession => {
+                    if let Err(error) = self.open_session() {
+                        return self.end(error.into());
+                    }
+                }
+                Stop::Fork => {
+                    self = match self.fork_process() {
+                        Ok(live) => live,
+                        Err(outcome) => return outcome,
+                    };
+                }
                 Stop::Request => {
                     while let Some(order) = self.desk.next_order() {
                         self = match self.carry_out(order, raw) {
@@ -183,6 +205,10 @@ impl Live {
                 Ok(self)
             }
             Order::End(ending) => Err(self.end(ending)),
+            Order::Freeze(ticket) | Order::Clone(ticket, _) if self.machine.body.session.is_some() => {
+                self.desk.answer(ticket, Err(self.refuse_copy()));
+                Ok(self)
+            }
             Order::Freeze(ticket) => Err(self.freeze(ticket, raw)),
             Order::Clone(ticket, order) => self.clone_live(ticket, *order),
         }
@@ -257,7 +283,7 @@ impl Live {
         }
         desk.set_state(State::Frozen);
         server.freeze();
-        if let Err(error) = close_standard_streams() {
+        if let Err(error) = close_standard_streams(0..3) {
             return Outcome::Ended(error.into(), Some(Box::new(server)));
         }
         body.ram.collapse();
@@ -281,14 +307,14 @@ fn clone_answer(forked: &std::io::Result<Forked>, order: &CloneOrder, generation
     }
 }
 
-/// Points descriptors 0, 1 and 2 to /dev/null: whoever waits for their end sees it.
-fn close_standard_streams() -> Result<(), Error> {
+/// Points standard streams to /dev/null: whoever waits for their end sees it.
+fn close_standard_streams(numbers: std::ops::Range<i32>) -> Result<(), Error> {
     let null = std::fs::OpenOptions::new()
         .read(true)
         .write(true)
         .open("/dev/null")
         .map_err(Error::host("/dev/null"))?;
-    for number in 0..3 {
+    for number in numbers {
         // SAFETY: replaces a descriptor by another; the values that own 0, 1 and 2 are the standard library's.
         if unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&null), number) } < 0 {
             return Err(Error::last("standard streams"));
@@ -355,7 +381,7 @@ fn bring_up(
     let mut stopped = stopped;
     let learned = stopped.working_set.take_if(|set| !spec.paused && set.claim());
     let machine = rebuild(stopped, &spec, &profile)?;
-    let runner = Runner::new(copy(&bell)?)?;
+    let runner = Runner::new(Some(copy(&bell)?))?;
     take_terminal(&machine, &profile, raw)?;
     let paused = spec.paused;
     let (their_desk, their_profile) = (desk.clone(), profile.clone());

@@ -1,0 +1,143 @@
+//! A VM's side of its session: the channel and the socket to the keeper.
+//!
+//! ```text
+//!   no session ── SESSION_OPEN ──► first process ── FORK ──► child (a VM of its own) ── FORK ──► ...
+//!                                    │ its socket ends: the keeper ends             │ ends with the keeper (life pipe)
+//!                                    ▼                                              ▼
+//!                                  the session is over: the host's kernel kills every child
+//! ```
+//!
+//! Every process's VMM holds the reading end of the *life pipe*, an open file of its own, which sends SIGKILL to its owner when the pipe is
+//! closed at the other end; that end the keeper holds, alone. The first process ends with a message instead.
+
+pub mod keeper;
+mod life;
+
+use crate::message::{self, Received};
+use ramet_abi::session::{message as packet, op};
+use ramet_memory::Channel;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+pub use life::Life;
+
+/// The keeper is gone, and with it the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session's keeper is gone")]
+pub struct Gone;
+
+/// Most bytes of an answer to PIDS that are looked at.
+const PIDS_MOST: u64 = 4096;
+
+/// A child that the keeper has agreed to: it exists when somebody says so on its socket.
+#[derive(Debug)]
+pub struct Berth {
+    /// The child's pid in the session.
+    pub pid: u32,
+    /// Memory of its channel.
+    pub memory: File,
+    /// Its socket to the keeper.
+    pub socket: OwnedFd,
+}
+
+impl Berth {
+    /// In the parent: fork(2) has succeeded. Dropped without, the child never was.
+    pub fn born(self) {
+        // Without a keeper there is nobody to tell.
+        let _ = message::send(self.socket.as_fd(), &[packet::BORN]);
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Session {
+    /// What the guest sees.
+    pub channel: Channel,
+    socket: OwnedFd,
+    life: Life,
+    /// Identity's generation of this process.
+    pub generation: u64,
+    /// Whether this is the process with which the session began.
+    pub first: bool,
+}
+
+impl Session {
+    /// A process's session, and says HELLO.
+    pub fn begin(
+        channel: Channel,
+        socket: OwnedFd,
+        life: Life,
+        generation: u64,
+        first: bool,
+    ) -> Result<Self, Gone> {
+        message::send(socket.as_fd(), &[packet::HELLO]).map_err(|_| Gone)?;
+        Ok(Self { channel, socket, life, generation, first })
+    }
+
+    /// Has the request in the channel served. What came with the answer. The keeper answers at once, but for the first process's EXIT.
+    pub fn call(&self) -> Result<Received, Gone> {
+        message::send(self.socket.as_fd(), &[packet::REQUEST]).map_err(|_| Gone)?;
+        loop {
+            match message::receive(self.socket.as_fd(), &mut [0], 0) {
+                Ok(received) if received.count > 0 => return Ok(received),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                _ => return Err(Gone),
+            }
+        }
+    }
+
+    /// Asks for a child, as the request in the channel says. `Err`: the keeper's refusal as a negative errno, or this process's.
+    pub fn berth(&self) -> Result<Result<Berth, i64>, Gone> {
+        let received = self.call()?;
+        let result = self.channel.result();
+        let Ok(pid) = u32::try_from(result) else { return Ok(Err(result)) };
+        let mut fds = received.fds.into_iter();
+        match (fds.next(), fds.next()) {
+            (Some(memory), Some(socket)) => Ok(Ok(Berth { pid, memory: memory.into(), socket })),
+            // No room in this process's table of descriptors; or it was another request.
+            _ => Ok(Err(-i64::from(libc::EAGAIN))),
+        }
+    }
+
+    /// Pids of the session's processes, while the guest stands still. What it has in the channel stays as it is.
+    pub fn pids(&self) -> Result<Vec<u32>, Gone> {
+        let kept = self.channel.set_request(op::PIDS, PIDS_MOST);
+        let answered = self.call();
+        let pids = self.channel.answer_words(PIDS_MOST);
+        self.channel.restore(&kept);
+        answered.map(|_| pids)
+    }
+
+    /// Whether the guest has notices to read.
+    pub fn has_notices(&self) -> bool {
+        self.channel.has_notices()
+    }
+
+    /// In a child of fork(2): what it takes from its parent's session. The rest is the parent's: left to be closed by number.
+    pub fn inherit(self) -> Life {
+        let Self { channel, socket, life, .. } = self;
+        channel.forget();
+        std::mem::forget(socket);
+        life
+    }
+
+    /// Descriptors that a process keeps.
+    pub fn descriptors(&self) -> [RawFd; 2] {
+        [self.socket.as_raw_fd(), self.life.as_raw_fd()]
+    }
+
+    /// The socket once more, for the I/O thread of the first process: it hangs up when the keeper is gone, and shutting it down ends the
+    /// session.
+    pub fn line(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone()
+    }
+}
+
+/// Tells the keeper at the other end of the first process's socket how large the host's terminal is.
+pub fn announce_size(socket: BorrowedFd<'_>, rows: u32, columns: u32) {
+    let word = |n: u32| u16::try_from(n).unwrap_or(u16::MAX).to_le_bytes();
+    let ([a, b], [c, d]) = (word(rows), word(columns));
+    // Without a keeper there is nobody to tell.
+    let _ = message::send(socket, &[packet::WINDOW, a, b, c, d]);
+}

@@ -7,12 +7,13 @@ use crate::session::Note;
 use crate::sys;
 use ramet_abi::session::{
     CHANNEL_SIZE, CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice,
-    REPLY_OFFSET, REQUEST_OFFSET, Reply, Request, notice,
+    REPLY_OFFSET, REQUEST_OFFSET, Reply, Request, TOUCHED_OFFSET, TOUCHED_SIZE, notice,
 };
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Most signals that wait for a VM that does not read its notices, as RLIMIT_SIGPENDING would have it.
@@ -116,6 +117,14 @@ impl Channel {
     /// Tells the VM that names or attributes have changed.
     pub fn set_names(&self, value: u64) {
         self.control().names.store(value, Release);
+    }
+
+    /// Sets a bit of the map of inodes that differ from the image.
+    pub fn touch(&self, bit: u64) {
+        assert!(bit < TOUCHED_SIZE * 8);
+        // SAFETY: the byte lies in the mapping (the contract asserts it), and any byte is a value of an atomic one.
+        let byte = unsafe { self.base.add((TOUCHED_OFFSET + bit / 8) as usize).cast::<AtomicU8>().as_ref() };
+        byte.fetch_or(1 << (bit % 8), Release);
     }
 
     /// Sends a notice. True if the VM is to be kicked: there is something new in the ring.

@@ -15,6 +15,7 @@
 //! Everything that comes from a VM is hostile: a request is copied once out of the shared memory ([`channel`]), checked, used. `unsafe`
 //! is confined to [`channel`] (shared memory) and [`sys`] (system calls).
 
+mod bytes;
 pub mod channel;
 pub mod client;
 pub mod console;

@@ -199,7 +199,7 @@ impl Namespace {
     }
 
     /// Counts one more cached name, and forgets unused ones when there are many.
-    pub(super) fn note_cached(&self) {
+    pub fn note_cached(&self) {
         self.cached.set(self.cached.get() + 1);
         if self.cached.get() >= CACHE_MAX {
             let left: usize = self.mounts().iter().map(|mount| mount.root.prune()).sum();

@@ -1,13 +1,94 @@
 //! Open file descriptions.
+//!
+//! A description is an [`OpenFile`], whose number in the session is its id. It lives while a VM holds it or a message that carries it is on its way.
+
+mod io;
+mod ioctl;
+mod lock;
+mod open;
+mod watch;
 
 use crate::client::ClientId;
 use crate::session::Session;
-use ramet_abi::session::{Reply, Request};
+use ramet_abi::session::{Reply, Request, op};
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::open_file::OpenFile;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+/// Most descriptions that one VM may hold (RLIMIT_NOFILE's hard limit is below).
+const HELD_MAX: usize = 1 << 20;
+
+struct Entry {
+    file: Rc<OpenFile>,
+    /// VMs that hold it.
+    holders: u32,
+}
 
 /// What this module keeps of a session.
-#[derive(Debug, Default)]
-pub struct State {}
+#[derive(Default)]
+pub struct State {
+    open: BTreeMap<u64, Entry>,
+    watches: watch::Watches,
+    locks: lock::Waits,
+    opener: Option<open::Opener>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("open", &self.open.len()).finish_non_exhaustive()
+    }
+}
+
+/// The description that the VM holds.
+///
+/// # Errors
+/// EBADF.
+pub fn get(session: &Session, client: ClientId, id: u64) -> Result<Rc<OpenFile>> {
+    session.client(client)?.check_description(id)?;
+    session.descriptions.open.get(&id).map(|entry| entry.file.clone()).ok_or(Errno::EBADF)
+}
+
+/// Gives the VM a description. Its id.
+///
+/// # Errors
+/// ENFILE: it holds too many.
+pub fn give(session: &mut Session, client: ClientId, file: Rc<OpenFile>) -> Result<u64> {
+    if session.client(client)?.descriptions.len() >= HELD_MAX {
+        return Err(Errno::ENFILE);
+    }
+    let id = file.id.0;
+    session.descriptions.open.entry(id).or_insert(Entry { file, holders: 0 });
+    if session.client_mut(client)?.descriptions.add(id)
+        && let Some(entry) = session.descriptions.open.get_mut(&id)
+    {
+        entry.holders += 1;
+    }
+    Ok(id)
+}
+
+/// The VM does not use the description any more.
+///
+/// # Errors
+/// EBADF.
+pub fn release(session: &mut Session, client: ClientId, id: u64) -> Result<()> {
+    if !session.client_mut(client)?.descriptions.remove(id) {
+        return Err(Errno::EBADF);
+    }
+    session.descriptions.watches.end(client, id);
+    drop_holder(session, id);
+    Ok(())
+}
+
+fn drop_holder(session: &mut Session, id: u64) {
+    let Some(entry) = session.descriptions.open.get_mut(&id) else { return };
+    entry.holders -= 1;
+    if entry.holders == 0 {
+        // Closing may wake others, who look at nothing of the session: notices go to the outbox.
+        drop(session.descriptions.open.remove(&id));
+    }
+}
 
 /// Serves a request. `data`: that of the request, then that of the answer (empty, unless the operation says more).
 ///
@@ -19,18 +100,52 @@ pub fn serve(
     request: &Request,
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
-    data.clear();
-    session.client(client)?;
-    let _ = request;
-    Err(Errno::ENOSYS)
+    let keep = matches!(request.operation, op::READ | op::IOCTL | op::GETDENTS | op::DISPLAY);
+    crate::objects::begin(session, client);
+    let answered = match request.operation {
+        op::OPEN => open::open(session, client, request),
+        op::READ => io::read(session, client, request, data),
+        op::WRITE => io::write(session, client, request, data),
+        op::SEEK => io::seek(session, client, request),
+        op::FLAGS => io::flags(session, client, request),
+        op::POLL => watch::poll(session, client, request),
+        op::WATCH => watch::watch(session, client, request),
+        op::IOCTL => ioctl::ioctl(session, client, request, data),
+        op::STAT_DESCRIPTION => io::stat(session, client, request),
+        op::GETDENTS => io::entries(session, client, request, data),
+        op::LOCK => lock::lock(session, client, request),
+        op::DISPLAY => io::display(session, client, request, data),
+        op::PIPE_SIZE => io::pipe_size(session, client, request),
+        op::OWNER => io::owner(session, client, request),
+        _ => Err(Errno::ENOSYS),
+    };
+    if !keep {
+        data.clear();
+    }
+    crate::objects::settle(session);
+    answered
 }
 
 /// `child` is a copy of `parent`: it holds what the parent holds.
 pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
-    let _ = (session, parent, child);
+    let Some(held) = session.clients.get(parent).map(|parent| parent.descriptions.clone()) else { return };
+    for id in held.ids() {
+        if let Some(entry) = session.descriptions.open.get_mut(&id) {
+            entry.holders += 1;
+        }
+    }
+    if let Some(child) = session.clients.get_mut(child) {
+        child.descriptions = held;
+    }
 }
 
 /// The process of the VM is over: nothing of what it held is used any more.
 pub fn client_gone(session: &mut Session, client: ClientId) {
-    let _ = (session, client);
+    crate::objects::begin(session, client);
+    session.descriptions.watches.client_gone(client);
+    session.descriptions.locks.client_gone(client);
+    if let Some(held) = session.clients.get_mut(client).map(|client| std::mem::take(&mut client.descriptions)) {
+        held.ids().for_each(|id| drop_holder(session, id));
+    }
+    crate::objects::settle(session);
 }

@@ -191,6 +191,13 @@ impl Node {
         self.linkable.set(restored.linkable);
     }
 
+    /// Number of the image's inode whose data this regular file has, all of them and nothing else.
+    pub fn image_data(&self) -> Option<u64> {
+        let (Content::Regular(data), Some(lower)) = (&self.content, &self.lower) else { return None };
+        let whole = data.size() == lower.size && data.lower_end() == lower.size && data.pages.next(0).is_none();
+        whole.then_some(lower.nid)
+    }
+
     /// The node itself, counted.
     pub(in crate::fs) fn rc(&self) -> Result<Rc<Node>> {
         self.this.upgrade().ok_or(Errno::EIO)

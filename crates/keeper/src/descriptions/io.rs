@@ -1,0 +1,119 @@
+//! Reading, writing, and what a description is.
+
+use super::get;
+use crate::bytes::BoundedSink;
+use crate::client::ClientId;
+use crate::nodes;
+use crate::session::Session;
+use ramet_abi::session::{Reply, Request};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::credentials::Credentials;
+use ramet_kcore::fs::open_file::{SignalOwner, Writer};
+use ramet_kcore::ipc::pipe::PipeEnd;
+use ramet_kcore::user::SliceSource;
+
+const AT: u32 = 1;
+const MAY_KEEP_ID_BITS: u32 = 2;
+
+fn number(result: u64) -> Reply {
+    Reply { result: result as i64, ..Reply::default() }
+}
+
+pub fn read(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+    data.clear();
+    let file = get(session, client, request.id)?;
+    let mut sink = BoundedSink::new(data, request.wanted as usize);
+    let count = match request.flags {
+        0 => file.read(&mut sink)?,
+        AT => file.read_at(request.arguments[0], &mut sink)?,
+        _ => return Err(Errno::EINVAL),
+    };
+    Ok(number(count as u64))
+}
+
+pub fn write(session: &mut Session, client: ClientId, request: &Request, data: &[u8]) -> Result<Reply> {
+    let file = get(session, client, request.id)?;
+    if request.flags & !(AT | MAY_KEEP_ID_BITS) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let keeps = request.flags & MAY_KEEP_ID_BITS != 0;
+    let credentials = if keeps { Credentials::root() } else { Credentials::user(u32::MAX, u32::MAX, &[]) };
+    let writer = Writer { credentials: &credentials, size_limit: request.arguments[1] };
+    let mut source = SliceSource(data);
+    let written = if request.flags & AT != 0 {
+        file.write_at(request.arguments[0], &mut source, &writer)
+    } else {
+        file.write(&mut source, &writer)
+    };
+    match written {
+        Ok(count) => Ok(number(count as u64)),
+        Err(Errno::EPIPE) => {
+            let mut reply = Reply { result: Errno::EPIPE.to_return_value(), ..Reply::default() };
+            reply.values[0] = u64::from(file.file().raises_sigpipe());
+            Ok(reply)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub fn seek(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let [offset, whence, ..] = request.arguments;
+    let whence = u32::try_from(whence).map_err(|_| Errno::EINVAL)?;
+    get(session, client, request.id)?.seek(offset as i64, whence).map(number)
+}
+
+pub fn flags(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let file = get(session, client, request.id)?;
+    match request.flags {
+        0 => {}
+        1 => file.set_flags(request.arguments[0] as u32),
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(number(u64::from(file.flags())))
+}
+
+pub fn stat(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let stat = nodes::encode(&get(session, client, request.id)?.stat()?);
+    Ok(Reply { stat, ..Reply::default() })
+}
+
+pub fn entries(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+    data.clear();
+    let file = get(session, client, request.id)?;
+    let count = file.read_directory(&mut BoundedSink::new(data, request.wanted as usize))?;
+    Ok(number(count as u64))
+}
+
+pub fn display(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+    let file = get(session, client, request.id)?;
+    *data = match file.path() {
+        Some(path) => nodes::display(session, path),
+        None => file.file().describe(),
+    };
+    Ok(number(data.len() as u64))
+}
+
+pub fn pipe_size(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let file = get(session, client, request.id)?;
+    let end = PipeEnd::of(&**file.file()).ok_or(Errno::EBADF)?;
+    let size = match request.arguments[0] {
+        0 => end.pipe().capacity(),
+        size => end.pipe().set_capacity(size, false)?,
+    };
+    Ok(number(size as u64))
+}
+
+pub fn owner(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let file = get(session, client, request.id)?;
+    let [kind, id, signal, ..] = request.arguments;
+    match request.flags {
+        0 if kind > 2 || signal > 64 => return Err(Errno::EINVAL),
+        0 => file.signal_owner.set(SignalOwner { kind: kind as u32, id: id as u32, signal: signal as u32 }),
+        1 => {}
+        _ => return Err(Errno::EINVAL),
+    }
+    let owner = file.signal_owner.get();
+    let mut reply = Reply::default();
+    reply.values[..3].copy_from_slice(&[owner.kind, owner.id, owner.signal].map(u64::from));
+    Ok(reply)
+}

@@ -283,7 +283,7 @@ pub mod op {
     pub const RELEASE: u32 = 0x212;
     /// The path of node `id` from the root of the session's file system, as data; `arguments[0]`: 1 for "(deleted)".
     pub const PATH: u32 = 0x213;
-    /// A memory file (memfd_create(2)): data: its name, `flags` as there. Result: a node.
+    /// A memory file (memfd_create(2)): data: its name, `flags` as there; arguments: uid, gid. Result: a node. Answers `stat`.
     pub const MEMFD: u32 = 0x214;
     /// Seals of memory file `id`: adds `arguments[0]`. Result: the seals.
     pub const SEALS: u32 = 0x215;
@@ -310,15 +310,17 @@ pub mod op {
     /// Sends [`super::notice::READY`] at every change of readiness that meets `arguments[0]`, until it is 0. Result: readiness now. `flags` 1:
     /// at every change of who has the other side of a FIFO open; result: 1 while open(2) has to go on waiting.
     pub const WATCH: u32 = 0x306;
-    /// ioctl(2): arguments: request, raw argument; data: what the argument points to. Result; data: what it points to afterwards.
+    /// ioctl(2): arguments: request, raw argument; data: what the argument points to, as much as may be read of it. Result; data: what is
+    /// to be written there.
     pub const IOCTL: u32 = 0x307;
     /// fstat(2). Answers `stat`.
     pub const STAT_DESCRIPTION: u32 = 0x308;
     /// getdents64(2): data: records as that call gives them. Result: bytes.
     pub const GETDENTS: u32 = 0x309;
-    /// flock(2), fcntl(2) locks on description or node: arguments: kind (0 flock, 1 POSIX, 2 OFD), type (F_RDLCK, F_WRLCK, F_UNLCK), start,
+    /// flock(2), fcntl(2) locks on description `id`: arguments: kind (0 flock, 1 POSIX, 2 OFD), type (F_RDLCK, F_WRLCK, F_UNLCK), start,
     /// end (inclusive, `u64::MAX`: without), a number for [`super::notice::LOCK`] or 0: do not wait. `flags` 1: F_GETLK: values: type, start,
-    /// length, pid.
+    /// length, pid. `flags` 2: the wait with that number is over. The locks of a process are released at its end; at a close(2) it
+    /// does so itself.
     pub const LOCK: u32 = 0x30a;
     /// What /proc/self/fd shows of description `id`, as data.
     pub const DISPLAY: u32 = 0x30b;
@@ -349,7 +351,7 @@ pub mod op {
     pub const SOCKET_CALL: u32 = 0x408;
     /// A pseudo-terminal's master (posix_openpt(3)). Values: the description, its number.
     pub const PTY: u32 = 0x409;
-    /// The console: `arguments[0]` 0, 1, 2: the session's standard streams. With data: the terminal's state as `ramet_kcore::ipc::tty` exports it.
+    /// The console: `arguments[0]` 0, 1, 2: the session's standard streams. With data: input that has been taken from the host already, or the terminal's state as `ramet_kcore::ipc::tty` exports it.
     pub const CONSOLE: u32 = 0x40a;
     /// Opens what another process of the session has open, `/proc/<pid>/fd`: reserved.
     pub const REOPEN: u32 = 0x40b;
@@ -380,20 +382,21 @@ pub mod tree {
     pub const MEMORY: u64 = 2;
 }
 
-/// Calls of [`op::SOCKET_CALL`].
+/// Calls of [`op::SOCKET_CALL`]. Control messages are records: kind (u32: 1 SCM_RIGHTS, 2 SCM_CREDENTIALS), length of the body (u32), the body padded
+/// to 8 bytes: ids of descriptions (u64 each), or struct ucred.
 pub mod socket {
     /// bind(2): data: the address; `id`: the socket; `other`: the node that was made for a path name, or 0 for an abstract one.
     pub const BIND: u32 = 1;
-    /// listen(2). Arguments: backlog.
+    /// listen(2). Arguments: backlog. LISTEN, CONNECT and SEND have the effective user and group id in `arguments\[4\]` and \[5\].
     pub const LISTEN: u32 = 2;
     /// accept4(2). Result: a description; data: the peer's address.
     pub const ACCEPT: u32 = 3;
     /// connect(2): data: the address; `other`: the node of a path name, or 0.
     pub const CONNECT: u32 = 4;
-    /// sendmsg(2). Arguments: flags, length of the bytes, of the address, of the control messages (descriptors as ids of descriptions), which
-    /// follow each other in the data; `other`: the node of the address, or 0.
+    /// sendmsg(2). Arguments: flags, length of the bytes, of the address, of the control messages, which
+    /// follow each other in the data; `other`: the node of the address, or 0. EPIPE as for [`super::op::WRITE`].
     pub const SEND: u32 = 5;
-    /// recvmsg(2). Arguments: flags, bytes wanted, room for control messages. Result: bytes. Values: lengths of bytes, address and control
+    /// recvmsg(2). Arguments: flags, bytes wanted. All descriptions that come are the caller's. Result: what recvmsg(2) returns. Values: lengths of bytes, address and control
     /// messages in the data, msg_flags.
     pub const RECEIVE: u32 = 6;
     /// shutdown(2). Arguments: how.

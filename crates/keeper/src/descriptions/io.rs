@@ -77,14 +77,24 @@ pub fn stat(session: &mut Session, client: ClientId, request: &Request) -> Resul
     Ok(Reply { stat, ..Reply::default() })
 }
 
-pub fn entries(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+pub fn entries(
+    session: &mut Session,
+    client: ClientId,
+    request: &Request,
+    data: &mut Vec<u8>,
+) -> Result<Reply> {
     data.clear();
     let file = get(session, client, request.id)?;
     let count = file.read_directory(&mut BoundedSink::new(data, request.wanted as usize))?;
     Ok(number(count as u64))
 }
 
-pub fn display(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+pub fn display(
+    session: &mut Session,
+    client: ClientId,
+    request: &Request,
+    data: &mut Vec<u8>,
+) -> Result<Reply> {
     let file = get(session, client, request.id)?;
     *data = match file.path() {
         Some(path) => nodes::display(session, path),

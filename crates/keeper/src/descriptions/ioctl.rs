@@ -44,7 +44,12 @@ impl UserMemory for Argument {
     }
 }
 
-pub fn ioctl(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+pub fn ioctl(
+    session: &mut Session,
+    client: ClientId,
+    request: &Request,
+    data: &mut Vec<u8>,
+) -> Result<Reply> {
     let file = get(session, client, request.id)?;
     if file.is_path_only() {
         return Err(Errno::EBADF);
@@ -52,7 +57,8 @@ pub fn ioctl(session: &mut Session, client: ClientId, request: &Request, data: &
     let [number, raw, ..] = request.arguments;
     let (number, raw) = (number as u32, raw as usize);
     let bytes = std::mem::take(data);
-    let argument = Argument { base: raw, given: bytes.len(), bytes: RefCell::new(bytes), written: Cell::new(0) };
+    let argument =
+        Argument { base: raw, given: bytes.len(), bytes: RefCell::new(bytes), written: Cell::new(0) };
     let result = match number {
         FIONBIO => {
             let mut on = [0; 4];

@@ -53,12 +53,15 @@ impl Wait {
     }
 }
 
+/// By device and number.
+type Inodes = BTreeMap<(u64, u64), Rc<dyn Inode>>;
+
 /// Who waits for locks, and where processes hold some.
 #[derive(Default)]
 pub struct Waits {
     waits: BTreeMap<(ClientId, u64), Wait>,
     /// Inodes on which a process has locked ranges: released when it is over.
-    held: BTreeMap<ClientId, BTreeMap<(u64, u64), Rc<dyn Inode>>>,
+    held: BTreeMap<ClientId, Inodes>,
 }
 
 impl Waits {

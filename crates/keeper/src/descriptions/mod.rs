@@ -144,7 +144,8 @@ pub fn client_gone(session: &mut Session, client: ClientId) {
     crate::objects::begin(session, client);
     session.descriptions.watches.client_gone(client);
     session.descriptions.locks.client_gone(client);
-    if let Some(held) = session.clients.get_mut(client).map(|client| std::mem::take(&mut client.descriptions)) {
+    if let Some(held) = session.clients.get_mut(client).map(|client| std::mem::take(&mut client.descriptions))
+    {
         held.ids().for_each(|id| drop_holder(session, id));
     }
     crate::objects::settle(session);

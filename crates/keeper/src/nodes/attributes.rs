@@ -39,7 +39,12 @@ pub fn set(session: &mut Session, client: ClientId, request: &Request) -> Result
     Ok(Reply { stat: encode(&place.inode().stat()?), ..Reply::default() })
 }
 
-pub fn xattr(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+pub fn xattr(
+    session: &mut Session,
+    client: ClientId,
+    request: &Request,
+    data: &mut Vec<u8>,
+) -> Result<Reply> {
     let place = path(session, client, request.id)?;
     let inode = place.inode();
     let input = std::mem::take(data);

@@ -11,11 +11,12 @@ mod pages;
 mod touched;
 mod tree;
 
+pub(crate) use tree::display;
+
 use crate::client::ClientId;
 use crate::session::Session;
 use ramet_abi::session::{Reply, Request, Stat, op};
 use ramet_kcore::errno::{Errno, Result};
-use ramet_kcore::fs::inode::Inode;
 use ramet_kcore::fs::memfs::Node;
 use ramet_kcore::fs::path::Path;
 use std::collections::{BTreeMap, HashMap};
@@ -211,7 +212,8 @@ fn release(session: &mut Session, client: ClientId, request: &Request, data: &[u
         return Err(Errno::EINVAL);
     }
     let mut result = Ok(Reply::default());
-    for id in data.chunks_exact(8).map(|id| id.iter().rev().fold(0, |all, &byte| all << 8 | u64::from(byte))) {
+    for id in data.chunks_exact(8).map(|id| id.iter().rev().fold(0, |all, &byte| all << 8 | u64::from(byte)))
+    {
         if request.flags == 1 {
             if let Err(error) = crate::descriptions::release(session, client, id) {
                 result = Err(error);

@@ -145,12 +145,22 @@ pub fn link(session: &mut Session, client: ClientId, request: &Request, data: &[
     Ok(Reply::default())
 }
 
-pub fn read_link(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+pub fn read_link(
+    session: &mut Session,
+    client: ClientId,
+    request: &Request,
+    data: &mut Vec<u8>,
+) -> Result<Reply> {
     *data = path(session, client, request.id)?.inode().read_link()?;
     Ok(Reply { result: data.len() as i64, ..Reply::default() })
 }
 
-pub fn read_directory(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+pub fn read_directory(
+    session: &mut Session,
+    client: ClientId,
+    request: &Request,
+    data: &mut Vec<u8>,
+) -> Result<Reply> {
     let (above, _) = directory(session, client, request.id)?;
     data.clear();
     let mut sink = BoundedSink::new(data, request.wanted as usize);
@@ -185,9 +195,10 @@ fn record(entry: &DirectoryEntry<'_>) -> Vec<u8> {
 }
 
 pub fn show(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
-    let entry = entry(session, client, request.id)?;
-    let (path, index) = (entry.path.clone(), entry.tree);
-    let root = tree::get(session, index)?.root.clone();
-    *data = if request.arguments[0] == 1 { path.display(&root) } else { path.working_directory(&root)? };
+    let path = path(session, client, request.id)?;
+    if path.is_deleted() && request.arguments[0] != 1 {
+        return Err(Errno::ENOENT);
+    }
+    *data = tree::display(session, &path);
     Ok(Reply { result: data.len() as i64, ..Reply::default() })
 }

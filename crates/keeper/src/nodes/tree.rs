@@ -125,3 +125,21 @@ pub fn inode(session: &mut Session, client: ClientId, request: &Request, data: &
     node_of(&path)?;
     answer(session, client, index, path)
 }
+
+/// The path as seen from the root of the session's file system.
+pub fn display(session: &Session, path: &Path) -> Vec<u8> {
+    let trees = session.nodes.trees.iter().zip(0u64..);
+    let mut named = trees.filter_map(|(tree, index)| Some((tree.as_ref()?, index)));
+    match named.find(|(tree, _)| Rc::ptr_eq(&tree.root.mount, &path.mount)) {
+        Some((tree, index)) => {
+            let mut shown = path.display(&tree.root);
+            if index == tree::SHM {
+                let below = if shown == b"/" { Vec::new() } else { shown };
+                shown = [&b"/dev/shm"[..], &below].concat();
+            }
+            shown
+        }
+        // In no directory: it has only what is shown for it.
+        None => path.dentry.name().to_vec(),
+    }
+}

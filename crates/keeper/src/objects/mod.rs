@@ -1,13 +1,70 @@
-//! Pipes, sockets, terminals and other objects that are not files; pidfds.
+//! Pipes, sockets, terminals and other objects that are not files; pidfds; what shared memory needs.
+//!
+//! The objects are kcore's. They ask and tell through [`Context`], which is set for each request ([`begin`]); what they want done to the session
+//! is done after it ([`settle`]).
+
+mod console;
+mod context;
+mod epoll;
+mod make;
+mod pidfd;
+mod socket;
+mod timer;
 
 use crate::client::ClientId;
 use crate::session::Session;
-use ramet_abi::session::{Reply, Request};
+use context::Context;
+use ramet_abi::session::{Reply, Request, op};
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::File;
+use ramet_kcore::fs::open_file::OpenFile;
+use std::fmt;
+use std::rc::Rc;
 
 /// What this module keeps of a session.
-#[derive(Debug, Default)]
-pub struct State {}
+pub struct State {
+    context: Rc<Context>,
+    console: console::Streams,
+    pidfds: pidfd::Pidfds,
+    timers: Rc<timer::Timers>,
+    sockets: socket::Sockets,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let context = Rc::new(Context::default());
+        State {
+            console: console::Streams::new(),
+            pidfds: pidfd::Pidfds::default(),
+            timers: Rc::default(),
+            sockets: socket::Sockets::new(&context),
+            context,
+        }
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
+    }
+}
+
+/// A request of that VM's is about to touch objects.
+pub fn begin(session: &mut Session, client: ClientId) {
+    context::enter(session, client);
+    console::begin(session);
+}
+
+/// Does what the objects have asked for since [`begin`].
+pub fn settle(session: &mut Session) {
+    console::settle(session);
+    context::leave(session);
+}
+
+/// Gives the VM a new description of an object.
+fn describe(session: &mut Session, client: ClientId, file: Rc<dyn File>, flags: u32) -> Result<u64> {
+    crate::descriptions::give(session, client, OpenFile::new(file, None, flags))
+}
 
 /// Serves a request. `data`: that of the request, then that of the answer (empty, unless the operation says more).
 ///
@@ -19,14 +76,31 @@ pub fn serve(
     request: &Request,
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
-    data.clear();
-    session.client(client)?;
-    let _ = request;
-    Err(Errno::ENOSYS)
+    begin(session, client);
+    let keep = matches!(request.operation, op::EPOLL_WAIT | op::SOCKET_CALL);
+    let answered = match request.operation {
+        op::PIPE => make::pipe(session, client, request, data),
+        op::EVENTFD => make::eventfd(session, client, request),
+        op::TIMERFD => timer::create(session, client, request),
+        op::TIMERFD_SET => timer::set(session, client, request),
+        op::EPOLL => epoll::create(session, client),
+        op::EPOLL_CTL => epoll::control(session, client, request),
+        op::EPOLL_WAIT => epoll::wait(session, client, request, data),
+        op::SOCKET => socket::create(session, client, request),
+        op::SOCKET_CALL => socket::call(session, client, request, data),
+        op::CONSOLE => console::open(session, client, request, data),
+        _ => Err(Errno::ENOSYS),
+    };
+    if !keep {
+        data.clear();
+    }
+    settle(session);
+    answered
 }
 
 /// `child` is a copy of `parent`: it holds what the parent holds.
 pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
+    // Objects are held by descriptions.
     let _ = (session, parent, child);
 }
 
@@ -40,8 +114,7 @@ pub fn client_gone(session: &mut Session, client: ClientId) {
 /// # Errors
 /// Those of pidfd_open(2).
 pub fn pidfd(session: &mut Session, client: ClientId, pid: i32, flags: u32) -> Result<u64> {
-    let _ = (session, client, pid, flags);
-    Err(Errno::ENOSYS)
+    pidfd::open(session, client, pid, flags)
 }
 
 /// The process that the VM's pidfd names.
@@ -49,13 +122,12 @@ pub fn pidfd(session: &mut Session, client: ClientId, pid: i32, flags: u32) -> R
 /// # Errors
 /// EBADF.
 pub fn pidfd_target(session: &Session, client: ClientId, id: u64) -> Result<i32> {
-    let _ = (session, client, id);
-    Err(Errno::EBADF)
+    pidfd::target(session, client, id)
 }
 
 /// The process has ended (it may still be a zombie): its pidfds are readable.
 pub fn process_ended(session: &mut Session, pid: i32) {
-    let _ = (session, pid);
+    session.objects.pidfds.ended(pid);
 }
 
 /// The leader of a session of processes has ended: its controlling terminal has none any more. The foreground group that is to get
@@ -73,34 +145,36 @@ pub fn foreground(session: &Session, leader: i32) -> i32 {
 
 /// When [`expire`] is to be called: CLOCK_MONOTONIC, ns.
 pub fn deadline(session: &Session) -> Option<u64> {
-    let _ = session;
-    None
+    session.objects.timers.deadline()
 }
 
 /// Timers whose time has come.
 pub fn expire(session: &mut Session) {
-    let _ = session;
+    session.objects.timers.expire();
 }
 
 /// How many bytes of standard input are welcome now.
 pub fn input_wanted(session: &Session) -> usize {
-    let _ = session;
-    0
+    session.objects.console.input_wanted()
 }
 
 /// Bytes from standard input, at most [`input_wanted`].
 pub fn input(session: &mut Session, bytes: &[u8]) {
-    let _ = (session, bytes);
+    session.objects.console.input(bytes);
+    settle(session);
 }
 
 /// Standard input is at its end.
 pub fn input_ended(session: &mut Session) {
-    let _ = session;
+    session.objects.console.input_ended();
+    settle(session);
 }
 
 /// Standard output (1) or error (2) takes bytes again, or is gone ([`crate::console::Console::closed`]).
 pub fn output_ready(session: &mut Session, stream: usize) {
-    let _ = (session, stream);
+    console::begin(session);
+    session.objects.console.output_ready(stream);
+    settle(session);
 }
 
 /// The host's terminal has another size.

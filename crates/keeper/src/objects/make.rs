@@ -1,0 +1,45 @@
+//! Pipes and eventfds.
+
+use super::describe;
+use crate::client::ClientId;
+use crate::session::Session;
+use ramet_abi::session::{Reply, Request};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::File;
+use ramet_kcore::file::flags::{O_CLOEXEC, O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
+use ramet_kcore::ipc::eventfd::{EFD_SEMAPHORE, EventFd};
+use ramet_kcore::ipc::pipe;
+use ramet_kcore::user::SliceSource;
+
+pub fn pipe(session: &mut Session, client: ClientId, request: &Request, data: &[u8]) -> Result<Reply> {
+    if request.flags & !(O_NONBLOCK | O_DIRECT | O_CLOEXEC) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let (reader, writer) = pipe::pipe(session.objects.context.origin());
+    if request.arguments[0] != 0 {
+        // As large as it was before: who made it larger was allowed to.
+        let size = request.arguments[0].min(1 << 24);
+        reader.pipe().set_capacity(size, true)?;
+    }
+    if !data.is_empty() && writer.pipe().write(&mut SliceSource(data), false)? < data.len() {
+        return Err(Errno::EINVAL);
+    }
+    let flags = request.flags & (O_NONBLOCK | O_DIRECT);
+    let reader = describe(session, client, reader, flags | O_RDONLY)?;
+    let writer = describe(session, client, writer, flags | O_WRONLY)?;
+    let mut reply = Reply { result: reader as i64, ..Reply::default() };
+    reply.values[..2].copy_from_slice(&[reader, writer]);
+    Ok(reply)
+}
+
+pub fn eventfd(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    if request.flags & !(O_NONBLOCK | O_CLOEXEC | EFD_SEMAPHORE) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let file = EventFd::new(0, request.flags & EFD_SEMAPHORE != 0);
+    if request.arguments[0] != 0 {
+        file.write(0, &mut SliceSource(&request.arguments[0].to_le_bytes()), 0)?;
+    }
+    let id = describe(session, client, file, request.flags & O_NONBLOCK | O_RDWR)?;
+    Ok(Reply { result: id as i64, ..Reply::default() })
+}

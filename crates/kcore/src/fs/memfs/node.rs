@@ -194,12 +194,16 @@ impl Node {
     /// Number of the image's inode whose data this regular file has, all of them and nothing else.
     pub fn image_data(&self) -> Option<u64> {
         let (Content::Regular(data), Some(lower)) = (&self.content, &self.lower) else { return None };
-        let whole = data.size() == lower.size && data.lower_end() == lower.size && data.pages.next(0).is_none();
+        let whole =
+            data.size() == lower.size && data.lower_end() == lower.size && data.pages.next(0).is_none();
         whole.then_some(lower.nid)
     }
 
     /// The node itself, counted.
-    pub(in crate::fs) fn rc(&self) -> Result<Rc<Node>> {
+    ///
+    /// # Errors
+    /// EIO: it is being dropped.
+    pub fn rc(&self) -> Result<Rc<Node>> {
         self.this.upgrade().ok_or(Errno::EIO)
     }
 

@@ -211,7 +211,8 @@ pub mod op {
     /// time, system time (ns, with those of the children that it has waited for), maximum resident set (KiB), wait status.
     pub const WAIT: u32 = 0x102;
     /// kill(2), tgkill(2), rt_sigqueueinfo(2). Arguments: pid (kill's rules for 0, -1, -pgid), thread id or 0, signal, si_code, si_value. For
-    /// tkill(2) of a thread of another process: pid and thread id the same. `flags` 1: the first argument is a pidfd's description.
+    /// tkill(2) of a thread of another process: pid and thread id the same. `flags` 1: the first argument is a pidfd's description; 2: all but the caller, who
+    /// has been told already.
     pub const KILL: u32 = 0x103;
     /// setpgid(2). Arguments: pid, pgid.
     pub const SETPGID: u32 = 0x104;

@@ -13,6 +13,8 @@ const SI_KERNEL: u64 = 0x80;
 const SI_TKILL: i32 = -6;
 /// `flags`: the target is a pidfd.
 const BY_PIDFD: u32 = 1;
+/// `flags`: the sender has dealt with itself.
+const NOT_MYSELF: u32 = 2;
 
 /// One signal as it was asked for.
 struct Order {
@@ -26,7 +28,7 @@ struct Order {
 pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
     let sender = session.client(client)?.pid;
     let [pid, thread, signal, code, value, _] = request.arguments;
-    if signal > 64 || request.flags & !BY_PIDFD != 0 {
+    if signal > 64 || request.flags & !(BY_PIDFD | NOT_MYSELF) != 0 {
         return Err(Errno::EINVAL);
     }
     let order = Order { sender, thread: int(thread), signal: signal as u32, code: int(code), value };
@@ -49,7 +51,10 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
         }
         _ => {
             let group = if pid == 0 { table.get(sender)?.group } else { -pid };
-            let members = table.members(group);
+            let mut members = table.members(group);
+            if request.flags & NOT_MYSELF != 0 {
+                members.retain(|&member| member != sender);
+            }
             order.send_to_all(session, &members, false)?;
         }
     }

@@ -20,6 +20,7 @@ pub mod ipc;
 pub mod mm;
 pub mod proc;
 pub mod random;
+pub mod session;
 pub mod signal;
 pub mod stat;
 pub mod timer;

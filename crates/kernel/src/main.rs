@@ -16,6 +16,7 @@ mod libmem;
 mod mm;
 mod panic;
 mod random;
+mod session;
 mod syscalls;
 mod task;
 

@@ -1,0 +1,13 @@
+//! A VM's side of a session ([`ramet_abi::session`]): what processes share is in the keeper, and here are the objects that stand for it.
+//!
+//! ```text
+//!   OpenFile ── local File ── export at a fork ──► RemoteFile ──┐
+//!   Dentry ──── memfs Node ── at the first fork ─► SessionInode ┼─► Client ─► Transport ─► keeper
+//! ```
+//!
+//! A request is written, served and read as one step: nothing else runs in between, and what came with the answer is copied before anything
+//! else happens. So a page fault in the middle of a copy to the program may make requests of its own.
+
+mod client;
+
+pub use client::{Client, Transport};

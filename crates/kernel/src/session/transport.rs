@@ -1,0 +1,113 @@
+//! The channel to the keeper.
+
+use crate::arch::hypercall;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use ramet_abi::hypercall as number;
+use ramet_abi::layout::SESSION_WINDOW;
+use ramet_abi::mailbox::event;
+use ramet_abi::session::{
+    CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice, REPLY_OFFSET,
+    REQUEST_OFFSET, Reply, Request, TOUCHED_OFFSET, TOUCHED_SIZE,
+};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::session::Transport;
+
+/// Begins the session.
+///
+/// # Errors
+/// EAGAIN: the VMM cannot.
+pub fn open() -> Result<()> {
+    if hypercall::call(number::SESSION_OPEN, &[]) < 0 { Err(Errno::EAGAIN) } else { Ok(()) }
+}
+
+/// Whether notices wait in the ring, or in the keeper.
+pub fn has_notices() -> bool {
+    let control = control();
+    control.head.load(Acquire) != control.tail.load(Relaxed) || control.more.load(Acquire) != 0
+}
+
+/// One notice of the ring.
+#[derive(Clone, Copy, Debug)]
+pub struct News {
+    /// One of [`ramet_abi::session::notice`].
+    pub kind: u32,
+    /// Detail.
+    pub detail: u32,
+    /// The object.
+    pub id: u64,
+    /// Values.
+    pub values: [u64; 4],
+}
+
+/// Takes the next notice.
+pub fn next_notice() -> Option<News> {
+    let control = control();
+    let tail = control.tail.load(Relaxed);
+    if control.head.load(Acquire) == tail {
+        return None;
+    }
+    let offset = NOTICES_OFFSET + u64::from(tail % NOTICES) * size_of::<Notice>() as u64;
+    // SAFETY: the slot lies in the channel, which is mapped while a session is open, aligned, and consists of atomics.
+    let slot = unsafe { &*((SESSION_WINDOW + offset) as *const Notice) };
+    let news = News {
+        kind: slot.kind.load(Relaxed),
+        detail: slot.detail.load(Relaxed),
+        id: slot.id.load(Relaxed),
+        values: core::array::from_fn(|n| slot.values[n].load(Relaxed)),
+    };
+    control.tail.store(tail.wrapping_add(1), Release);
+    Some(news)
+}
+
+/// Whether the keeper has more than fit.
+pub fn has_more() -> bool {
+    control().more.load(Acquire) != 0
+}
+
+fn control() -> &'static Control {
+    // SAFETY: the channel is mapped there while a session is open; the page consists of atomics.
+    unsafe { &*((SESSION_WINDOW + CONTROL_OFFSET) as *const Control) }
+}
+
+/// Requests by the hypercall.
+pub struct Channel;
+
+impl Transport for Channel {
+    fn call(&self, request: &Request, data: &[u8], answer: &mut Vec<u8>) -> Result<Reply> {
+        if data.len() as u64 > DATA_MAX {
+            return Err(Errno::EINVAL);
+        }
+        // SAFETY: the areas lie in the channel, apart from each other; the keeper touches them only during the hypercall, and no reference
+        // into them exists.
+        let reply = unsafe {
+            ((SESSION_WINDOW + REQUEST_OFFSET) as *mut Request).write_volatile(*request);
+            let area = (SESSION_WINDOW + DATA_OFFSET) as *mut u8;
+            core::ptr::copy_nonoverlapping(data.as_ptr(), area, data.len());
+            if hypercall::call(number::SESSION_CALL, &[]) < 0 {
+                return Err(Errno::EIO);
+            }
+            let reply = ((SESSION_WINDOW + REPLY_OFFSET) as *const Reply).read_volatile();
+            let length = reply.length.min(DATA_MAX) as usize;
+            answer.reserve(length);
+            core::ptr::copy_nonoverlapping(area, answer.as_mut_ptr().add(answer.len()), length);
+            answer.set_len(answer.len() + length);
+            reply
+        };
+        if has_notices() {
+            // On the way out, or before this VM sleeps.
+            hypercall::mailbox().events.fetch_or(event::SESSION, Release);
+        }
+        Ok(reply)
+    }
+
+    fn control(&self) -> &Control {
+        control()
+    }
+
+    fn touched(&self, index: u64) -> u8 {
+        let index = index % TOUCHED_SIZE;
+        // SAFETY: inside the map, which the keeper may write at any time: any byte is a value.
+        unsafe { ((SESSION_WINDOW + TOUCHED_OFFSET + index) as *const u8).read_volatile() }
+    }
+}

@@ -156,7 +156,11 @@ impl Server {
                     // Its own look at the ring may have been before what was sent to it since the fork.
                     self.session.greet(id);
                 }
-                Err(_) => self.lose(id),
+                // It was there, and is gone already: it leaves a status.
+                Err(_) => {
+                    client.host = Host::Born;
+                    self.lose(id);
+                }
             },
             (message::WINDOW, 5) if id == self.first => {
                 let word = |at: usize| u16::from_le_bytes([received.bytes[at], received.bytes[at + 1]]);

@@ -162,6 +162,7 @@ fn session(limit: u32, life: impl FnOnce(&Vmm) -> i32) -> (i32, i32) {
             streams: [null(), null(), null()],
             memory,
             socket: ours,
+            life: null(),
         };
         leave(i32::from(Keeper::new(start).and_then(serve).is_err()));
     }

@@ -52,8 +52,13 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
         _ => {
             let group = if pid == 0 { table.get(sender)?.group } else { -pid };
             let mut members = table.members(group);
+            let all = members.len();
             if request.flags & NOT_MYSELF != 0 {
                 members.retain(|&member| member != sender);
+            }
+            // Alone in its group: the sender was the one who could be told.
+            if members.is_empty() && all == 1 {
+                return result(0);
             }
             order.send_to_all(session, &members, false)?;
         }

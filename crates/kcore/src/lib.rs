@@ -13,6 +13,7 @@ extern crate alloc;
 pub mod clock;
 pub mod errno;
 pub mod exec;
+pub mod family;
 pub mod file;
 pub mod fs;
 pub mod futex;

@@ -194,6 +194,11 @@ impl Dispositions {
         }
     }
 
+    /// CLONE_CLEAR_SIGHAND of clone3(2): handlers become the default, ignored signals stay ignored.
+    pub fn clear_handlers(&mut self) {
+        self.reset_for_exec();
+    }
+
     /// Caught signals, for SigCgt in /proc/pid/status.
     pub fn caught(&self) -> SigSet {
         self.collect(|handler| handler > SIG_IGN)

@@ -7,6 +7,7 @@ use crate::arch::hypercall::{boot_info, die, identity, not_started};
 use crate::arch::{cpu, site, xsave};
 use crate::global::Global;
 use crate::task::exec::{self, Program};
+use crate::task::family;
 use crate::task::process::{self, Process};
 use crate::task::thread::Thread;
 use crate::task::{sched, time};
@@ -94,6 +95,7 @@ pub fn start() -> ! {
         Ok(path) => path,
         Err(error) => start_failed(&name, error),
     };
+    family::initialize();
     let pid = identity().pid.load(Relaxed) as i32;
     let process = Process::new(pid, mm::new_space(), context, fs::standard_files(&credentials));
     process::set_first(process.clone());

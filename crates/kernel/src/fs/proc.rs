@@ -32,9 +32,9 @@ pub struct Facts {
     boot_id: Cell<Option<(u64, [u8; 36])>>,
 }
 
-/// The process with that id, if it is the VM's.
+/// The process with that id, if it is in this VM.
 fn find(pid: u32) -> Option<Rc<Process>> {
-    process::first().filter(|process| process.pid.get() as u32 == pid)
+    process::find(pid as i32)
 }
 
 /// A thread of it. The process's own id leads to its first thread, whose id stays when a clone gets a new process id.
@@ -50,7 +50,9 @@ const STRINGS_MAX: u64 = 8 << 20;
 
 impl Source for Facts {
     fn processes(&self) -> Vec<u32> {
-        process::first().iter().map(|process| process.pid.get() as u32).collect()
+        let mut ids: Vec<u32> = process::all().iter().map(|process| process.pid.get() as u32).collect();
+        ids.sort_unstable();
+        ids
     }
 
     fn current(&self) -> (u32, u32) {
@@ -58,16 +60,19 @@ impl Source for Facts {
     }
 
     fn process_of(&self, tid: u32) -> Option<u32> {
-        let process = process::first()?;
-        let pid = process.pid.get() as u32;
-        (pid == tid || process.thread(tid as i32).is_some()).then_some(pid)
+        process::of_id(tid as i32).map(|process| process.pid.get() as u32)
     }
 
     fn process(&self, pid: u32) -> Option<ProcessFacts> {
         let process = find(pid)?;
-        let credentials = process.threads.borrow().first()?.credentials.borrow().clone();
+        let credentials = match process.threads.borrow().first() {
+            Some(thread) => thread.credentials.borrow().clone(),
+            None => process.family.remains.borrow().as_ref()?.0.clone(),
+        };
         let mut facts = ProcessFacts::new((*credentials).clone());
-        let terminal = tty::controlling();
+        let first = process::first();
+        let has_terminal = first.is_some_and(|first| first.session == process.session);
+        let terminal = tty::controlling().filter(|_| has_terminal);
         facts.parent = process.parent_pid() as u32;
         facts.group = process.group.get() as u32;
         facts.session = process.session.get() as u32;
@@ -105,6 +110,9 @@ impl Source for Facts {
 
     fn threads(&self, pid: u32) -> Vec<u32> {
         let Some(process) = find(pid) else { return Vec::new() };
+        if process.family.remains.borrow().is_some() {
+            return alloc::vec![pid];
+        }
         let mut ids: Vec<u32> = process.threads.borrow().iter().map(|t| t.tid.get() as u32).collect();
         ids.sort_unstable();
         ids
@@ -112,9 +120,12 @@ impl Source for Facts {
 
     fn thread(&self, pid: u32, tid: u32) -> Option<ThreadFacts> {
         let process = find(pid)?;
+        let text = |name: [u8; 16]| name[..name.iter().position(|byte| *byte == 0).unwrap_or(15)].to_vec();
+        if let Some((_, name)) = &*process.family.remains.borrow() {
+            let (name, started) = (text(*name), process.started);
+            return Some(ThreadFacts { name, state: State::Zombie, started, ..ThreadFacts::default() });
+        }
         let thread = find_thread(&process, pid, tid)?;
-        let name = thread.name.get();
-        let length = name.iter().position(|byte| *byte == 0).unwrap_or(15);
         let state = match thread.state.get() {
             _ if process.stopped.get() => State::Stopped,
             thread::State::Running | thread::State::Runnable | thread::State::New => State::Running,
@@ -123,7 +134,7 @@ impl Source for Facts {
         };
         let pending = thread.pending.borrow().set();
         Some(ThreadFacts {
-            name: name[..length].to_vec(),
+            name: text(thread.name.get()),
             state,
             started: process.started,
             user_time: thread.cpu_time_now(),

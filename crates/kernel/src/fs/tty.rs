@@ -4,8 +4,9 @@ use super::ring::HostRing;
 use super::{caller, clock, device, root_of_everything, vfs};
 use crate::arch::hypercall::{self, boot_info, identity};
 use crate::global::Global;
+use crate::task::process::{self, Process};
 use crate::task::sched::{self, Registration, Woken};
-use crate::task::{process, signal, time};
+use crate::task::{signal, time};
 use alloc::rc::Rc;
 use core::cell::RefCell;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -77,11 +78,17 @@ impl ByteChannel for Rings {
     }
 }
 
-/// The VM's session, which is that of its process.
+/// The calling process's session. The VM's first process's is the one that may have a terminal.
 struct Session;
 
+/// The calling process's id, group and session; at boot those that the first one will have.
 fn ids() -> (i32, i32, i32) {
-    match process::first() {
+    let caller = if sched::is_running() {
+        Some(sched::with_current(|thread| thread.process.clone()))
+    } else {
+        process::first()
+    };
+    match caller {
         Some(process) => (process.pid.get(), process.group.get(), process.session.get()),
         None => {
             let pid = identity().pid.load(Relaxed) as i32;
@@ -90,11 +97,17 @@ fn ids() -> (i32, i32, i32) {
     }
 }
 
-fn send(number: u32) {
-    if let (Some(process), Some(signal)) = (process::first(), Signal::new(i64::from(number))) {
+fn send(targets: &[Rc<Process>], number: u32) {
+    let Some(signal) = Signal::new(i64::from(number)) else { return };
+    for process in targets {
         // Standard signals always find room.
-        let _ = signal::send_process(&process, SigInfo::kernel(signal));
+        let _ = signal::send_process(process, SigInfo::kernel(signal));
     }
+}
+
+/// Whether the calling process is in the session of the VM's first one.
+fn in_first_session() -> bool {
+    process::first().is_none_or(|first| first.session.get() == ids().2)
 }
 
 impl TtyHost for Session {
@@ -104,32 +117,30 @@ impl TtyHost for Session {
         Caller { session, group, leads: pid == session, privileged }
     }
     fn controlling(&self) -> Option<Rc<Tty>> {
-        controlling()
+        controlling().filter(|_| in_first_session())
     }
     fn origin(&self) -> Origin {
         crate::syscalls::ipc::origin()
     }
     fn set_controlling(&self, tty: Option<&Rc<Tty>>) {
-        CONTROLLING.replace(tty.cloned());
+        if in_first_session() {
+            CONTROLLING.replace(tty.cloned());
+        }
     }
     fn session_loses_terminal(&self, session: i32) {
-        if session == ids().2 {
+        if process::first().is_none_or(|first| first.session.get() == session) {
             CONTROLLING.replace(None);
         }
     }
     fn session_of_group(&self, group: i32) -> Option<i32> {
-        let (_, own, session) = ids();
-        (group == own).then_some(session)
+        process::group(group).first().map(|member| member.session.get())
     }
     fn signal_group(&self, group: i32, signal: u32) {
-        if group == ids().1 {
-            send(signal);
-        }
+        send(&process::group(group), signal);
     }
     fn signal_leader(&self, session: i32, signal: u32) {
-        let (pid, _, own) = ids();
-        if session == own && pid == own {
-            send(signal);
+        if let Some(leader) = process::find(session).filter(|leader| leader.session.get() == session) {
+            send(&[leader], signal);
         }
     }
     /// The group of a session's leader is orphaned: nobody in the session could continue it.

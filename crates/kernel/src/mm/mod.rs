@@ -121,6 +121,10 @@ pub fn start_layout(layout: &Layout, stack_limit: u64, arguments: u64, executabl
 /// The process's limits or its privileges changed: the address space has a copy of what concerns it.
 pub fn limits_changed(process: &process::Process) {
     use process::resource;
+    // A child that shares its parent's memory leaves that as it is.
+    if process.family.borrows_memory.get() {
+        return;
+    }
     let may_lock =
         process.threads.borrow().iter().any(|thread| thread.credentials.borrow().has(cap::IPC_LOCK));
     let limits = &mut process.space.borrow_mut().limits;

@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::arch::user;
-use crate::task::sched;
+use crate::task::{process, sched};
 use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::credentials::{Credentials, cap};
@@ -35,7 +35,7 @@ pub fn capget(call: &mut Call<'_>) -> Result<i64> {
         return Err(Errno::EINVAL);
     }
     let thread = sched::current();
-    let target = if pid == 0 { thread } else { thread.process.thread(pid).ok_or(Errno::ESRCH)? };
+    let target = if pid == 0 { thread } else { process::find_thread(pid).ok_or(Errno::ESRCH)? };
     if data == 0 {
         return Ok(0);
     }

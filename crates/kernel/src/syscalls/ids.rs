@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::arch::user;
-use crate::task::sched;
+use crate::task::{process, sched};
 use ramet_kcore::errno::{Errno, Result};
 
 /// getpid(2).
@@ -69,9 +69,7 @@ pub fn getcpu(call: &mut Call<'_>) -> Result<i64> {
 }
 
 fn known_thread(tid: i32) -> Result<()> {
-    sched::with_current(|thread| {
-        if tid == 0 || thread.process.thread(tid).is_some() { Ok(()) } else { Err(Errno::ESRCH) }
-    })
+    if tid == 0 || process::find_thread(tid).is_some() { Ok(()) } else { Err(Errno::ESRCH) }
 }
 
 /// sched_getaffinity(2): CPU 0.

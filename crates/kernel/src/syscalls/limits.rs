@@ -2,37 +2,36 @@
 
 use super::Call;
 use crate::arch::user;
-use crate::task::process::{LIMITS, Limit, resource};
+use crate::task::process::{self, LIMITS, Limit, Process, resource};
 use crate::task::{sched, time};
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::credentials::{Credentials, cap};
 
-fn get(resource: u32) -> Result<Limit> {
+fn get(process: &Process, resource: u32) -> Result<Limit> {
     if resource as usize >= LIMITS {
         return Err(Errno::EINVAL);
     }
-    sched::with_current(|thread| Ok(thread.process.limits.borrow()[resource as usize]))
+    Ok(process.limits.borrow()[resource as usize])
 }
 
-fn set(resource: u32, new: Limit) -> Result<()> {
+fn set(process: &Process, resource: u32, new: Limit) -> Result<()> {
     if resource as usize >= LIMITS || new.soft > new.hard {
         return Err(Errno::EINVAL);
     }
-    sched::with_current(|thread| {
-        let mut limits = thread.process.limits.borrow_mut();
-        let old = limits[resource as usize];
-        if new.hard > old.hard && thread.credentials.borrow().euid != 0 {
-            return Err(Errno::EPERM);
-        }
-        if resource as usize == resource::NOFILE && new.hard > 1 << 20 {
-            return Err(Errno::EPERM);
-        }
-        limits[resource as usize] = new;
-        drop(limits);
-        crate::fs::limits_changed(&thread.process);
-        crate::mm::limits_changed(&thread.process);
-        crate::task::itimer::limits_changed(&thread.process);
-        Ok(())
-    })
+    let mut limits = process.limits.borrow_mut();
+    let old = limits[resource as usize];
+    if new.hard > old.hard && sched::with_current(|thread| thread.credentials.borrow().euid != 0) {
+        return Err(Errno::EPERM);
+    }
+    if resource as usize == resource::NOFILE && new.hard > 1 << 20 {
+        return Err(Errno::EPERM);
+    }
+    limits[resource as usize] = new;
+    drop(limits);
+    crate::fs::limits_changed(process);
+    crate::mm::limits_changed(process);
+    crate::task::itimer::limits_changed(process);
+    Ok(())
 }
 
 fn write_limit(at: usize, limit: Limit) -> Result<()> {
@@ -51,27 +50,49 @@ fn read_limit(at: usize) -> Result<Limit> {
 
 /// getrlimit(2).
 pub fn getrlimit(call: &mut Call<'_>) -> Result<i64> {
-    write_limit(call.arg(1), get(call.uint(0))?)?;
+    let process = sched::with_current(|thread| thread.process.clone());
+    write_limit(call.arg(1), get(&process, call.uint(0))?)?;
     Ok(0)
 }
 
 /// setrlimit(2).
 pub fn setrlimit(call: &mut Call<'_>) -> Result<i64> {
     let new = read_limit(call.arg(1))?;
-    set(call.uint(0), new)?;
+    let process = sched::with_current(|thread| thread.process.clone());
+    set(&process, call.uint(0), new)?;
     Ok(0)
 }
 
-/// prlimit(2), of the calling process.
+/// Whether the caller may look at and change the limits of `target` (prlimit(2)): its ids are all the caller's real ones, or the
+/// caller is root.
+fn may_change(target: &Process) -> bool {
+    sched::with_current(|thread| {
+        let own = thread.credentials.borrow();
+        let is_own = |of: &Credentials| {
+            [of.uid, of.euid, of.suid].iter().all(|id| *id == own.uid)
+                && [of.gid, of.egid, of.sgid].iter().all(|id| *id == own.gid)
+        };
+        let first = target.threads.borrow().first().cloned();
+        own.has(cap::SYS_RESOURCE)
+            || core::ptr::eq(&*thread.process, target)
+            || first.is_some_and(|first| is_own(&first.credentials.borrow()))
+    })
+}
+
+/// prlimit(2), of processes in this VM.
 pub fn prlimit64(call: &mut Call<'_>) -> Result<i64> {
     let pid = call.int(0);
-    if pid < 0 || pid != 0 && sched::with_current(|thread| thread.process.thread(pid).is_none()) {
-        return Err(Errno::ESRCH);
+    let process = match pid {
+        0 => sched::with_current(|thread| thread.process.clone()),
+        pid => process::of_id(pid).ok_or(Errno::ESRCH)?,
+    };
+    if !may_change(&process) {
+        return Err(Errno::EPERM);
     }
     let new = if call.arg(2) == 0 { None } else { Some(read_limit(call.arg(2))?) };
-    let old = get(call.uint(1))?;
+    let old = get(&process, call.uint(1))?;
     if let Some(new) = new {
-        set(call.uint(1), new)?;
+        set(&process, call.uint(1), new)?;
     }
     if call.arg(3) != 0 {
         write_limit(call.arg(3), old)?;
@@ -87,7 +108,10 @@ pub fn getrusage(call: &mut Call<'_>) -> Result<i64> {
     let (cpu, resident) = match call.int(0) {
         SELF => sched::with_current(|thread| (thread.process.cpu_time(), crate::mm::resident_peak())),
         THREAD => sched::with_current(|thread| (thread.cpu_time_now(), crate::mm::resident_peak())),
-        CHILDREN => (0, 0),
+        CHILDREN => {
+            let usage = sched::with_current(|thread| thread.process.family.children_usage.get());
+            (usage.user_time, usage.resident * 1024)
+        }
         _ => return Err(Errno::EINVAL),
     };
     let mut words = [0u64; 18];
@@ -108,10 +132,14 @@ pub fn getrusage(call: &mut Call<'_>) -> Result<i64> {
 /// times(2), in ticks of 10 ms.
 pub fn times(call: &mut Call<'_>) -> Result<i64> {
     const TICK: u64 = 10_000_000;
-    let used = sched::with_current(|thread| thread.process.cpu_time()) / TICK;
+    let (used, children) =
+        sched::with_current(|thread| (thread.process.cpu_time(), thread.process.family.children_usage.get()));
     if call.arg(0) != 0 {
         let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&used.to_le_bytes());
+        // tms_utime, tms_stime, tms_cutime, tms_cstime.
+        for (at, time) in [(0, used), (16, children.user_time), (24, children.system_time)] {
+            bytes[at..at + 8].copy_from_slice(&(time / TICK).to_le_bytes());
+        }
         user::write(call.arg(0), &bytes)?;
     }
     Ok((time::monotonic() / TICK) as i64)

@@ -1,9 +1,9 @@
-//! What concerns other processes or the whole machine, as a VM with one process and no privileges outside sees it:
+//! What concerns other processes or the whole machine, as a VM without privileges outside sees it:
 //! process_vm_readv(2), restart_syscall(2), and calls that nobody may make.
 
 use super::Call;
 use crate::arch::user;
-use crate::task::sched;
+use crate::task::process;
 use alloc::vec::Vec;
 use ramet_kcore::errno::{Errno, Result};
 
@@ -58,17 +58,17 @@ fn both_sides(call: &Call<'_>) -> Result<[Vec<(usize, usize)>; 2]> {
     }
     let local = vectors(call.arg(1), call.arg(2))?;
     let remote = vectors(call.arg(3), call.arg(4))?;
-    sched::with_current(|thread| thread.process.thread(call.int(0)).map(|_| ()).ok_or(Errno::ESRCH))?;
+    process::of_id(call.int(0)).map(|_| ()).ok_or(Errno::ESRCH)?;
     Ok([local, remote])
 }
 
-/// process_vm_readv(2), of the own process.
+/// process_vm_readv(2). All processes in the VM have the same memory.
 pub fn process_vm_readv(call: &mut Call<'_>) -> Result<i64> {
     let [local, remote] = both_sides(call)?;
     copy(&remote, &local)
 }
 
-/// process_vm_writev(2), of the own process.
+/// process_vm_writev(2), likewise.
 pub fn process_vm_writev(call: &mut Call<'_>) -> Result<i64> {
     let [local, remote] = both_sides(call)?;
     copy(&local, &remote)

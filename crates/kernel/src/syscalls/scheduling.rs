@@ -5,7 +5,7 @@
 
 use super::Call;
 use crate::arch::user;
-use crate::task::process::resource;
+use crate::task::process::{self, resource};
 use crate::task::sched;
 use crate::task::thread::Thread;
 use alloc::rc::Rc;
@@ -51,7 +51,7 @@ fn thread(tid: i32) -> Result<Rc<Thread>> {
     let caller = sched::current();
     match tid {
         0 => Ok(caller),
-        tid => caller.process.thread(tid).ok_or(Errno::ESRCH),
+        tid => process::find_thread(tid).ok_or(Errno::ESRCH),
     }
 }
 
@@ -185,13 +185,19 @@ enum Meant {
 
 fn members(group: Meant, id: i32) -> Result<Vec<Rc<Thread>>> {
     let caller = sched::current();
-    let process = &caller.process;
-    let all = match group {
+    let own = &caller.process;
+    let uid = if id == 0 { caller.credentials.borrow().uid } else { id as u32 };
+    let processes = match group {
         Meant::Thread => return Ok(alloc::vec![thread(id)?]),
-        Meant::Group => id == 0 || process.group.get() == id,
-        Meant::User => id == 0 || caller.credentials.borrow().uid == id as u32,
+        Meant::Group => process::group(if id == 0 { own.group.get() } else { id }),
+        Meant::User => process::all(),
     };
-    if all { Ok(process.threads.borrow().clone()) } else { Err(Errno::ESRCH) }
+    let mut members: Vec<Rc<Thread>> =
+        processes.iter().flat_map(|process| process.threads.borrow().clone()).collect();
+    if matches!(group, Meant::User) {
+        members.retain(|thread| thread.credentials.borrow().uid == uid);
+    }
+    if members.is_empty() { Err(Errno::ESRCH) } else { Ok(members) }
 }
 
 fn by_who(which: i32, who: i32) -> Result<Vec<Rc<Thread>>> {

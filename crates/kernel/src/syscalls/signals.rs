@@ -3,7 +3,8 @@
 use super::Call;
 use super::time::read_timespec;
 use crate::arch::user;
-use crate::task::process::Process;
+use crate::task::family::elsewhere;
+use crate::task::process::{self, Process};
 use crate::task::sched::{self, Woken, work};
 use crate::task::thread::Thread;
 use crate::task::{signal, time};
@@ -129,38 +130,60 @@ fn sender_info(signal: Signal, code: i32) -> SigInfo {
     })
 }
 
-/// The calling process, if `pid` names it.
-fn own_process(pid: i32) -> Result<Rc<Process>> {
-    let process = sched::with_current(|thread| thread.process.clone());
-    if process.pid.get() == pid || process.thread(pid).is_some() { Ok(process) } else { Err(Errno::ESRCH) }
+/// Whether `sender` may signal `target` (kill(2)): the same user, or root; SIGCONT within the session.
+fn may_signal_process(sender: &Thread, target: &Process, number: i32) -> bool {
+    let owner = target.threads.borrow().first().cloned();
+    // Nobody is told anything after the end.
+    owner.is_none_or(|owner| may_signal(sender, &owner))
+        || number == Signal::CONT.number() as i32 && sender.process.session == target.session
+}
+
+/// Sends to those of `targets` that may be sent to; without `info` it only asks. EPERM if there are only others, ESRCH without any.
+fn send_to_all(targets: &[Rc<Process>], number: i32, info: Option<SigInfo>) -> Result<()> {
+    let sender = sched::current();
+    let mut result = Err(Errno::ESRCH);
+    for target in targets {
+        let sent = if !may_signal_process(&sender, target, number) {
+            Err(Errno::EPERM)
+        } else {
+            info.map_or(Ok(()), |info| signal::send_process(target, info))
+        };
+        // One that could be told is enough.
+        result = if result.is_ok() { Ok(()) } else { sent };
+    }
+    result
 }
 
 /// kill(2).
 pub fn kill(call: &mut Call<'_>) -> Result<i64> {
     let (pid, number) = (call.int(0), call.int(1));
     let process = sched::with_current(|thread| thread.process.clone());
-    let meant = match pid {
-        0 => Ok(process),
-        // Everybody but the sender: nobody is left.
-        -1 => Err(Errno::ESRCH),
-        i32::MIN => Err(Errno::ESRCH),
-        group if group < -1 => {
-            if process.group.get() == -group {
-                Ok(process)
-            } else {
-                Err(Errno::ESRCH)
-            }
-        }
-        pid => own_process(pid),
-    };
+    if pid == i32::MIN {
+        return Err(Errno::ESRCH);
+    }
     if !(0..=64).contains(&number) {
         return Err(Errno::EINVAL);
     }
-    let process = meant?;
-    if number != 0 {
-        signal::send_process(&process, sender_info(signal_number(number)?, code::SI_USER))?;
+    let (targets, is_one) = match pid {
+        0 => (process::group(process.group.get()), false),
+        // Everybody but the sender.
+        -1 => {
+            let others = process::all().into_iter().filter(|other| !Rc::ptr_eq(other, &process));
+            (others.collect(), false)
+        }
+        group if group < -1 => (process::group(-group), false),
+        pid => (process::of_id(pid).into_iter().collect(), true),
+    };
+    let info = if number == 0 { None } else { Some(sender_info(signal_number(number)?, code::SI_USER)) };
+    let here = send_to_all(&targets, number, info);
+    if is_one && !targets.is_empty() {
+        return here.map(|()| 0);
     }
-    Ok(0)
+    let target = if pid == 0 { -process.group.get() } else { pid };
+    match (here, elsewhere().kill(target, info.as_ref())) {
+        (Ok(()), _) | (_, Ok(())) => Ok(0),
+        (Err(Errno::ESRCH), Err(error)) | (Err(error), _) => Err(error),
+    }
 }
 
 fn send_to_thread(
@@ -173,15 +196,18 @@ fn send_to_thread(
         return Err(Errno::EINVAL);
     }
     let sender = sched::current();
-    let process = &sender.process;
-    let target = process.thread(tid).filter(|_| {
+    let target = process::find_thread(tid).filter(|target| {
         // After the VM has become a clone, its first thread keeps the id that libraries know it by.
+        let process = &target.process;
         group.is_none_or(|group| group == process.pid.get() || process.thread(group).is_some())
     });
     if !(0..=64).contains(&number) {
         return Err(Errno::EINVAL);
     }
-    let target = target.ok_or(Errno::ESRCH)?;
+    let Some(target) = target else {
+        let info = if number == 0 { None } else { Some(info(signal_number(number)?)) };
+        return elsewhere().kill_thread(group, tid, info.as_ref()).map(|()| 0);
+    };
     if !may_signal(&sender, &target) {
         return Err(Errno::EPERM);
     }
@@ -218,16 +244,28 @@ fn read_info(number: i32, at: usize) -> Result<SigInfo> {
 /// rt_sigqueueinfo(2).
 pub fn rt_sigqueueinfo(call: &mut Call<'_>) -> Result<i64> {
     let info = read_info(call.int(1), call.arg(2))?;
-    let process = own_process(call.int(0))?;
-    if call.int(1) != 0 {
-        signal::send_process(&process, info)?;
+    let (pid, number) = (call.int(0), call.int(1));
+    may_queue(pid, &info)?;
+    let info = Some(info).filter(|_| number != 0);
+    match process::of_id(pid) {
+        Some(process) => send_to_all(&[process], number, info)?,
+        None => elsewhere().kill(pid, info.as_ref())?,
     }
     Ok(0)
+}
+
+/// Nobody but the process itself may be told what only the kernel and kill(2) say (rt_sigqueueinfo(2)).
+fn may_queue(pid: i32, info: &SigInfo) -> Result<()> {
+    let own =
+        sched::with_current(|thread| thread.process.pid.get() == pid || thread.process.thread(pid).is_some());
+    let reserved = info.code() >= 0 || info.code() == code::SI_TKILL;
+    if reserved && !own { Err(Errno::EPERM) } else { Ok(()) }
 }
 
 /// rt_tgsigqueueinfo(2).
 pub fn rt_tgsigqueueinfo(call: &mut Call<'_>) -> Result<i64> {
     let info = read_info(call.int(2), call.arg(3))?;
+    may_queue(call.int(0), &info)?;
     send_to_thread(Some(call.int(0)), call.int(1), call.int(2), |_| info)
 }
 

@@ -289,6 +289,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     utimes => file::attributes::utimes,
     vhangup => process::refused,
     vmsplice => ipc::splice::vmsplice,
+    vfork => thread::vfork,
     wait4 => wait::wait4,
     waitid => wait::waitid,
     write => io::write,

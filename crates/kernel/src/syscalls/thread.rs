@@ -1,23 +1,32 @@
-//! Threads: clone(2) with CLONE_THREAD, and what a thread library needs.
+//! Threads and processes: clone(2), clone3(2), vfork(2), and what a thread library needs.
 
 use super::Call;
 use crate::arch::{cpu, user, xsave};
-use crate::task::sched;
+use crate::task::family::elsewhere;
+use crate::task::process::{self, Process};
 use crate::task::thread::Thread;
+use crate::task::{sched, spawn};
+use alloc::rc::Rc;
 use ramet_abi::layout::PROGRAM_END;
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::signal::Signal;
 
 mod flag {
     pub const VM: u64 = 0x100;
     pub const FS: u64 = 0x200;
     pub const FILES: u64 = 0x400;
     pub const SIGHAND: u64 = 0x800;
+    pub const PIDFD: u64 = 0x1000;
+    pub const VFORK: u64 = 0x4000;
+    pub const PARENT: u64 = 0x8000;
     pub const THREAD: u64 = 0x10000;
     pub const SETTLS: u64 = 0x80000;
     pub const PARENT_SETTID: u64 = 0x100000;
     pub const CHILD_CLEARTID: u64 = 0x200000;
     pub const CHILD_SETTID: u64 = 0x1000000;
     pub const NEW_KINDS: u64 = 0x7e02_0080; // namespaces
+    pub const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+    pub const INTO_CGROUP: u64 = 0x2_0000_0000;
 }
 
 /// What clone(2) and clone3(2) say alike.
@@ -27,29 +36,42 @@ struct Request {
     parent_tid: usize,
     child_tid: usize,
     tls: u64,
+    exit_signal: i32,
 }
 
 fn start(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     let flags = request.flags;
     if flags & flag::SIGHAND != 0 && flags & flag::VM == 0
         || flags & flag::THREAD != 0 && flags & flag::SIGHAND == 0
+        || flags & flag::SIGHAND != 0 && flags & flag::CLEAR_SIGHAND != 0
     {
         return Err(Errno::EINVAL);
     }
     if flags & flag::NEW_KINDS != 0 {
         return Err(Errno::EPERM);
     }
-    let shared = flag::VM | flag::FS | flag::FILES | flag::SIGHAND | flag::THREAD;
-    if flags & shared != shared {
-        // A process of its own, or a thread that shares less than all: not served.
-        return Err(Errno::ENOSYS);
-    }
     if flags & flag::SETTLS != 0 && request.tls >= PROGRAM_END {
         return Err(Errno::EPERM);
     }
+    let shared = flag::FS | flag::FILES | flag::SIGHAND | flag::THREAD;
+    let vfork = flag::VM | flag::VFORK;
+    // Descriptors of processes, and siblings instead of children.
+    let not_served = flag::PIDFD | flag::PARENT | flag::INTO_CGROUP;
+    if flags & not_served != 0 {
+        Err(Errno::ENOSYS)
+    } else if flags & (shared | flag::VM) == shared | flag::VM {
+        start_thread(call, request)
+    } else if flags & (shared | vfork) == vfork {
+        start_child(call, request)
+    } else {
+        // A process with memory of its own, or one that shares some of the rest: not served.
+        Err(Errno::ENOSYS)
+    }
+}
+
+/// A thread of `process` that goes on where the running one is.
+fn new_thread(call: &Call<'_>, request: &Request, process: &Rc<Process>, tid: i32) -> Rc<Thread> {
     let parent = sched::current();
-    let process = parent.process.clone();
-    let tid = process.new_tid()?;
     let mut frame = *call.frame;
     frame.rax = 0;
     frame.rcx = frame.rip;
@@ -57,7 +79,7 @@ fn start(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     if request.stack != 0 {
         frame.rsp = request.stack;
     }
-    let fs_base = if flags & flag::SETTLS != 0 { request.tls } else { cpu::read_fs_base() };
+    let fs_base = if request.flags & flag::SETTLS != 0 { request.tls } else { cpu::read_fs_base() };
     let mut vectors = xsave::Area::new();
     vectors.save();
     let credentials = parent.credentials.borrow().clone();
@@ -67,29 +89,90 @@ fn start(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     thread.name.set(parent.name.get());
     thread.scheduling.set(parent.scheduling.get().inherited());
     thread.timer_slack.set(parent.timer_slack.get());
-    if flags & flag::PARENT_SETTID != 0 {
+    if request.flags & flag::CHILD_CLEARTID != 0 {
+        thread.clear_child_tid.set(request.child_tid);
+    }
+    thread
+}
+
+/// Writes the ids that the flags ask for.
+fn tell_ids(request: &Request, tid: i32) -> Result<()> {
+    if request.flags & flag::PARENT_SETTID != 0 {
         user::write_i32(request.parent_tid, tid)?;
     }
-    if flags & flag::CHILD_SETTID != 0 {
+    if request.flags & flag::CHILD_SETTID != 0 {
         // As in Linux, a bad address is the child's problem.
         let _ = user::write_i32(request.child_tid, tid);
     }
-    if flags & flag::CHILD_CLEARTID != 0 {
-        thread.clear_child_tid.set(request.child_tid);
-    }
+    Ok(())
+}
+
+fn start_thread(call: &mut Call<'_>, request: &Request) -> Result<i64> {
+    let process = sched::with_current(|thread| thread.process.clone());
+    let tid = process.new_tid()?;
+    tell_ids(request, tid)?;
+    let thread = new_thread(call, request, &process, tid);
     process.threads.borrow_mut().push(thread.clone());
     sched::make_runnable(&thread);
+    if request.flags & flag::VFORK != 0 {
+        // The thread shares the memory for ever: as on Linux, its maker waits for its end.
+        while process.thread(tid).is_some() && !sched::with_current(|thread| thread.dying.get()) {
+            let registration = sched::Registration::new(&process.thread_ended, ramet_kcore::wait::Events::IN);
+            sched::sleep_uninterrupted();
+            drop(registration);
+        }
+    }
     Ok(tid as i64)
 }
 
-/// clone(2). The low byte of the flags, the exit signal, does not count for a thread.
+/// A child that shares the memory; the running thread waits until it no longer does.
+fn start_child(call: &mut Call<'_>, request: &Request) -> Result<i64> {
+    const MOST: usize = 4096;
+    let parent = sched::current();
+    if process::all().len() >= MOST {
+        return Err(Errno::EAGAIN);
+    }
+    let pid = elsewhere().new_pid()?;
+    if let Err(error) = tell_ids(request, pid) {
+        elsewhere().forget_pid(pid);
+        return Err(error);
+    }
+    let child = spawn::new_child(&parent.process, pid, request.exit_signal);
+    if request.flags & flag::CLEAR_SIGHAND != 0 {
+        child.dispositions.borrow_mut().clear_handlers();
+    }
+    let thread = new_thread(call, request, &child, pid);
+    thread.alternate_stack.replace(*parent.alternate_stack.borrow());
+    child.threads.borrow_mut().push(thread.clone());
+    process::add(child.clone());
+    sched::make_runnable(&thread);
+    drop(thread);
+    spawn::wait_for_memory(&child);
+    Ok(pid as i64)
+}
+
+/// clone(2). The low byte of the flags is the exit signal.
 pub fn clone(call: &mut Call<'_>) -> Result<i64> {
     let request = Request {
-        flags: call.arg(0) as u64 & !0xff,
+        flags: call.uint(0) as u64 & !0xff,
         stack: call.arg(1) as u64,
         parent_tid: call.arg(2),
         child_tid: call.arg(3),
         tls: call.arg(4) as u64,
+        exit_signal: call.int(0) & 0xff,
+    };
+    start(call, &request)
+}
+
+/// vfork(2).
+pub fn vfork(call: &mut Call<'_>) -> Result<i64> {
+    let request = Request {
+        flags: flag::VM | flag::VFORK,
+        stack: 0,
+        parent_tid: 0,
+        child_tid: 0,
+        tls: 0,
+        exit_signal: Signal::CHLD.number() as i32,
     };
     start(call, &request)
 }
@@ -114,8 +197,12 @@ pub fn clone3(call: &mut Call<'_>) -> Result<i64> {
     if bytes.len() > 88 && bytes[88..].iter().any(|byte| *byte != 0) {
         return Err(Errno::E2BIG);
     }
-    let (flags, stack, stack_size) = (word(0), word(5), word(6));
-    if (stack == 0) != (stack_size == 0) || flags & 0xff != 0 || flags & flag::THREAD != 0 && word(4) != 0 {
+    let (flags, exit_signal, stack, stack_size) = (word(0), word(4), word(5), word(6));
+    if (stack == 0) != (stack_size == 0)
+        || flags & 0xff != 0
+        || exit_signal > 64
+        || flags & (flag::THREAD | flag::PARENT) != 0 && exit_signal != 0
+    {
         return Err(Errno::EINVAL);
     }
     // set_tid, cgroup
@@ -128,6 +215,7 @@ pub fn clone3(call: &mut Call<'_>) -> Result<i64> {
         parent_tid: word(3) as usize,
         child_tid: word(2) as usize,
         tls: word(7),
+        exit_signal: exit_signal as i32,
     };
     start(call, &request)
 }
@@ -153,7 +241,7 @@ pub fn set_robust_list(call: &mut Call<'_>) -> Result<i64> {
 pub fn get_robust_list(call: &mut Call<'_>) -> Result<i64> {
     let thread = sched::current();
     let tid = call.int(0);
-    let other = if tid == 0 { thread } else { thread.process.thread(tid).ok_or(Errno::ESRCH)? };
+    let other = if tid == 0 { thread } else { process::find_thread(tid).ok_or(Errno::ESRCH)? };
     let (head, length) = other.robust_list.get();
     user::write_u64(call.arg(2), if length == 0 { 24 } else { length as u64 })?;
     user::write_u64(call.arg(1), head as u64)?;

@@ -3,7 +3,7 @@
 use super::Call;
 use crate::arch::user;
 use crate::task::sched::{self, Woken};
-use crate::task::time;
+use crate::task::{process, time};
 use ramet_kcore::errno::{Errno, Result};
 
 const SECOND: u64 = 1_000_000_000;
@@ -42,11 +42,11 @@ pub fn read_clock(id: i32) -> Result<u64> {
                     if number == 0 {
                         return Ok(thread.cpu_time_now());
                     }
-                    thread.process.thread(number).map(|other| other.cpu_time_now()).ok_or(Errno::EINVAL)
+                    process::find_thread(number).map(|other| other.cpu_time_now()).ok_or(Errno::EINVAL)
                 } else if number == 0 || number == thread.process.pid.get() {
                     Ok(thread.process.cpu_time())
                 } else {
-                    Err(Errno::EINVAL)
+                    process::find(number).map(|other| other.cpu_time()).ok_or(Errno::EINVAL)
                 }
             })?
         }

@@ -2,7 +2,8 @@
 
 use super::Call;
 use crate::arch::{site, user};
-use crate::task::sched;
+use crate::task::family::{Place, elsewhere};
+use crate::task::{process, sched};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use ramet_kcore::errno::{Errno, Result};
@@ -123,41 +124,81 @@ pub fn setgroups(call: &mut Call<'_>) -> Result<i64> {
     change(|c| c.setgroups(&groups)).map(|()| 0)
 }
 
-fn own_or_zero(pid: i32) -> Result<()> {
-    sched::with_current(|thread| {
-        if pid == 0 || pid == thread.process.pid.get() || thread.process.thread(pid).is_some() {
-            Ok(())
-        } else {
-            Err(Errno::ESRCH)
-        }
-    })
+/// Where the process with that id stands; 0: the caller.
+fn place(pid: i32) -> Result<Place> {
+    let process = match pid {
+        0 => Some(sched::with_current(|thread| thread.process.clone())),
+        pid => process::of_id(pid),
+    };
+    match process {
+        Some(process) => Ok(Place { group: process.group.get(), session: process.session.get() }),
+        None => elsewhere().place(pid).ok_or(Errno::ESRCH),
+    }
 }
 
 /// getpgid(2).
 pub fn getpgid(call: &mut Call<'_>) -> Result<i64> {
-    own_or_zero(call.int(0))?;
-    sched::with_current(|thread| Ok(thread.process.group.get() as i64))
+    Ok(place(call.int(0))?.group as i64)
 }
 /// getpgrp(2).
 pub fn getpgrp(_: &mut Call<'_>) -> Result<i64> {
-    sched::with_current(|thread| Ok(thread.process.group.get() as i64))
+    Ok(place(0)?.group as i64)
 }
 /// getsid(2).
 pub fn getsid(call: &mut Call<'_>) -> Result<i64> {
-    own_or_zero(call.int(0))?;
-    sched::with_current(|thread| Ok(thread.process.session.get() as i64))
+    Ok(place(call.int(0))?.session as i64)
 }
-/// setsid(2): the first process leads its session and group already.
+
+/// setsid(2).
 pub fn setsid(_: &mut Call<'_>) -> Result<i64> {
-    Err(Errno::EPERM)
+    let process = sched::with_current(|thread| thread.process.clone());
+    let pid = process.pid.get();
+    if process.group.get() == pid || !process::group(pid).is_empty() {
+        return Err(Errno::EPERM);
+    }
+    process.group.set(pid);
+    process.session.set(pid);
+    elsewhere().has_changed_place(&process);
+    Ok(pid as i64)
 }
-/// setpgid(2): a session leader stays where it is.
+
+/// setpgid(2).
 pub fn setpgid(call: &mut Call<'_>) -> Result<i64> {
-    if call.int(1) < 0 {
+    let (pid, group) = (call.int(0), call.int(1));
+    if group < 0 {
         return Err(Errno::EINVAL);
     }
-    own_or_zero(call.int(0))?;
-    Err(Errno::EPERM)
+    let caller = sched::with_current(|thread| thread.process.clone());
+    let target = if pid == 0 { Some(caller.clone()) } else { process::of_id(pid) };
+    let Some(target) = target else {
+        return elsewhere().set_group(pid, group).map(|()| 0);
+    };
+    if !Rc::ptr_eq(&target, &caller) {
+        if !target.family.parent().is_some_and(|parent| Rc::ptr_eq(&parent, &caller)) {
+            return Err(Errno::ESRCH);
+        }
+        if target.session != caller.session {
+            return Err(Errno::EPERM);
+        }
+        if target.family.has_executed.get() {
+            return Err(Errno::EACCES);
+        }
+    }
+    let (own, session) = (target.pid.get(), target.session.get());
+    if own == session {
+        return Err(Errno::EPERM);
+    }
+    let group = if group == 0 { own } else { group };
+    let exists = || {
+        process::group(group).iter().any(|member| member.session.get() == session)
+            || elsewhere().has_group(group, session)
+    };
+    if group != own && !exists() {
+        return Err(Errno::EPERM);
+    }
+    target.group.set(group);
+    elsewhere().has_changed_place(&target);
+    Ok(0)
 }
 
 /// sethostname(2).

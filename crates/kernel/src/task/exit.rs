@@ -1,14 +1,13 @@
 //! Ending threads and processes.
 
-use super::process::Process;
-use super::{sched, thread::Thread};
+use super::process::{self, Process};
+use super::{family, sched, thread::Thread};
 use crate::arch::{hypercall, user};
+use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::wait::Events;
 
 /// exit_group(2) and death by signal: `status` as wait(2) encodes it.
-///
-/// The VM's first process is the VM: with it, everything ends.
 pub fn end_process(process: &Process, status: u32) {
     if process.exiting.get().is_none() {
         process.exiting.set(Some(status));
@@ -29,16 +28,24 @@ pub fn end_thread(code: i32) -> ! {
     process.ended_cpu_time.set(process.ended_cpu_time.get() + thread.cpu_time_now());
     let last = process.threads.borrow().is_empty();
     if last {
-        if crate::syscalls::trace::is_on() {
-            crate::syscalls::trace::summary();
-        }
         let status = process.exiting.get().unwrap_or((code as u32 & 0xff) << 8);
-        hypercall::exit(status);
+        over(&process, &thread, status);
     }
     process.thread_ended.notify(Events::IN);
     drop(process);
     drop(thread);
     sched::leave_for_good()
+}
+
+/// The last thread of a process has left the program. The VM's first process is the VM: with it, everything ends.
+fn over(process: &Rc<Process>, last: &Thread, status: u32) {
+    if process::first().is_some_and(|first| Rc::ptr_eq(&first, process)) {
+        if crate::syscalls::trace::is_on() {
+            crate::syscalls::trace::summary();
+        }
+        hypercall::exit(status);
+    }
+    family::end(process, last, status);
 }
 
 /// execve(2): ends all threads of the process but `thread`, which runs, and waits until they are gone.

@@ -1,5 +1,6 @@
 //! futex(2): the queues of `ramet_kcore::futex` over the program's memory and threads.
 
+use super::process;
 use super::sched::{self, Woken};
 use super::thread::Thread;
 use super::time;
@@ -202,7 +203,7 @@ fn wait(address: usize, private: bool, expected: u32, bits: u32, deadline: Optio
 }
 
 fn is_alive(tid: u32) -> bool {
-    sched::with_current(|thread| thread.process.thread(tid as i32).is_some())
+    process::find_thread(tid as i32).is_some()
 }
 
 fn lock(address: usize, private: bool, deadline: Option<u64>) -> Result<i64> {

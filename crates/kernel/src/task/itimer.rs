@@ -87,6 +87,15 @@ pub fn delete_posix(process: &Process) {
     rearm(process);
 }
 
+/// The process is over: nothing is armed any more.
+pub fn stop(process: &Process) {
+    for timer in &process.timers.interval {
+        timer.set(IntervalTimer::new());
+    }
+    process.timers.cpu_limit.set(u64::MAX);
+    delete_posix(process);
+}
+
 struct Alarm(Weak<Process>);
 
 impl Expire for Alarm {

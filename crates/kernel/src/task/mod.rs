@@ -14,11 +14,13 @@
 
 pub mod exec;
 pub mod exit;
+pub mod family;
 pub mod futex;
 pub mod itimer;
 pub mod process;
 pub mod sched;
 pub mod signal;
+pub mod spawn;
 pub mod thread;
 pub mod time;
 pub mod timers;

@@ -59,7 +59,8 @@ pub struct Process {
     pub threads: RefCell<Vec<Rc<Thread>>>,
     /// Told whenever a thread has ended.
     pub thread_ended: WaitQueue,
-    next_tid: Cell<i32>,
+    /// Who its parent and children are.
+    pub family: super::family::Ties,
     /// Its memory.
     pub space: Rc<RefCell<AddressSpace>>,
     /// Its descriptors.
@@ -106,16 +107,76 @@ pub struct Process {
     pub session: Cell<i32>,
 }
 
-static FIRST: Global<RefCell<Option<Rc<Process>>>> = Global::new(RefCell::new(None));
+static ALL: Global<RefCell<Vec<Rc<Process>>>> = Global::new(RefCell::new(Vec::new()));
+static NEXT_ID: Global<Cell<i32>> = Global::new(Cell::new(0));
+/// Ids are below this (Linux: `pid_max` on 64-bit systems).
+const ID_MAX: i32 = 4_000_000;
 
-/// The VM's process.
+/// The process that the VM was made for.
 pub fn first() -> Option<Rc<Process>> {
-    FIRST.borrow().clone()
+    ALL.borrow().first().cloned()
 }
 
 /// Registers the VM's process.
 pub fn set_first(process: Rc<Process>) {
-    FIRST.replace(Some(process));
+    NEXT_ID.set(process.pid.get() + 1);
+    add(process);
+}
+
+/// All processes in the VM, the first one first; those that have ended are among them until they have been waited for.
+pub fn all() -> Vec<Rc<Process>> {
+    ALL.borrow().clone()
+}
+
+/// Registers a process.
+pub fn add(process: Rc<Process>) {
+    ALL.borrow_mut().push(process);
+}
+
+/// Nobody will ask for the process any more.
+pub fn remove(process: &Process) {
+    let mut all = ALL.borrow_mut();
+    let at = all.iter().position(|other| core::ptr::eq(&**other, process));
+    let removed = at.map(|at| all.remove(at));
+    drop(all);
+    drop(removed);
+}
+
+/// The process with that id.
+pub fn find(pid: i32) -> Option<Rc<Process>> {
+    ALL.borrow().iter().find(|process| process.pid.get() == pid).cloned()
+}
+
+/// The thread with that id, of whichever process.
+pub fn find_thread(tid: i32) -> Option<Rc<Thread>> {
+    ALL.borrow().iter().find_map(|process| process.thread(tid))
+}
+
+/// The process with that id, or with a thread of that id.
+pub fn of_id(id: i32) -> Option<Rc<Process>> {
+    find(id).or_else(|| find_thread(id).map(|thread| thread.process.clone()))
+}
+
+/// Processes of a process group.
+pub fn group(group: i32) -> Vec<Rc<Process>> {
+    ALL.borrow().iter().filter(|process| process.group.get() == group).cloned().collect()
+}
+
+/// An id that no thread, process, process group or session in the VM has.
+pub fn unused_id() -> i32 {
+    let is_used = |id: i32| {
+        let all = ALL.borrow();
+        all.iter()
+            .any(|p| [p.pid.get(), p.group.get(), p.session.get()].contains(&id) || p.thread(id).is_some())
+    };
+    loop {
+        let id = NEXT_ID.get();
+        let lowest = first().map_or(1, |process| process.pid.get() + 1);
+        NEXT_ID.set(if id >= ID_MAX { lowest } else { id + 1 });
+        if !is_used(id) {
+            return id;
+        }
+    }
 }
 
 static SPACE: Global<RefCell<Option<Rc<RefCell<AddressSpace>>>>> = Global::new(RefCell::new(None));
@@ -141,7 +202,7 @@ impl Process {
             pid: Cell::new(pid),
             threads: RefCell::new(Vec::new()),
             thread_ended: WaitQueue::new(),
-            next_tid: Cell::new(pid + 1),
+            family: super::family::Ties::new(),
             space: Rc::new(RefCell::new(space)),
             files: RefCell::new(files),
             context: RefCell::new(context),
@@ -167,9 +228,45 @@ impl Process {
         })
     }
 
-    /// Parent's process id: the VM's first process has none in the VM.
+    /// A child that is to share this process's memory: its own copy of all else. Without threads.
+    pub fn vfork(&self, pid: i32) -> Rc<Process> {
+        Rc::new_cyclic(|me| Process {
+            me: me.clone(),
+            pid: Cell::new(pid),
+            threads: RefCell::new(Vec::new()),
+            thread_ended: WaitQueue::new(),
+            family: super::family::Ties::new(),
+            space: self.space.clone(),
+            files: RefCell::new(self.files.borrow().clone()),
+            context: RefCell::new(self.context.borrow().clone()),
+            dispositions: RefCell::new(self.dispositions.borrow().clone()),
+            pending: RefCell::new(Queue::new()),
+            signal_limit: pending::Limit::new(self.limit(resource::SIGPENDING)),
+            signal_queue: WaitQueue::new(),
+            limits: RefCell::new(*self.limits.borrow()),
+            exiting: Cell::new(None),
+            stopped: Cell::new(false),
+            executable: RefCell::new(self.executable.borrow().as_ref().map(super::exec::Executable::again)),
+            layout: RefCell::new(self.layout.borrow().clone()),
+            timers: super::itimer::ProcessTimers::new(),
+            dumpable: Cell::new(self.dumpable.get()),
+            no_new_privileges: Cell::new(self.no_new_privileges.get()),
+            parent_death_signal: Cell::new(0),
+            subreaper: Cell::new(false),
+            barriers: Cell::new(self.barriers.get()),
+            ended_cpu_time: Cell::new(0),
+            started: super::time::boottime(),
+            group: Cell::new(self.group.get()),
+            session: Cell::new(self.session.get()),
+        })
+    }
+
+    /// Parent's process id; 0 for a process without one.
     pub fn parent_pid(&self) -> i32 {
-        0
+        match self.family.parent() {
+            Some(parent) => parent.pid.get(),
+            None => self.family.parent_elsewhere.get(),
+        }
     }
 
     /// Takes a new process id after the VM has become a clone. Thread ids stay: libraries keep copies of them in their
@@ -191,13 +288,7 @@ impl Process {
         if self.threads.borrow().len() >= 16384 {
             return Err(Errno::EAGAIN);
         }
-        loop {
-            let tid = self.next_tid.get();
-            self.next_tid.set(if tid >= 4_000_000 { self.pid.get() + 1 } else { tid + 1 });
-            if self.thread(tid).is_none() {
-                return Ok(tid);
-            }
-        }
+        Ok(unused_id())
     }
 
     /// The thread with that id.

@@ -1,5 +1,6 @@
 //! Sending and delivering signals. The rules are `ramet_kcore::signal`'s; here they meet threads, registers and memory.
 
+use super::family;
 use super::process::{self, Process};
 use super::sched::{self, work};
 use super::thread::{State, Thread};
@@ -7,9 +8,11 @@ use crate::arch::frame::{FIXED_FLAGS, Frame};
 use crate::arch::{cpu, user, xsave};
 use alloc::rc::Rc;
 use ramet_kcore::errno::Result;
-use ramet_kcore::signal::action::{Action, Outcome};
+use ramet_kcore::family::What;
+use ramet_kcore::signal::action::{Action, Outcome, SIG_DFL};
 use ramet_kcore::signal::altstack::AltStack;
 use ramet_kcore::signal::frame::{self as sigframe, Delivery, Trap};
+use ramet_kcore::signal::set::DefaultAction;
 use ramet_kcore::signal::xstate::Format;
 use ramet_kcore::signal::{Registers, SigInfo, SigSet, Signal, pending, registers, restart, restore};
 use ramet_kcore::wait::{Events, WaitQueue};
@@ -56,6 +59,17 @@ pub fn float_code(vector: u64) -> i32 {
 /// Whether a signal waits for this thread that interrupts sleeps.
 pub fn has_deliverable(thread: &Thread) -> bool {
     pending::is_ready(&thread.pending.borrow(), &thread.process.pending.borrow(), thread.mask.get())
+}
+
+/// Whether a signal waits for this thread that will end its process.
+pub fn has_fatal(thread: &Thread) -> bool {
+    let process = &thread.process;
+    let waiting = thread.pending.borrow().set().or(process.pending.borrow().set());
+    let dispositions = process.dispositions.borrow();
+    waiting.minus(thread.mask.get().blockable()).iter().any(|signal| {
+        dispositions.get(signal).handler == SIG_DFL
+            && matches!(signal.default_action(), DefaultAction::Terminate | DefaultAction::Core)
+    })
 }
 
 /// Sends to the process as a whole: whichever thread does not block it takes it.
@@ -116,8 +130,13 @@ fn before_sending(process: &Process, signal: Signal) {
     for thread in threads.iter() {
         pending::cancel_opposites(signal, &mut thread.pending.borrow_mut(), &process.signal_limit);
     }
+    drop(threads);
+    drop(queues);
     if (signal == Signal::CONT || signal == Signal::KILL) && process.stopped.replace(false) {
         CONTINUED.notify(Events::IN);
+        if signal == Signal::CONT {
+            family::report(process, What::Continued);
+        }
     }
 }
 
@@ -214,6 +233,7 @@ fn deliver(thread: &Rc<Thread>, frame: &mut Frame) {
             Outcome::Stop if info.signal() != Signal::STOP => {}
             Outcome::Stop => {
                 process.stopped.set(true);
+                family::report(process, What::Stopped(info.signal().number() as u8));
                 for other in process.threads.borrow().iter() {
                     other.make_runnable();
                 }

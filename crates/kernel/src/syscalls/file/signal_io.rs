@@ -1,8 +1,8 @@
 //! Signal-driven I/O (fcntl(2): O_ASYNC, F_SETOWN, F_SETSIG): SIGIO for what poll(2) would tell.
 
-use crate::task::process::Process;
-use crate::task::{sched, signal};
+use crate::task::{process, sched, signal};
 use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::O_ASYNC;
 use ramet_kcore::fs::open_file::{OpenFile, SignalOwner};
@@ -45,13 +45,18 @@ impl Wake for Signaller {
 }
 
 fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
-    let process = sched::with_current(|thread| thread.process.clone());
-    if !is_alive(&process, owner.kind, owner.id) || owner.id == 0 {
-        return;
-    }
-    let to = |info: SigInfo| match (owner.kind, process.thread(owner.id as i32)) {
-        (kind::THREAD, Some(thread)) => signal::send_thread(&thread, info),
-        _ => signal::send_process(&process, info),
+    let id = owner.id as i32;
+    let (thread, processes) = match owner.kind {
+        _ if id == 0 => return,
+        kind::THREAD => (process::find_thread(id), Vec::new()),
+        kind::PROCESS => (None, process::of_id(id).into_iter().collect()),
+        _ => (None, process::group(id)),
+    };
+    let to = |info: SigInfo| {
+        if let Some(thread) = &thread {
+            signal::send_thread(thread, info)?;
+        }
+        processes.iter().try_for_each(|process| signal::send_process(process, info))
     };
     if let Some(signal) = Signal::new(owner.signal.into()) {
         // As Linux: a signal that has codes of its own shows that this one is not of those.
@@ -76,12 +81,12 @@ fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
 }
 
 /// Whether there is a thread, process or process group `id`.
-fn is_alive(process: &Process, kind: u32, id: u32) -> bool {
+fn is_alive(kind: u32, id: u32) -> bool {
     let id = id as i32;
     match kind {
-        kind::THREAD => process.thread(id).is_some(),
-        kind::PROCESS => process.pid.get() == id || process.thread(id).is_some(),
-        _ => process.group.get() == id,
+        kind::THREAD => process::find_thread(id).is_some(),
+        kind::PROCESS => process::of_id(id).is_some(),
+        _ => !process::group(id).is_empty(),
     }
 }
 
@@ -126,9 +131,8 @@ pub fn set_owner_of_kind(file: &OpenFile, kind: u32, id: u32) -> Result<i64> {
     if kind > kind::GROUP {
         return Err(Errno::EINVAL);
     }
-    let process = sched::with_current(|thread| thread.process.clone());
     // As Linux: any number that names something.
-    if id != 0 && !(kind::THREAD..=kind::GROUP).any(|kind| is_alive(&process, kind, id)) {
+    if id != 0 && !(kind::THREAD..=kind::GROUP).any(|kind| is_alive(kind, id)) {
         return Err(Errno::ESRCH);
     }
     let signal = file.signal_owner.get().signal;
@@ -139,8 +143,7 @@ pub fn set_owner_of_kind(file: &OpenFile, kind: u32, id: u32) -> Result<i64> {
 /// F_GETOWN, FIOGETOWN.
 pub fn owner(file: &OpenFile) -> i64 {
     let owner = file.signal_owner.get();
-    let process = sched::with_current(|thread| thread.process.clone());
-    if !is_alive(&process, owner.kind, owner.id) {
+    if !is_alive(owner.kind, owner.id) {
         return 0;
     }
     if owner.kind == kind::GROUP { -i64::from(owner.id) } else { i64::from(owner.id) }

@@ -6,7 +6,7 @@ mod plan;
 mod replace;
 
 pub use load::load;
-pub use plan::{Program, plan};
+pub use plan::{Plan, Program, plan};
 pub use replace::replace;
 
 use ramet_kcore::errno::Result;
@@ -23,6 +23,14 @@ impl Executable {
             state.add_executor()?;
         }
         Ok(Executable(path))
+    }
+
+    /// For one more process that runs from it.
+    pub fn again(&self) -> Executable {
+        if let Some(state) = self.0.inode().used_state() {
+            state.add_executor().expect("nobody can have opened it for writing");
+        }
+        Executable(self.0.clone())
     }
 
     /// Its place.

@@ -8,7 +8,7 @@ use crate::mm;
 use crate::task::process::{Process, resource};
 use crate::task::sched::{self, work};
 use crate::task::thread::Thread;
-use crate::task::{exit, futex, itimer};
+use crate::task::{exit, futex, itimer, spawn};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::signal::Signal;
 use ramet_kcore::signal::altstack::AltStack;
@@ -18,11 +18,18 @@ use ramet_kcore::signal::frame::Trap;
 /// dead afterwards: when memory is too short for the new program.
 ///
 /// # Errors
-/// EAGAIN: the process is being ended; the old program is whole.
+/// EAGAIN: the process is being ended; the old program is whole. What [`spawn::into_own_vm`] says.
 pub fn replace(plan: Plan, frame: &mut Frame) -> Result<()> {
     let thread = sched::current();
     let process = thread.process.clone();
+    if process.family.borrows_memory.get() {
+        spawn::into_own_vm(&plan, &thread)?;
+        spawn::has_moved(&process);
+        return Ok(());
+    }
     exit::end_other_threads(&thread)?;
+    spawn::wait_for_borrowers(&thread)?;
+    process.family.has_executed.set(true);
 
     forget_old(&thread, &process);
     let credentials = plan.identity.credentials.clone();

@@ -205,6 +205,11 @@ fn send_to_thread(
         return Err(Errno::EINVAL);
     }
     let Some(target) = target else {
+        // Who has ended, and has not been waited for, takes any signal.
+        let ended = process::find(tid).filter(|_| group.is_none_or(|group| group == tid));
+        if ended.is_some_and(|process| process.family.remains.borrow().is_some()) {
+            return Ok(0);
+        }
         let info = if number == 0 { None } else { Some(info(signal_number(number)?)) };
         return elsewhere().kill_thread(group, tid, info.as_ref()).map(|()| 0);
     };

@@ -229,8 +229,11 @@ fn look(process: &Process, which: Which, options: Options) -> Result<Option<Chan
         if !which.matches(child.pid.get(), child.group.get()) || !options.takes(ties.exit_signal.get()) {
             continue;
         }
-        has_children = true;
-        let Some(change) = ties.change.get().filter(|change| options.wants(change.what)) else { continue };
+        let Some(change) = ties.change.get().filter(|change| options.wants(change.what)) else {
+            // As on Linux: who has ended counts only for those who ask for the end.
+            has_children |= ties.remains.borrow().is_none();
+            continue;
+        };
         if !options.only_looks() {
             ties.change.set(None);
             if change.what.is_end() {

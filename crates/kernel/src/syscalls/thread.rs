@@ -41,10 +41,9 @@ struct Request {
 
 fn start(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     let flags = request.flags;
-    if flags & flag::SIGHAND != 0 && flags & flag::VM == 0
-        || flags & flag::THREAD != 0 && flags & flag::SIGHAND == 0
-        || flags & flag::SIGHAND != 0 && flags & flag::CLEAR_SIGHAND != 0
-    {
+    let has = |bits: u64| flags & bits != 0;
+    let cannot_share_handlers = !has(flag::VM) || has(flag::CLEAR_SIGHAND);
+    if has(flag::SIGHAND) && cannot_share_handlers || has(flag::THREAD) && !has(flag::SIGHAND) {
         return Err(Errno::EINVAL);
     }
     if flags & flag::NEW_KINDS != 0 {

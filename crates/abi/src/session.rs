@@ -297,7 +297,9 @@ pub mod op {
     /// Makes a description of node `id` (a regular file, directory or FIFO), open(2) `flags` (O_TRUNC is obeyed), offset `arguments[0]`. Result: it;
     /// values\[0\] 1: a FIFO whose open(2) has to wait for the other side ([`WATCH`] with `flags` 1).
     pub const OPEN: u32 = 0x300;
-    /// read(2), pread(2) with `flags` 1 at offset `arguments[0]`. Data: the bytes. Result: how many.
+    /// read(2), pread(2) with `flags` 1 at offset `arguments[0]`. Data: the bytes. Result: how many. EAGAIN of a terminal: values\[0\]: when a read
+    /// that waits gives up: 0 never, 1 values\[1\] ns after its begin, 2 so long after the last byte; then it asks with `flags` 4 for what there is.
+    /// READ, WRITE and IOCTL may have [`super::flag::STEADFAST`]; ERESTARTSYS (512): a signal of job control is on its way.
     pub const READ: u32 = 0x301;
     /// write(2), pwrite(2) with `flags` 1 at offset `arguments[0]`; `flags` 2: the writer has CAP_FSETID; `arguments[1]`: RLIMIT_FSIZE. Result: how
     /// many. With EPIPE values\[0\] is 1 if SIGPIPE belongs to it.
@@ -350,9 +352,12 @@ pub mod op {
     pub const SOCKET: u32 = 0x407;
     /// Calls on sockets: `flags` is one of [`super::socket`].
     pub const SOCKET_CALL: u32 = 0x408;
-    /// A pseudo-terminal's master (posix_openpt(3)). Values: the description, its number.
+    /// `flags` 0: a pseudo-terminal's master (posix_openpt(3)). Values: the description, its number. `arguments[0]`: 1 + the number that it is to
+    /// have, or 0; data: its state as `ramet_kcore::ipc::tty` exports it, or nothing. 1: opens slave `arguments[0]`, 2: the controlling terminal, with
+    /// open(2) flags `arguments[1]`. Result: the description. 3: the numbers in use (data: u32 each). 4: attributes of slave
+    /// `arguments[0]` (answers `stat`), after its mode, uid and gid have been set to the next three (`u64::MAX`: left).
     pub const PTY: u32 = 0x409;
-    /// The console: `arguments[0]` 0, 1, 2: the session's standard streams. With data: input that has been taken from the host already, or the terminal's state as `ramet_kcore::ipc::tty` exports it.
+    /// The console: `arguments[0]` 0, 1, 2: the session's standard streams (a terminal: `arguments[1]`: open(2) flags). With data: input that has been taken from the host already, or the terminal's state as `ramet_kcore::ipc::tty` exports it.
     pub const CONSOLE: u32 = 0x40a;
     /// Opens what another process of the session has open, `/proc/<pid>/fd`: reserved.
     pub const REOPEN: u32 = 0x40b;
@@ -371,6 +376,12 @@ pub mod op {
 
     /// System V IPC: `flags` is one of [`super::sysv`].
     pub const SYSV: u32 = 0x600;
+}
+
+/// Flags of requests.
+pub mod flag {
+    /// The calling thread blocks or ignores SIGTTIN and SIGTTOU.
+    pub const STEADFAST: u32 = 1 << 16;
 }
 
 /// File systems of a session.

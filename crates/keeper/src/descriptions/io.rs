@@ -3,17 +3,19 @@
 use super::get;
 use crate::bytes::BoundedSink;
 use crate::client::ClientId;
-use crate::nodes;
 use crate::session::Session;
-use ramet_abi::session::{Reply, Request};
+use crate::{nodes, objects};
+use ramet_abi::session::{Reply, Request, flag};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::credentials::Credentials;
 use ramet_kcore::fs::open_file::{SignalOwner, Writer};
 use ramet_kcore::ipc::pipe::PipeEnd;
+use ramet_kcore::ipc::tty::{ReadTimer, TtyFile};
 use ramet_kcore::user::SliceSource;
 
 const AT: u32 = 1;
 const MAY_KEEP_ID_BITS: u32 = 2;
+const EXPIRED: u32 = 4;
 
 fn number(result: u64) -> Reply {
     Reply { result: result as i64, ..Reply::default() }
@@ -22,20 +24,36 @@ fn number(result: u64) -> Reply {
 pub fn read(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
     data.clear();
     let file = get(session, client, request.id)?;
+    objects::begin_job(session, request, &file);
+    let terminal = file.downcast::<TtyFile>();
     let mut sink = BoundedSink::new(data, request.wanted as usize);
-    let count = match request.flags {
-        0 => file.read(&mut sink)?,
-        AT => file.read_at(request.arguments[0], &mut sink)?,
+    let count = match (request.flags & !flag::STEADFAST, terminal) {
+        (0, _) => file.read(&mut sink),
+        (AT, _) => file.read_at(request.arguments[0], &mut sink),
+        (EXPIRED, Some(terminal)) => terminal.read_expired(&mut sink),
         _ => return Err(Errno::EINVAL),
     };
-    Ok(number(count as u64))
+    match (count, terminal) {
+        (Err(Errno::EAGAIN), Some(terminal)) => {
+            let mut reply = Reply { result: Errno::EAGAIN.to_return_value(), ..Reply::default() };
+            let (kind, time) = match terminal.read_timer(request.wanted as usize) {
+                ReadTimer::None => (0, 0),
+                ReadTimer::FromCall(time) => (1, time),
+                ReadTimer::FromLastByte(time) => (2, time),
+            };
+            reply.values[..2].copy_from_slice(&[kind, time]);
+            Ok(reply)
+        }
+        (count, _) => Ok(number(count? as u64)),
+    }
 }
 
 pub fn write(session: &mut Session, client: ClientId, request: &Request, data: &[u8]) -> Result<Reply> {
     let file = get(session, client, request.id)?;
-    if request.flags & !(AT | MAY_KEEP_ID_BITS) != 0 {
+    if request.flags & !(AT | MAY_KEEP_ID_BITS | flag::STEADFAST) != 0 {
         return Err(Errno::EINVAL);
     }
+    objects::begin_job(session, request, &file);
     let keeps = request.flags & MAY_KEEP_ID_BITS != 0;
     let credentials = if keeps { Credentials::root() } else { Credentials::user(u32::MAX, u32::MAX, &[]) };
     let writer = Writer { credentials: &credentials, size_limit: request.arguments[1] };

@@ -54,6 +54,7 @@ pub fn ioctl(
     if file.is_path_only() {
         return Err(Errno::EBADF);
     }
+    crate::objects::begin_job(session, request, &file);
     let [number, raw, ..] = request.arguments;
     let (number, raw) = (number as u32, raw as usize);
     let bytes = std::mem::take(data);

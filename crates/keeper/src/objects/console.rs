@@ -79,6 +79,12 @@ impl Streams {
         Streams { links: Default::default(), streams: Default::default() }
     }
 
+    /// The queues of a terminal: what comes in at the first stream, and goes out at the second.
+    pub fn terminal(&mut self) -> Rc<Link> {
+        self.links[0] = self.links[1].clone();
+        self.links[1].clone()
+    }
+
     /// Bytes of input that are welcome.
     pub fn input_wanted(&self) -> usize {
         let link = &self.links[0];

@@ -1,10 +1,17 @@
 //! Who asks, for objects that are called back deep inside.
 
 use crate::client::ClientId;
+use crate::process;
 use crate::session::Session;
+use ramet_abi::session::{Request, flag, op};
+use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::ipc::object::Origin;
+use ramet_kcore::ipc::tty::TtyFile;
 use ramet_kcore::ipc::unix::Credentials;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+const SI_KERNEL: u64 = 0x80;
 
 /// The process whose request is being served.
 #[derive(Debug, Default)]
@@ -14,6 +21,23 @@ pub struct Context {
     pub gid: Cell<u32>,
     pub session: Cell<i32>,
     pub group: Cell<i32>,
+    /// It blocks or ignores SIGTTIN and SIGTTOU.
+    pub steadfast: Cell<bool>,
+    /// Its process group is orphaned.
+    pub orphaned: Cell<bool>,
+    /// The session of each process group, for the requests that need it.
+    pub groups: RefCell<BTreeMap<i32, i32>>,
+    /// What is to be done after the request.
+    pub effects: RefCell<Vec<Effect>>,
+}
+
+/// Something that an object wants done to the session.
+#[derive(Clone, Copy, Debug)]
+pub enum Effect {
+    /// A signal for a process group.
+    Group(i32, u32),
+    /// A signal for a process.
+    Process(i32, u32),
 }
 
 impl Context {
@@ -47,6 +71,35 @@ pub fn enter(session: &mut Session, client: ClientId) {
     }
 }
 
+/// What job control needs to know of the caller.
+pub fn note_job(session: &mut Session, request: &Request, file: &OpenFile) {
+    if file.downcast::<TtyFile>().is_none() {
+        return;
+    }
+    let context = session.objects.context.clone();
+    context.steadfast.set(request.flags & flag::STEADFAST != 0);
+    context.orphaned.set(process::group_is_orphaned(session, context.group.get()));
+    if request.operation == op::IOCTL {
+        let groups = session.processes.iter().map(|process| (process.group, process.session));
+        *context.groups.borrow_mut() = groups.collect();
+    }
+}
+
+/// Does what is to be done.
 pub fn leave(session: &mut Session) {
     session.objects.context.pid.set(0);
+    loop {
+        let effects = session.objects.context.effects.take();
+        if effects.is_empty() {
+            return;
+        }
+        for effect in effects {
+            match effect {
+                Effect::Group(group, signal) => process::signal_group(session, group, signal),
+                Effect::Process(pid, signal) => {
+                    process::signal_process(session, pid, signal, [SI_KERNEL, 0, 0, 0]);
+                }
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod epoll;
 mod make;
 mod pidfd;
 mod socket;
+mod terminal;
 mod timer;
 
 use crate::client::ClientId;
@@ -28,6 +29,7 @@ pub struct State {
     pidfds: pidfd::Pidfds,
     timers: Rc<timer::Timers>,
     sockets: socket::Sockets,
+    terminals: terminal::Terminals,
 }
 
 impl Default for State {
@@ -38,6 +40,7 @@ impl Default for State {
             pidfds: pidfd::Pidfds::default(),
             timers: Rc::default(),
             sockets: socket::Sockets::new(&context),
+            terminals: terminal::Terminals::new(&context),
             context,
         }
     }
@@ -61,6 +64,11 @@ pub fn settle(session: &mut Session) {
     context::leave(session);
 }
 
+/// As [`begin`], for what a description of a terminal does: `request` says whether the process leaves the signals of background jobs alone.
+pub fn begin_job(session: &mut Session, request: &Request, file: &OpenFile) {
+    context::note_job(session, request, file);
+}
+
 /// Gives the VM a new description of an object.
 fn describe(session: &mut Session, client: ClientId, file: Rc<dyn File>, flags: u32) -> Result<u64> {
     crate::descriptions::give(session, client, OpenFile::new(file, None, flags))
@@ -77,7 +85,7 @@ pub fn serve(
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
     begin(session, client);
-    let keep = matches!(request.operation, op::EPOLL_WAIT | op::SOCKET_CALL);
+    let keep = matches!(request.operation, op::EPOLL_WAIT | op::SOCKET_CALL | op::PTY);
     let answered = match request.operation {
         op::PIPE => make::pipe(session, client, request, data),
         op::EVENTFD => make::eventfd(session, client, request),
@@ -88,7 +96,9 @@ pub fn serve(
         op::EPOLL_WAIT => epoll::wait(session, client, request, data),
         op::SOCKET => socket::create(session, client, request),
         op::SOCKET_CALL => socket::call(session, client, request, data),
+        op::CONSOLE if session.console.terminal => terminal::console(session, client, request, data),
         op::CONSOLE => console::open(session, client, request, data),
+        op::PTY => terminal::pty(session, client, request, data),
         _ => Err(Errno::ENOSYS),
     };
     if !keep {
@@ -101,7 +111,10 @@ pub fn serve(
 /// `child` is a copy of `parent`: it holds what the parent holds.
 pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
     // Objects are held by descriptions.
-    let _ = (session, parent, child);
+    let pid = |id| session.clients.get(id).map(|client| client.pid);
+    if let (Some(parent), Some(child)) = (pid(parent), pid(child)) {
+        session.objects.terminals.inherit(parent, child);
+    }
 }
 
 /// The process of the VM is over: nothing of what it held is used any more.
@@ -128,19 +141,20 @@ pub fn pidfd_target(session: &Session, client: ClientId, id: u64) -> Result<i32>
 /// The process has ended (it may still be a zombie): its pidfds are readable.
 pub fn process_ended(session: &mut Session, pid: i32) {
     session.objects.pidfds.ended(pid);
+    session.objects.terminals.process_ended(pid);
 }
 
 /// The leader of a session of processes has ended: its controlling terminal has none any more. The foreground group that is to get
 /// SIGHUP and SIGCONT, if there was a terminal.
 pub fn leader_ended(session: &mut Session, leader: i32) -> Option<i32> {
-    let _ = (session, leader);
-    None
+    let group = session.objects.terminals.leader_ended(leader);
+    settle(session);
+    group
 }
 
 /// The foreground process group of the controlling terminal of that session of processes; -1: none.
 pub fn foreground(session: &Session, leader: i32) -> i32 {
-    let _ = (session, leader);
-    -1
+    session.objects.terminals.foreground(leader)
 }
 
 /// When [`expire`] is to be called: CLOCK_MONOTONIC, ns.
@@ -155,18 +169,25 @@ pub fn expire(session: &mut Session) {
 
 /// How many bytes of standard input are welcome now.
 pub fn input_wanted(session: &Session) -> usize {
-    session.objects.console.input_wanted()
+    match session.objects.terminals.input_wanted() {
+        Some(wanted) => wanted,
+        None => session.objects.console.input_wanted(),
+    }
 }
 
 /// Bytes from standard input, at most [`input_wanted`].
 pub fn input(session: &mut Session, bytes: &[u8]) {
+    console::begin(session);
     session.objects.console.input(bytes);
+    session.objects.terminals.changed();
     settle(session);
 }
 
 /// Standard input is at its end.
 pub fn input_ended(session: &mut Session) {
+    console::begin(session);
     session.objects.console.input_ended();
+    session.objects.terminals.changed();
     settle(session);
 }
 
@@ -174,10 +195,12 @@ pub fn input_ended(session: &mut Session) {
 pub fn output_ready(session: &mut Session, stream: usize) {
     console::begin(session);
     session.objects.console.output_ready(stream);
+    session.objects.terminals.changed();
     settle(session);
 }
 
 /// The host's terminal has another size.
 pub fn window_size(session: &mut Session, rows: u16, columns: u16) {
-    let _ = (session, rows, columns);
+    session.objects.terminals.resize(rows, columns);
+    settle(session);
 }

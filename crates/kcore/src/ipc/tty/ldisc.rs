@@ -5,6 +5,8 @@
 //! writes.
 
 use super::termios::{Termios, cc, iflag, lflag, oflag};
+use super::transfer::State;
+use crate::errno::{Errno, Result};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -76,6 +78,49 @@ impl Default for Ldisc {
 }
 
 impl Ldisc {
+    pub(super) fn export(&self) -> State {
+        let from_tail = |position: u64| (position - self.tail) as u32;
+        State {
+            termios: self.termios,
+            buffer: self.buffer.iter().copied().collect(),
+            ends: self.ends.iter().map(|&end| from_tail(end)).collect(),
+            canon_head: from_tail(self.canon_head.max(self.tail)),
+            column: self.column,
+            canon_column: self.canon_column,
+            literal_next: self.literal_next,
+            erasing: self.erasing,
+            stopped: self.stopped,
+            flow_off: self.flow_off,
+        }
+    }
+
+    /// A line discipline that was somewhere else.
+    ///
+    /// # Errors
+    /// EINVAL: ends of lines where no input is.
+    pub(super) fn import(state: State) -> Result<Ldisc> {
+        let whole = state.canon_head as usize <= state.buffer.len() && state.buffer.len() <= BUFFER;
+        let ordered = state.ends.is_sorted_by(|a, b| a < b);
+        if !whole || !ordered || state.ends.last().is_some_and(|&end| end >= state.canon_head) {
+            return Err(Errno::EINVAL);
+        }
+        let mut ldisc = Ldisc {
+            termios: state.termios,
+            buffer: state.buffer.into(),
+            ends: state.ends.into_iter().map(u64::from).collect(),
+            canon_head: u64::from(state.canon_head),
+            column: state.column,
+            canon_column: state.canon_column,
+            literal_next: state.literal_next,
+            erasing: state.erasing,
+            stopped: state.stopped,
+            flow_off: state.flow_off,
+            ..Ldisc::default()
+        };
+        ldisc.find_special();
+        Ok(ldisc)
+    }
+
     /// Current settings.
     pub fn termios(&self) -> &Termios {
         &self.termios

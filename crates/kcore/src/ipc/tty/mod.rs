@@ -18,6 +18,7 @@ mod pty;
 pub mod termios;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use console::ConsoleTty;
 pub use devices::{devpts, register_devices};

@@ -107,8 +107,22 @@ impl Ptys {
     /// # Errors
     /// ENOSPC: too many.
     pub fn open_master(self: &Rc<Ptys>) -> Result<Rc<PtyMaster>> {
+        let number = (0..MAX_PTYS).find(|number| !self.open.borrow().contains_key(number));
+        self.open_master_as(number.ok_or(Errno::ENOSPC)?)
+    }
+
+    /// As [`Ptys::open_master`], with that number: the pair has been somewhere else.
+    ///
+    /// # Errors
+    /// EBUSY: there is one with that number; ENOSPC: there cannot be one.
+    pub fn open_master_as(self: &Rc<Ptys>, number: u32) -> Result<Rc<PtyMaster>> {
         let mut open = self.open.borrow_mut();
-        let number = (0..MAX_PTYS).find(|number| !open.contains_key(number)).ok_or(Errno::ENOSPC)?;
+        if number >= MAX_PTYS {
+            return Err(Errno::ENOSPC);
+        }
+        if open.contains_key(&number) {
+            return Err(Errno::EBUSY);
+        }
         let link = Link {
             number,
             output: RefCell::default(),

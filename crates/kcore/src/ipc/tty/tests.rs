@@ -554,3 +554,46 @@ fn garbage_never_panics() {
         int_ioctl(&*p.slave, 0x541b, 0).unwrap();
     }
 }
+
+#[test]
+fn a_terminal_goes_on_in_another_kernel() {
+    let first = pair();
+    write(&*first.master, b"whole\nhalf").unwrap();
+    write(&*first.slave, b"shown\n").unwrap();
+    let tty = first.slave.tty();
+    tty.set_window_size(WindowSize { rows: 7, columns: 8, ..WindowSize::default() });
+    tty.session.set(Some(40));
+    tty.group.set(Some(41));
+    let state = tty.export();
+    let second = pair();
+    second.slave.tty().import(&state).unwrap();
+    assert_eq!(second.slave.tty().export(), state);
+    assert_eq!(read(&*second.master, 100).unwrap(), read(&*first.master, 100).unwrap());
+    write(&*second.master, b"\x7f\x7fre\n").unwrap();
+    assert_eq!(read(&*second.slave, 100).unwrap(), b"whole\n");
+    assert_eq!(read(&*second.slave, 100).unwrap(), b"hare\n");
+    assert_eq!(second.slave.tty().window_size().columns, 8);
+    assert_eq!((second.slave.tty().session(), second.slave.tty().foreground()), (Some(40), Some(41)));
+    // Whatever comes, it is refused or of some use.
+    let mut random = crate::fs::testing::Random(3);
+    for round in 0..3000 {
+        let mut bytes = state.clone();
+        for _ in 0..=random.below(4) {
+            let at = random.below(bytes.len() as u64) as usize;
+            bytes[at] = random.next() as u8;
+        }
+        if round % 5 == 0 {
+            bytes.truncate(random.below(bytes.len() as u64) as usize);
+        }
+        let third = pair();
+        if third.slave.tty().import(&bytes).is_ok() {
+            let _ = write(&*third.master, b"a\x7f\x15b\nc\x04\x17\x12");
+            let _ = third.slave.tty().export();
+            let _ = third.slave.ioctl(0x541b, 0, &Memory(RefCell::new(vec![0; 4])));
+            for _ in 0..10 {
+                let _ = read(&*third.slave, 100);
+            }
+            let _ = read(&*third.master, 100);
+        }
+    }
+}

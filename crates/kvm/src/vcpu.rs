@@ -8,6 +8,7 @@ use kvm_bindings::{
 use kvm_ioctls::{VcpuExit, VcpuFd};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Model-specific registers (SDM vol. 4).
 pub(crate) mod msr {
@@ -34,7 +35,14 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Vcpu {
     pub(crate) fd: VcpuFd,
+    /// How often in a row the host had no means to run it.
+    refused: u32,
 }
+
+/// KVM_RUN answers EAGAIN as long as the host has no process for the thread that KVM itself starts at the first run (Linux 6.13:
+/// `kvm_mmu_start_lpage_recovery`). So often it is tried again, [`REFUSED_PAUSE`] apart.
+const REFUSED_MOST: u32 = 200;
+const REFUSED_PAUSE: Duration = Duration::from_millis(1);
 
 /// `struct kvm_signal_mask` with room for the kernel's 64-bit set.
 #[repr(C)]
@@ -76,7 +84,7 @@ impl Vcpu {
         if unsafe { libc::ioctl(fd.as_raw_fd(), KVM_SET_SIGNAL_MASK, &mask) } != 0 {
             return Err(Error::last("KVM_SET_SIGNAL_MASK"));
         }
-        let vcpu = Self { fd };
+        let vcpu = Self { fd, refused: 0 };
         vcpu.set_tsc_offset_zero(host);
         Ok(vcpu)
     }
@@ -194,11 +202,17 @@ impl Vcpu {
             }
             Ok(_) => Exit::Unexpected { reason: self.fd.get_kvm_run().exit_reason },
             Err(e) => match e.errno() {
-                libc::EINTR | libc::EAGAIN => Exit::Interrupted,
+                libc::EINTR => Exit::Interrupted,
+                libc::EAGAIN if self.refused < REFUSED_MOST => {
+                    self.refused += 1;
+                    std::thread::sleep(REFUSED_PAUSE);
+                    return Ok(Exit::Interrupted);
+                }
                 libc::EFAULT | libc::EHWPOISON => Exit::MemoryFault { address: None },
                 _ => return Err(Error::of("KVM_RUN")(e)),
             },
         };
+        self.refused = 0;
         Ok(exit)
     }
 

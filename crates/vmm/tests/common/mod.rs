@@ -35,6 +35,11 @@ impl Drop for Scratch {
 
 /// Assembles a guest of `tests/guests`. `case` defines the symbol CASE.
 pub fn guest(scratch: &Scratch, name: &str, case: Option<u32>) -> PathBuf {
+    guest_with(scratch, name, &case.map(|case| ("CASE", case)).into_iter().collect::<Vec<_>>())
+}
+
+/// Assembles a guest of `tests/guests` with these symbols.
+pub fn guest_with(scratch: &Scratch, name: &str, symbols: &[(&str, u32)]) -> PathBuf {
     let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
     let output = scratch.0.join(format!("{name}.elf"));
     let mut gcc = Command::new("gcc");
@@ -48,8 +53,8 @@ pub fn guest(scratch: &Scratch, name: &str, case: Option<u32>) -> PathBuf {
     gcc.arg("-Wl,--no-warn-rwx-segments");
     gcc.arg(format!("-Wa,--defsym,ABI_VERSION={}", ramet_abi::ABI_VERSION));
     gcc.arg(format!("-Wa,--defsym,HEADER_SIZE={}", size_of::<ramet_abi::header::KernelHeader>()));
-    if let Some(case) = case {
-        gcc.arg(format!("-Wa,--defsym,CASE={case}"));
+    for (symbol, value) in symbols {
+        gcc.arg(format!("-Wa,--defsym,{symbol}={value}"));
     }
     let status = gcc.arg("-o").arg(&output).arg(format!("{name}.S")).status().expect("gcc is needed");
     assert!(status.success(), "gcc cannot assemble {name}.S");
@@ -73,16 +78,17 @@ pub fn directory(scratch: &Scratch, name: &str) -> PathBuf {
 
 /// `ramet-vmm run` with this configuration, streams as pipes.
 pub fn start(scratch: &Scratch, config: &Value) -> Child {
+    command(scratch, config).spawn().unwrap()
+}
+
+/// The command of [`start`].
+pub fn command(scratch: &Scratch, config: &Value) -> Command {
     let path = scratch.0.join("vm/config.json");
     fs::write(&path, config.to_string()).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_ramet-vmm"))
-        .arg("run")
-        .arg(path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ramet-vmm"));
+    command.arg("run").arg(path);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 /// What became of a process.

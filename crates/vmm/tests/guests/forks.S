@@ -1,10 +1,11 @@
 # Forks COUNT times; a child ends at once with status 7 (after it has told the keeper). CASE:
-# 0: the first process prints "ticks refused\n" in hexadecimal (time stamp counter's ticks that the slowest FORK took, forks that
-#    were refused), waits for them all, and ends with 0.
-# 1: children stay, and sleep for ever; the first prints the same, sleeps too, and a signal ends it with 3.
+# 0: the first process logs four hexadecimal numbers (ticks of the time stamp counter that the slowest FORK took, forks that
+#    were refused, ticks of the fastest, children that were killed), waits for them all, and ends with 0.
+# 1: children stay, and sleep for ever; the first logs the same, sleeps too, and a signal ends it with 3.
 # 2: a child forks in its turn, COUNT generations deep; the last one sends a signal to the first process; the first ends with 9
 #    on the first notice.
 # 3: children compute for ever.
+# 4: as 0, but every parent and every child logs the time stamp counter when it goes on ("p" and "c"), one child after the other.
 .include "abi.inc"
 .set FORKS, 1
 .ifndef COUNT
@@ -52,6 +53,10 @@ fork:
     sub %rbx, %rax
     cmp %r12, %rax
     cmova %rax, %r12
+    cmp least(%rip), %rax
+    jae 1f
+    mov %rax, least(%rip)
+1:
     cmpq $0, RESULT
     jg 1f
     cmpq $-11, RESULT
@@ -61,10 +66,16 @@ fork:
 .if CASE == 2
     jmp sleep
 .endif
+.if CASE == 4
+    mov $'p', %eax
+    call stamp
+    jmp 2f
+.endif
+more:
     dec %r15d
     jnz fork
-.if CASE == 0
-2:  mov SEQUENCE, %r14d
+.if CASE == 0 || CASE == 4
+2:  mov SEQUENCE, %ebp
     xor %eax, %eax
     xchg %eax, EVENTS
     mov NOTICE_HEAD, %eax
@@ -81,14 +92,23 @@ fork:
     cmpq $0, REPLY
     check ge, "WAIT"
     jne 4f
-    mov %r14, ARG0
+    mov %rbp, ARG0
     movq $-1, ARG1
     out %al, $WAIT
     jmp 2b
 4:  cmpq $7 << 8, REPLY + 64
+    je 2b
+    # Without means for its VM, a child is killed.
+    cmpq $9, REPLY + 64
     check e, "a child's status"
+    incq killed(%rip)
     jmp 2b
-3:  call report
+3:
+.if CASE == 4
+    cmp $1, %r15d
+    ja more
+.endif
+    call report
     movq $0, ARG0
     exit_vm
 .endif
@@ -117,8 +137,12 @@ notice:
     cmp NOTICE_TAIL, %eax
     check ne, "no notice"
     mov %eax, NOTICE_TAIL
+.if CASE == 2
     movq $9 << 8, ARG0
     exit_vm
+.else
+    jmp sleep
+.endif
 
 forked:
     mov $0xffffffff80500000, %rsp
@@ -156,11 +180,29 @@ forked:
     check e, "KILL"
     jmp sleep
 .endif
+.if CASE == 4
+    mov $'c', %eax
+    call stamp
+.endif
     movl $OP_EXIT, REQUEST
     movq $7 << 8, ARGUMENTS
     out %al, $SESSION_CALL
     movq $7 << 8, ARG0
     exit_vm
+
+# Logs al and the time stamp counter.
+stamp:
+    mov $LOG_TEXT, %rdi
+    stosb
+    mov $32, %al
+    stosb
+    rdtsc
+    shl $32, %rdx
+    lea (%rax, %rdx), %rbx
+    call hex
+    movq $18, ARG0
+    out %al, $LOG
+    ret
 
 # The console belongs to the keeper now: the numbers go to the log.
 report:
@@ -171,7 +213,15 @@ report:
     stosb
     mov %r13, %rbx
     call hex
-    movq $33, ARG0
+    mov $32, %al
+    stosb
+    mov least(%rip), %rbx
+    call hex
+    mov $32, %al
+    stosb
+    mov killed(%rip), %rbx
+    call hex
+    movq $67, ARG0
     out %al, $LOG
     ret
 hex:
@@ -201,4 +251,6 @@ digits: .ascii "0123456789abcdef"
 witness: .quad 0
 generation: .quad 0
 depth: .quad 0
+least: .quad -1
+killed: .quad 0
 first: .quad 0

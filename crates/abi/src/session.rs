@@ -198,9 +198,9 @@ pub mod op {
 
     // Processes.
 
-    /// A child is to be made (hypercall FORK, not SESSION_CALL): arguments: clone(2)'s exit signal, the child's wanted pid or 0. `flags` 1:
-    /// CLONE_PARENT. Descriptors: the child's channel memory and socket. Result: the child's pid. EAGAIN: a limit of the session.
-    /// EEXIST: the pid is in use.
+    /// A child is to be made (hypercall FORK, not SESSION_CALL): arguments: clone(2)'s exit signal, the child's wanted pid (a free one,
+    /// or one of the caller's from TIDS, which is the caller's again if there is no child in the end) or 0. `flags` 1: CLONE_PARENT.
+    /// Descriptors: the child's channel memory and socket. Result: the child's pid. EAGAIN: a limit of the session. EEXIST: the pid is in use.
     pub const FORK: u32 = 0x100;
     /// The process is over: arguments: wait status, user time, system time (ns), maximum resident set (KiB), without its children's. The
     /// VMM ends the VM afterwards. Result: 0. To the session's first process the answer comes when all others are gone and all output is

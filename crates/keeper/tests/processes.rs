@@ -363,6 +363,17 @@ fn ids_of_threads_are_nobody_elses() {
     assert_eq!(h.call(h.first, op::KILL, &[pid(&h, next), first + 3, SIGUSR1, tkill]), ESRCH);
     let told: Vec<u64> = h.notices(child).iter().map(|note| note.id).collect();
     assert_eq!(told, [first + 3, first + 3]);
+    // One of them for a child that began in its parent's VM; nobody else's.
+    let wanted = numbers(op::FORK, &[17, first + 8]);
+    assert_eq!(h.fork_with(h.first, wanted), Err(EEXIST));
+    let failed = h.promise(child, wanted).unwrap();
+    h.lose(failed);
+    let moved = h.fork_with(child, wanted).unwrap();
+    assert_eq!(pid(&h, moved), first + 8);
+    assert_eq!(h.fork_with(child, wanted), Err(EEXIST));
+    for number in [first, first + 7, first + 9, first + 31] {
+        assert_eq!(facts(&mut h, number).result, of as i64);
+    }
     for count in [0, 257, u64::MAX] {
         assert_eq!(h.call(child, op::TIDS, &[count]), EINVAL);
     }

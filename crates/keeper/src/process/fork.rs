@@ -30,7 +30,8 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
         _ if caller == table.first => return Err(Errno::EINVAL),
         _ => (process.parent, process.exit_signal),
     };
-    if wanted != 0 && !table.is_free(int(wanted)) {
+    let reserved = process.has_thread(int(wanted));
+    if wanted != 0 && !reserved && !table.is_free(int(wanted)) {
         return Err(Errno::EEXIST);
     }
     let template = process.clone();
@@ -41,9 +42,13 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
     let (ours, theirs) = sys::socket_pair().map_err(again)?;
     let pid = if wanted != 0 { int(wanted) } else { session.processes.allocate(1)? };
 
+    if reserved {
+        session.processes.get_mut(caller)?.give_up_thread(pid);
+    }
     let child = session.clients.add(pid, channel, ours);
     let mut process = template.child(pid, parent, signal);
     process.client = Some(child);
+    process.number_of = if reserved { caller } else { 0 };
     session.processes.add(process);
     session.processes.forked = true;
     session.show_names(child);
@@ -61,6 +66,9 @@ pub fn failed(session: &mut Session, client: ClientId) {
     debug_assert!(matches!(session.clients.get(client).map(|c| &c.host), Some(Host::Promised)));
     super::exit::leave(session, client);
     if let Some(process) = session.processes.remove(pid) {
+        if let Ok(owner) = session.processes.get_mut(process.number_of) {
+            owner.threads.push((pid, 1));
+        }
         // Somebody may be waiting for it already.
         super::exit::tell(session, process.parent, notice::CHILD, [0; 4]);
     }

@@ -107,6 +107,8 @@ pub struct Process {
     pub client: Option<ClientId>,
     /// First and number of blocks of ids for threads.
     pub threads: Vec<(i32, i32)>,
+    /// Who had reserved its pid; 0: nobody.
+    pub number_of: i32,
 }
 
 impl Process {
@@ -133,6 +135,7 @@ impl Process {
             started: crate::sys::clock(libc::CLOCK_BOOTTIME),
             client: None,
             threads: Vec::new(),
+            number_of: 0,
         }
     }
 
@@ -150,6 +153,22 @@ impl Process {
             command: self.command.clone(),
             ..Self::first(pid)
         }
+    }
+
+    /// Whether it has reserved that number for a thread.
+    pub fn has_thread(&self, number: i32) -> bool {
+        self.threads.iter().any(|&(first, count)| (first..first + count).contains(&number))
+    }
+
+    /// A number that it has reserved becomes another process's.
+    pub(super) fn give_up_thread(&mut self, number: i32) {
+        let parts = |(first, count): (i32, i32)| {
+            if !(first..first + count).contains(&number) {
+                return [(first, count), (0, 0)];
+            }
+            [(first, number - first), (number + 1, first + count - number - 1)]
+        };
+        self.threads = self.threads.drain(..).flat_map(parts).filter(|(_, count)| *count > 0).collect();
     }
 
     /// Whether it is a zombie.
@@ -236,8 +255,7 @@ impl Table {
     /// Whether a number is nobody's: not a process, group, session or thread.
     pub(super) fn is_free(&self, number: i32) -> bool {
         let uses = |process: &Process| {
-            let thread = |&(first, count): &(i32, i32)| (first..first + count).contains(&number);
-            process.group == number || process.session == number || process.threads.iter().any(thread)
+            process.group == number || process.session == number || process.has_thread(number)
         };
         number > INIT_MAX && !self.all.contains_key(&number) && !self.iter().any(uses)
     }
@@ -278,10 +296,7 @@ impl Table {
         if self.all.contains_key(&number) {
             return Some(number);
         }
-        let has = |process: &&Process| {
-            process.threads.iter().any(|&(first, count)| (first..first + count).contains(&number))
-        };
-        self.iter().find(has).map(|process| process.pid)
+        self.iter().find(|process| process.has_thread(number)).map(|process| process.pid)
     }
 }
 

@@ -51,6 +51,18 @@ pub trait Source {
     /// # Errors
     /// EFAULT when the very first byte could not be read.
     fn take(&mut self, buffer: &mut [u8]) -> Result<usize>;
+
+    /// Leaves out the next `count` bytes, which have been taken from a copy of the source.
+    fn skip(&mut self, mut count: usize) {
+        let mut part = [0; 512];
+        while count > 0 {
+            let most = count.min(part.len());
+            match self.take(&mut part[..most]) {
+                Ok(taken) if taken > 0 => count -= taken,
+                _ => return,
+            }
+        }
+    }
 }
 
 /// Random access to the program's memory, for ioctl(2) and its like.

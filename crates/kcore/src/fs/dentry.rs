@@ -5,10 +5,11 @@
 //! A parent refers to its cached children and a child to its parent; [`Dentry::prune`] removes what nobody else holds.
 
 use super::inode::Inode;
+use crate::errno::{Errno, Result};
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 
 struct Place {
     parent: Option<Rc<Dentry>>,
@@ -18,6 +19,10 @@ struct Place {
 /// A name and its inode.
 pub struct Dentry {
     inode: Rc<dyn Inode>,
+    /// What has taken the place of the inode.
+    moved: OnceCell<Rc<dyn Inode>>,
+    /// [`Inode::names_version`] of the directory when the name was looked up.
+    version: Cell<u64>,
     place: RefCell<Place>,
     children: RefCell<BTreeMap<Rc<[u8]>, Rc<Dentry>>>,
     mounts: Cell<u32>,
@@ -33,6 +38,8 @@ impl Dentry {
     fn new(inode: Rc<dyn Inode>, parent: Option<Rc<Dentry>>, name: Rc<[u8]>) -> Rc<Dentry> {
         Rc::new(Dentry {
             inode,
+            moved: OnceCell::new(),
+            version: Cell::new(0),
             place: RefCell::new(Place { parent, name }),
             children: RefCell::new(BTreeMap::new()),
             mounts: Cell::new(0),
@@ -43,7 +50,31 @@ impl Dentry {
     /// The inode that it names.
     #[inline]
     pub fn inode(&self) -> &Rc<dyn Inode> {
-        &self.inode
+        self.moved.get().unwrap_or(&self.inode)
+    }
+
+    /// The file has moved to another file system: `inode` takes the place of the inode for all who hold the dentry. Once only.
+    ///
+    /// # Errors
+    /// EBUSY: it has been moved before.
+    pub fn move_to(&self, inode: Rc<dyn Inode>) -> Result<()> {
+        self.moved.set(inode).map_err(|_| Errno::EBUSY)
+    }
+
+    /// Whether the name was looked up in this `version` of its directory.
+    #[inline]
+    pub(super) fn is_of(&self, version: u64) -> bool {
+        self.version.get() == version
+    }
+
+    /// The name was looked up in this version of its directory.
+    pub(super) fn set_version(&self, version: u64) {
+        self.version.set(version);
+    }
+
+    /// The cached children.
+    pub fn children(&self) -> Vec<Rc<Dentry>> {
+        self.children.borrow().values().cloned().collect()
     }
 
     /// The directory it is in; none for a root.
@@ -71,7 +102,7 @@ impl Dentry {
     pub fn is_ancestor_of(self: &Rc<Self>, other: &Rc<Dentry>) -> bool {
         let mut at = Some(other.clone());
         while let Some(dentry) = at {
-            if Rc::ptr_eq(self, &dentry) || self.inode.id() == dentry.inode.id() {
+            if Rc::ptr_eq(self, &dentry) || self.inode().id() == dentry.inode().id() {
                 return true;
             }
             at = dentry.parent();
@@ -89,7 +120,8 @@ impl Dentry {
     pub fn add(self: &Rc<Self>, name: &[u8], inode: Rc<dyn Inode>) -> Rc<Dentry> {
         let name: Rc<[u8]> = name.into();
         let child = Self::new(inode, Some(self.clone()), name.clone());
-        if self.inode.is_cacheable() {
+        child.version.set(self.inode().names_version());
+        if self.inode().is_cacheable() {
             // The old value, if any, is dropped after the borrow.
             let old = self.children.borrow_mut().insert(name, child.clone());
             drop(old);
@@ -128,6 +160,7 @@ impl Dentry {
 
     fn settle(self: Rc<Self>, directory: &Rc<Dentry>, name: &[u8]) {
         let name: Rc<[u8]> = name.into();
+        self.version.set(directory.inode().names_version());
         let old = self.place.replace(Place { parent: Some(directory.clone()), name: name.clone() });
         directory.children.borrow_mut().insert(name, self);
         drop(old);
@@ -141,7 +174,7 @@ impl Dentry {
         while let Some(parent) = at.parent() {
             if change > 0 {
                 parent.children.borrow_mut().insert(at.name(), at.clone());
-            } else if at.mounts() == 0 && at.children.borrow().is_empty() && !parent.inode.is_cacheable() {
+            } else if at.mounts() == 0 && at.children.borrow().is_empty() && !parent.inode().is_cacheable() {
                 let gone = parent.children.borrow_mut().remove(&at.name());
                 drop(gone);
             }
@@ -150,7 +183,7 @@ impl Dentry {
     }
 
     /// Forgets every cached name below that nobody holds. Returns how many are left.
-    pub(super) fn prune(self: &Rc<Self>) -> usize {
+    pub fn prune(self: &Rc<Self>) -> usize {
         let mut all = Vec::from([self.clone()]);
         let mut next = 0;
         while let Some(dentry) = all.get(next).cloned() {

@@ -221,6 +221,11 @@ pub trait Inode: Any {
         true
     }
 
+    /// What was looked up in this directory holds while this value stays the same.
+    fn names_version(&self) -> u64 {
+        0
+    }
+
     /// Makes `name`, which must not exist.
     ///
     /// # Errors

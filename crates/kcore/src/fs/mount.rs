@@ -189,11 +189,33 @@ impl Namespace {
     #[inline]
     pub fn child(&self, at: &Rc<Dentry>, name: &[u8]) -> Result<Rc<Dentry>> {
         match at.child(name) {
-            Some(child) => Ok(child),
+            Some(child) if child.is_of(at.inode().names_version()) || child.mounts() > 0 => Ok(child),
+            Some(child) => self.look_again(at, name, child),
             None => {
                 let inode = at.inode().lookup(name)?;
                 self.note_cached();
                 Ok(at.add(name, inode))
+            }
+        }
+    }
+
+    /// Others may have changed what the cached `child` of `at` is.
+    fn look_again(&self, at: &Rc<Dentry>, name: &[u8], child: Rc<Dentry>) -> Result<Rc<Dentry>> {
+        let version = at.inode().names_version();
+        match at.inode().lookup(name) {
+            Ok(inode) if inode.id() == child.inode().id() => {
+                child.set_version(version);
+                Ok(child)
+            }
+            Ok(inode) => {
+                at.delete(name);
+                Ok(at.add(name, inode))
+            }
+            Err(error) => {
+                if error == Errno::ENOENT {
+                    at.delete(name);
+                }
+                Err(error)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Open file descriptions: what descriptors refer to, and what fork(2) shares.
 
-use super::credentials::Credentials;
+use super::credentials::{Credentials, cap};
 use super::encode;
 use super::inode::{Inode, OFFSET_MAX, SetAttributes};
 use super::locks::LockOwner;
@@ -14,7 +14,8 @@ use crate::user::{Sink, Source};
 use crate::wait::{Events, WaitKey, Wake};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::Cell;
+use crate::session::RemoteFile;
+use core::cell::{Cell, OnceCell};
 
 /// Status flags that fcntl(F_SETFL) changes; O_ASYNC is [`OpenFile::watch`]'s.
 pub const SETTABLE: u32 = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
@@ -48,6 +49,8 @@ pub struct OpenFile {
     /// Name in the session.
     pub id: ObjectId,
     file: Rc<dyn File>,
+    /// The description is in the keeper (since an export).
+    moved: OnceCell<Rc<dyn File>>,
     path: Option<Path>,
     offset: Cell<u64>,
     flags: Cell<u32>,
@@ -78,6 +81,7 @@ impl OpenFile {
             id: ObjectId::fresh(),
             seekable: file.is_seekable(),
             file,
+            moved: OnceCell::new(),
             path,
             offset: Cell::new(0),
             flags: Cell::new(flags & !CREATION),
@@ -92,12 +96,28 @@ impl OpenFile {
     /// The object that is open.
     #[inline]
     pub fn file(&self) -> &Rc<dyn File> {
-        &self.file
+        self.moved.get().unwrap_or(&self.file)
+    }
+
+    /// The description in the keeper, if it is there: its offset and status flags are there, too.
+    #[inline]
+    pub fn remote(&self) -> Option<&RemoteFile> {
+        RemoteFile::of(&**self.file())
+    }
+
+    /// The description has moved to the keeper, for all who hold it. Threads that wait for it look again.
+    ///
+    /// # Errors
+    /// EBUSY: it has been moved before.
+    pub fn move_to(&self, remote: Rc<RemoteFile>) -> Result<()> {
+        self.moved.set(remote.clone()).map_err(|_| Errno::EBUSY)?;
+        remote.replaces(self.file.clone());
+        Ok(())
     }
 
     /// The object as its concrete type.
     pub fn downcast<T: 'static>(&self) -> Option<&T> {
-        self.file.as_any().downcast_ref()
+        self.file().as_any().downcast_ref()
     }
 
     /// Where it was opened; follows renames.
@@ -114,38 +134,45 @@ impl OpenFile {
     pub fn display(&self, root: &Path) -> Vec<u8> {
         match &self.path {
             Some(path) => path.display(root),
-            None => self.file.describe(),
+            None => self.file().describe(),
         }
     }
 
     /// Status flags and access mode, as F_GETFL gives them.
     #[inline]
     pub fn flags(&self) -> u32 {
-        self.flags.get()
+        match self.remote() {
+            // Only O_ASYNC is a matter of this VM.
+            Some(remote) => remote.flags().unwrap_or(self.flags.get()) | self.flags.get() & O_ASYNC,
+            None => self.flags.get(),
+        }
     }
 
     /// F_SETFL: changes the [`SETTABLE`] flags.
     pub fn set_flags(&self, flags: u32) {
+        if let Some(remote) = self.remote() {
+            remote.set_flags(flags & SETTABLE);
+        }
         self.flags.set((self.flags.get() & !SETTABLE) | (flags & SETTABLE));
     }
 
     /// Turns O_ASYNC on: `wake` is told of every change until it is turned off or the description is closed. Whether the object
     /// can do it.
     pub fn watch(&self, wake: Rc<dyn Wake>) -> bool {
-        let Some(queue) = self.file.wait_queue().filter(|_| !self.file.signalled().is_empty()) else {
+        let Some(queue) = self.file().wait_queue().filter(|_| !self.file().signalled().is_empty()) else {
             return false;
         };
         self.unwatch();
         self.watcher.set(Some(queue.add(Events::ALL, wake)));
         self.flags.set(self.flags.get() | O_ASYNC);
         // What waits to be asked for (the console's input) is asked for here.
-        self.file.poll();
+        self.file().poll();
         true
     }
 
     /// Turns O_ASYNC off.
     pub fn unwatch(&self) {
-        if let (Some(key), Some(queue)) = (self.watcher.take(), self.file.wait_queue()) {
+        if let (Some(key), Some(queue)) = (self.watcher.take(), self.file().wait_queue()) {
             queue.remove(key);
         }
         self.flags.set(self.flags.get() & !O_ASYNC);
@@ -175,6 +202,9 @@ impl OpenFile {
         if !self.readable {
             return Err(Errno::EBADF);
         }
+        if let Some(remote) = self.remote() {
+            return remote.read_from(None, into);
+        }
         let offset = self.offset.get();
         let n = self.file.read(offset, into, self.flags.get())?;
         if self.seekable {
@@ -197,7 +227,7 @@ impl OpenFile {
         if offset > OFFSET_MAX {
             return Err(Errno::EINVAL);
         }
-        self.file.read(offset, into, self.flags.get())
+        self.file().read(offset, into, self.flags.get())
     }
 
     /// write(2).
@@ -207,6 +237,9 @@ impl OpenFile {
     pub fn write(&self, from: &mut dyn Source, writer: &Writer<'_>) -> Result<usize> {
         if !self.writable {
             return Err(Errno::EBADF);
+        }
+        if let Some(remote) = self.remote() {
+            return remote.write_from(None, from, keeps_id_bits(writer), writer.size_limit);
         }
         if !self.seekable {
             return self.file.write(0, from, self.flags.get());
@@ -230,6 +263,9 @@ impl OpenFile {
         }
         if offset > OFFSET_MAX {
             return Err(Errno::EINVAL);
+        }
+        if let Some(remote) = self.remote() {
+            return remote.write_from(Some(offset), from, keeps_id_bits(writer), writer.size_limit);
         }
         let offset = if self.flags.get() & O_APPEND != 0 { self.file.size()? } else { offset };
         self.write_seekable(offset, from, writer)
@@ -277,11 +313,18 @@ impl OpenFile {
 
     /// Current offset.
     pub fn offset(&self) -> u64 {
-        self.offset.get()
+        match self.remote().filter(|_| self.seekable) {
+            Some(remote) => remote.seek(0, 1).unwrap_or(0),
+            None => self.offset.get(),
+        }
     }
 
     /// Sets the offset without checks, for an object that keeps it elsewhere.
     pub fn set_offset(&self, offset: u64) {
+        if let Some(remote) = self.remote().filter(|_| self.seekable) {
+            // An offset that it has come to by itself is one that it takes.
+            let _ = remote.seek(offset as i64, 0);
+        }
         self.offset.set(offset);
     }
 
@@ -293,19 +336,22 @@ impl OpenFile {
         if self.is_path_only() {
             return Err(Errno::EBADF);
         }
-        if whence <= 4 && (self.file.has_no_offset() || self.file.ignores_seek()) {
+        if whence <= 4 && (self.file().has_no_offset() || self.file().ignores_seek()) {
             return Ok(0);
         }
         if !self.seekable {
             return Err(Errno::ESPIPE);
         }
+        if let Some(remote) = self.remote() {
+            return remote.seek(offset, whence);
+        }
         let base = match whence {
             0 => 0,
             1 => self.offset.get(),
-            2 => self.file.size()?,
+            2 => self.file().size()?,
             3 | 4 => {
                 let from = u64::try_from(offset).map_err(|_| Errno::ENXIO)?;
-                let found = self.file.seek_data(from, whence == 3)?;
+                let found = self.file().seek_data(from, whence == 3)?;
                 self.offset.set(found);
                 return Ok(found);
             }
@@ -324,7 +370,7 @@ impl OpenFile {
     pub fn stat(&self) -> Result<Stat> {
         match self.inode() {
             Some(inode) => inode.stat(),
-            None => self.file.stat(),
+            None => self.file().stat(),
         }
     }
 
@@ -339,10 +385,10 @@ impl OpenFile {
         if !self.writable {
             return Err(Errno::EINVAL);
         }
-        if size > writer.size_limit && size > self.file.size()? {
+        if size > writer.size_limit && size > self.file().size()? {
             return Err(Errno::EFBIG);
         }
-        self.file.truncate(size)?;
+        self.file().truncate(size)?;
         self.drop_privileges(writer.credentials)
     }
 
@@ -363,7 +409,7 @@ impl OpenFile {
         if offset + length > writer.size_limit && mode & 1 == 0 {
             return Err(Errno::EFBIG);
         }
-        self.file.allocate(mode, offset, length)
+        self.file().allocate(mode, offset, length)
     }
 
     /// getdents64(2): entries from the current offset into `into`. 0: the end.
@@ -373,6 +419,9 @@ impl OpenFile {
     pub fn read_directory(&self, into: &mut dyn Sink) -> Result<usize> {
         if !self.readable {
             return Err(Errno::EBADF);
+        }
+        if let Some(remote) = self.remote() {
+            return remote.entries(into);
         }
         let path = self.path.as_ref().ok_or(Errno::ENOTDIR)?;
         if path.is_deleted() {
@@ -391,6 +440,9 @@ impl OpenFile {
         if self.is_path_only() {
             return Err(Errno::EBADF);
         }
+        if let Some(remote) = self.remote() {
+            return remote.flock(exclusive);
+        }
         self.inode().and_then(|inode| inode.state()).ok_or(Errno::ENOLCK)?.locks.flock(self.id, exclusive)
     }
 }
@@ -406,7 +458,14 @@ impl Drop for OpenFile {
             }
         }
         self.file.release();
+        if let Some(remote) = self.moved.get() {
+            remote.release();
+        }
     }
+}
+
+fn keeps_id_bits(writer: &Writer<'_>) -> bool {
+    writer.credentials.has(cap::FSETID)
 }
 
 /// A source cut short at the size limit.

@@ -1,7 +1,13 @@
 //! Requests to the keeper: [`Client`].
 
+use super::inode::SessionInode;
+use super::remote::RemoteFile;
 use crate::errno::{Errno, Result};
-use alloc::rc::Rc;
+use crate::file::PageSource;
+use crate::fs::memfs::MemFs;
+use crate::wait::Events;
+use alloc::collections::BTreeMap;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::sync::atomic::Ordering::Acquire;
@@ -25,16 +31,33 @@ pub trait Transport {
     fn touched(&self, index: u64) -> u8;
 }
 
+/// What a VM has by itself.
+pub struct Local {
+    /// A file system over the image in which nothing is ever written.
+    pub image: Option<Rc<MemFs>>,
+    /// Memory for pages of files.
+    pub pages: Rc<dyn PageSource>,
+}
+
 /// The way to the keeper, and the ids that this VM holds there.
 pub struct Client {
     transport: Rc<dyn Transport>,
+    pub(super) local: Local,
+    pub(super) nodes: RefCell<BTreeMap<u64, Weak<SessionInode>>>,
+    pub(super) files: RefCell<BTreeMap<u64, Weak<RemoteFile>>>,
     released: RefCell<Vec<u64>>,
 }
 
 impl Client {
     /// A client that holds nothing yet.
-    pub fn new(transport: Rc<dyn Transport>) -> Rc<Client> {
-        Rc::new(Client { transport, released: RefCell::new(Vec::new()) })
+    pub fn new(transport: Rc<dyn Transport>, local: Local) -> Rc<Client> {
+        Rc::new(Client {
+            transport,
+            local,
+            nodes: RefCell::default(),
+            files: RefCell::default(),
+            released: RefCell::default(),
+        })
     }
 
     /// Serves a request whose answer has no data.
@@ -51,14 +74,13 @@ impl Client {
     /// What the keeper answers; EIO.
     pub fn call_into(&self, request: &Request, data: &[u8], answer: &mut Vec<u8>) -> Result<Reply> {
         let reply = self.ask(request, data, answer)?;
-        match i32::try_from(reply.result) {
-            Ok(error @ -4095..0) => Err(Errno(-error)),
-            _ if reply.result < 0 => Err(Errno::EIO),
-            _ => Ok(reply),
+        match error_of(&reply) {
+            Some(error) => Err(error),
+            None => Ok(reply),
         }
     }
 
-    /// Serves a request, whatever its result.
+    /// Serves a request, whatever its result ([`error_of`]).
     ///
     /// # Errors
     /// EIO: there is no keeper; EINVAL: too many data.
@@ -71,7 +93,7 @@ impl Client {
         self.transport.call(&request, data, answer)
     }
 
-    /// Changes whenever a name in the session's file system does.
+    /// Changes whenever a name, an owner or permissions in the session's file system do.
     pub fn names(&self) -> u64 {
         self.transport.control().names.load(Acquire)
     }
@@ -82,14 +104,50 @@ impl Client {
         self.transport.touched(bit / 8 % TOUCHED_SIZE) >> (bit % 8) & 1 != 0
     }
 
+    /// Description `id` may have become ready.
+    pub fn ready(&self, id: u64, events: Events) {
+        let file = self.files.borrow().get(&id).and_then(Weak::upgrade);
+        if let Some(file) = file {
+            file.notify(events);
+        }
+    }
+
+    /// In the child of a fork: the keeper knows nothing of what the parent waits for here.
+    pub fn forked(&self) {
+        for file in self.files.borrow().values().filter_map(Weak::upgrade) {
+            file.forget_watch();
+        }
+    }
+
+    /// A node is not used any more.
+    pub(super) fn drop_node(&self, id: u64) {
+        self.released.borrow_mut().push(id);
+    }
+
     fn release_nodes(&self) {
         if self.released.borrow().len() < RELEASE_BATCH {
             return;
         }
-        let ids = self.released.take();
+        let mut ids = self.released.take();
+        {
+            // A node may have come back since.
+            let nodes = self.nodes.borrow();
+            ids.sort_unstable();
+            ids.dedup();
+            ids.retain(|id| !nodes.contains_key(id));
+        }
         let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
         let request = Request { operation: op::RELEASE, length: bytes.len() as u64, ..Request::default() };
         // The keeper knows what it has given: there is nothing that could fail.
         let _ = self.transport.call(&request, &bytes, &mut Vec::new());
+    }
+}
+
+/// The error that a reply says.
+pub fn error_of(reply: &Reply) -> Option<Errno> {
+    match i32::try_from(reply.result) {
+        Ok(error @ -4095..0) => Some(Errno(-error)),
+        _ if reply.result < 0 => Some(Errno::EIO),
+        _ => None,
     }
 }

@@ -9,5 +9,13 @@
 //! else happens. So a page fault in the middle of a copy to the program may make requests of its own.
 
 mod client;
+mod directory;
+mod file;
+mod inode;
+mod pages;
+mod remote;
 
-pub use client::{Client, Transport};
+pub use client::{Client, Local, Transport, error_of};
+pub use file::SessionFile;
+pub use inode::SessionInode;
+pub use remote::{RemoteFile, Traits};

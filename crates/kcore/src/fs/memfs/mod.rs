@@ -174,6 +174,14 @@ impl MemFs {
     }
 
     /// The node of the image's inode `nid`.
+    ///
+    /// # Errors
+    /// EUCLEAN: there is none; EIO: there is no image.
+    pub fn image_node(&self, nid: u64) -> Result<Rc<Node>> {
+        self.lower_node(nid)
+    }
+
+    /// The node of the image's inode `nid`.
     fn lower_node(&self, nid: u64) -> Result<Rc<Node>> {
         if let Some(kept) = self.nodes.borrow().get(&nid) {
             match kept {

@@ -1,0 +1,466 @@
+//! Open file descriptions that are in the keeper: [`RemoteFile`].
+
+use super::client::{Client, error_of};
+use super::inode::SessionInode;
+use super::pages::Pages;
+use crate::errno::{Errno, Result};
+use crate::file::flags::{O_CLOEXEC, O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC};
+use crate::file::{File, Page};
+use crate::fs::inode::{Inode, SetAttributes};
+use crate::stat::{S_IFIFO, S_IFMT, S_IFSOCK, Stat};
+use crate::user::{Sink, Source, UserMemory};
+use crate::wait::{Events, WaitQueue};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::{Cell, OnceCell};
+use ramet_abi::session::{Reply, Request, op};
+
+/// Most bytes that go with one request.
+const PIECE: usize = 256 << 10;
+/// Most bytes of a pipe or another stream that are taken for one request: no more would be accepted.
+const STREAM_PIECE: usize = 64 << 10;
+/// Readiness that is watched: everything that poll(2) knows.
+const WATCHED: u32 = 0x27ff;
+/// Sizes of what an ioctl(2)'s argument points to, from the largest that is asked for.
+const ARGUMENT_SIZES: [usize; 5] = [64, 44, 36, 8, 4];
+
+/// What kind of object a description is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// The offset counts.
+    pub seekable: bool,
+    /// Readiness changes.
+    pub waits: bool,
+    /// A blocking write(2) goes on until everything is written.
+    pub stream: bool,
+}
+
+impl Traits {
+    /// A regular file or a directory.
+    pub const FILE: Traits = Traits { seekable: true, waits: false, stream: false };
+    /// A pipe, a terminal, a stream socket.
+    pub const STREAM: Traits = Traits { seekable: false, waits: true, stream: true };
+    /// An eventfd and its like.
+    pub const EVENT: Traits = Traits { seekable: false, waits: true, stream: false };
+}
+
+/// A description in the keeper. It is released there when the last local descriptor is closed.
+pub struct RemoteFile {
+    client: Rc<Client>,
+    /// Its id.
+    pub id: u64,
+    traits: Traits,
+    node: Option<Rc<SessionInode>>,
+    queue: WaitQueue,
+    watched: Cell<bool>,
+    released: Cell<bool>,
+    sigpipe: Cell<bool>,
+    pages: Pages,
+    /// What it was before it was exported: threads may still wait there.
+    before: OnceCell<Rc<dyn File>>,
+}
+
+impl RemoteFile {
+    /// The description `id`, which this VM holds; of `node`, if it is a regular file or directory.
+    pub fn new(client: &Rc<Client>, id: u64, traits: Traits, node: Option<Rc<SessionInode>>) -> Rc<RemoteFile> {
+        let file = Rc::new(RemoteFile {
+            client: client.clone(),
+            id,
+            traits,
+            node,
+            queue: WaitQueue::new(),
+            watched: Cell::new(false),
+            released: Cell::new(false),
+            sigpipe: Cell::new(true),
+            pages: Pages::default(),
+            before: OnceCell::new(),
+        });
+        client.files.borrow_mut().insert(id, Rc::downgrade(&file));
+        file
+    }
+
+    /// Opens a node. `flags`: those of open(2).
+    ///
+    /// # Errors
+    /// As open(2).
+    pub fn open(node: &Rc<SessionInode>, flags: u32, offset: u64) -> Result<Rc<RemoteFile>> {
+        let flags = flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+        let request = Request {
+            operation: op::OPEN,
+            flags,
+            id: node.node()?,
+            arguments: [offset, 0, 0, 0, 0, 0],
+            ..Request::default()
+        };
+        let reply = node.client().call(&request, &[])?;
+        Ok(Self::new(node.client(), reply.result as u64, Traits::FILE, Some(node.clone())))
+    }
+
+    /// The remote description behind `file`.
+    pub fn of(file: &dyn File) -> Option<&RemoteFile> {
+        file.as_any().downcast_ref()
+    }
+
+    /// Threads that wait for `file`, which this description takes the place of, are to look again.
+    pub fn replaces(&self, file: Rc<dyn File>) {
+        let file = self.before.get_or_init(|| file);
+        if let Some(queue) = file.wait_queue() {
+            queue.notify(Events::ALL);
+        }
+    }
+
+    /// A request about it.
+    pub fn request(&self, operation: u32, flags: u32, arguments: &[u64]) -> Request {
+        let mut request = Request { operation, flags, id: self.id, ..Request::default() };
+        request.arguments[..arguments.len()].copy_from_slice(arguments);
+        request
+    }
+
+    /// Serves a request about it.
+    ///
+    /// # Errors
+    /// What the keeper answers.
+    pub fn call(&self, operation: u32, flags: u32, arguments: &[u64]) -> Result<Reply> {
+        self.client.call(&self.request(operation, flags, arguments), &[])
+    }
+
+    /// The way to the keeper.
+    pub fn client(&self) -> &Rc<Client> {
+        &self.client
+    }
+
+    /// The node, if it is of a regular file or directory.
+    pub fn node(&self) -> Option<&Rc<SessionInode>> {
+        self.node.as_ref()
+    }
+
+    /// Asks to be told of changes. What is ready now.
+    fn watch(&self) -> Result<Events> {
+        let on = self.watched.replace(true);
+        let operation = if on { op::POLL } else { op::WATCH };
+        let reply = self.call(operation, 0, &[if on { 0 } else { u64::from(WATCHED) }])?;
+        Ok(Events(reply.result as u32))
+    }
+
+    /// There is news from the keeper.
+    pub(super) fn notify(&self, events: Events) {
+        if self.queue.is_empty() && self.before.get().and_then(|file| file.wait_queue()).is_none_or(WaitQueue::is_empty) {
+            // Nobody waits (any more): whoever is the next asks anew.
+            if self.watched.replace(false) {
+                let _ = self.call(op::WATCH, 0, &[0]);
+            }
+            return;
+        }
+        self.queue.notify(events);
+        if let Some(queue) = self.before.get().and_then(|file| file.wait_queue()) {
+            queue.notify(events);
+        }
+    }
+
+    pub(super) fn forget_watch(&self) {
+        self.watched.set(false);
+    }
+
+    /// Repeats `attempt` while it says EAGAIN although `events` are ready; the keeper is asked to tell of changes before the last time.
+    fn attempt<T>(&self, events: Events, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+        loop {
+            match attempt() {
+                Err(Errno::EAGAIN) if self.traits.waits => {}
+                other => return other,
+            }
+            let always = events.or(Events::ERR).or(Events::HUP);
+            if !self.watch()?.intersects(always) {
+                return Err(Errno::EAGAIN);
+            }
+        }
+    }
+
+    /// read(2) at the description's own offset, pread(2) at `at`.
+    ///
+    /// # Errors
+    /// As read(2).
+    pub fn read_from(&self, at: Option<u64>, into: &mut dyn Sink) -> Result<usize> {
+        let mut done = 0;
+        loop {
+            let wanted = into.remaining().min(PIECE);
+            let offset = at.map_or(0, |at| at + done as u64);
+            let request = Request {
+                wanted: wanted as u64,
+                ..self.request(op::READ, u32::from(at.is_some()), &[offset])
+            };
+            let mut bytes = Vec::new();
+            let got = self.attempt(Events::IN, || {
+                bytes.clear();
+                self.client.call_into(&request, &[], &mut bytes)
+            });
+            match got {
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => return Ok(done),
+                Ok(_) => {}
+            }
+            let got = bytes.len();
+            match into.put(&bytes) {
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => return Ok(done),
+                Ok(n) => done += n,
+            }
+            if got < wanted || into.remaining() == 0 || !self.traits.seekable {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// write(2) at the description's own offset, pwrite(2) at `at`. More may have been taken from the source than is written.
+    ///
+    /// # Errors
+    /// As write(2).
+    pub fn write_from(
+        &self,
+        at: Option<u64>,
+        from: &mut dyn Source,
+        keeps_id_bits: bool,
+        size_limit: u64,
+    ) -> Result<usize> {
+        let most = if self.traits.seekable { PIECE } else { STREAM_PIECE };
+        let flags = u32::from(at.is_some()) | if keeps_id_bits { 2 } else { 0 };
+        let mut done = 0;
+        self.pages.retire();
+        loop {
+            let mut bytes = alloc::vec![0; from.remaining().min(most)];
+            let taken = match from.take(&mut bytes) {
+                Ok(taken) => taken,
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => return Ok(done),
+            };
+            let request =
+                self.request(op::WRITE, flags, &[at.map_or(0, |at| at + done as u64), size_limit]);
+            let put = self.attempt(Events::OUT, || {
+                let reply = self.client.ask(&request, &bytes[..taken], &mut Vec::new())?;
+                match error_of(&reply) {
+                    Some(error) => {
+                        self.sigpipe.set(reply.values[0] != 0);
+                        Err(error)
+                    }
+                    None => Ok((reply.result as usize).min(taken)),
+                }
+            });
+            match put {
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => return Ok(done),
+                Ok(n) => {
+                    done += n;
+                    if n < taken || taken < bytes.len() || from.remaining() == 0 || !self.traits.seekable {
+                        return Ok(done);
+                    }
+                }
+            }
+        }
+    }
+
+    /// lseek(2).
+    ///
+    /// # Errors
+    /// As lseek(2).
+    pub fn seek(&self, offset: i64, whence: u32) -> Result<u64> {
+        Ok(self.call(op::SEEK, 0, &[offset as u64, u64::from(whence)])?.result as u64)
+    }
+
+    /// Status flags.
+    ///
+    /// # Errors
+    /// EIO.
+    pub fn flags(&self) -> Result<u32> {
+        Ok(self.call(op::FLAGS, 0, &[])?.result as u32)
+    }
+
+    /// Changes status flags.
+    pub fn set_flags(&self, flags: u32) {
+        // There is nothing that could fail but the session.
+        let _ = self.call(op::FLAGS, 1, &[u64::from(flags)]);
+    }
+
+    /// getdents64(2).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn entries(&self, into: &mut dyn Sink) -> Result<usize> {
+        let wanted = into.remaining().min(PIECE) as u64;
+        let request = Request { wanted, ..self.request(op::GETDENTS, 0, &[]) };
+        let mut bytes = Vec::new();
+        self.client.call_into(&request, &[], &mut bytes)?;
+        if bytes.is_empty() { Ok(0) } else { into.put(&bytes) }
+    }
+
+    /// flock(2) without waiting.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn flock(&self, exclusive: Option<bool>) -> Result<()> {
+        let kind = match exclusive {
+            Some(false) => 0,
+            Some(true) => 1,
+            None => 2,
+        };
+        self.call(op::LOCK, 0, &[0, kind, 0, u64::MAX, 0]).map(|_| ())
+    }
+
+    /// The size of a pipe, after setting it (0: only asked).
+    ///
+    /// # Errors
+    /// As fcntl(2) F_SETPIPE_SZ.
+    pub fn pipe_size(&self, size: u64) -> Result<u64> {
+        Ok(self.call(op::PIPE_SIZE, 0, &[size])?.result as u64)
+    }
+
+    fn regular(&self) -> Result<&Rc<SessionInode>> {
+        self.node.as_ref().ok_or(Errno::EINVAL)
+    }
+}
+
+impl Drop for RemoteFile {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl File for RemoteFile {
+    fn read(&self, offset: u64, into: &mut dyn Sink, _: u32) -> Result<usize> {
+        self.read_from(self.traits.seekable.then_some(offset), into)
+    }
+
+    fn write(&self, offset: u64, from: &mut dyn Source, _: u32) -> Result<usize> {
+        self.write_from(self.traits.seekable.then_some(offset), from, false, u64::MAX)
+    }
+
+    fn is_seekable(&self) -> bool {
+        self.traits.seekable
+    }
+
+    fn stat(&self) -> Result<Stat> {
+        let reply = self.call(op::STAT_DESCRIPTION, 0, &[])?;
+        Ok(super::inode::shown(&reply.stat))
+    }
+
+    fn poll(&self) -> Events {
+        if !self.traits.waits {
+            return Events(0x145);
+        }
+        self.watch().unwrap_or(Events::ERR)
+    }
+
+    fn is_stream(&self) -> bool {
+        self.traits.stream
+    }
+
+    fn raises_sigpipe(&self) -> bool {
+        self.sigpipe.get()
+    }
+
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        self.traits.waits.then_some(&self.queue)
+    }
+
+    fn ignores_seek(&self) -> bool {
+        self.traits.waits && !self.traits.stream
+    }
+
+    fn ioctl(&self, request: u32, argument: usize, memory: &dyn UserMemory) -> Result<i64> {
+        let mut data = Vec::new();
+        for size in ARGUMENT_SIZES {
+            data.resize(size, 0);
+            if memory.read(argument, &mut data).is_ok() {
+                break;
+            }
+            data.clear();
+        }
+        let mut answer = Vec::new();
+        let asked = self.request(op::IOCTL, 0, &[u64::from(request), argument as u64]);
+        let reply = self.client.call_into(&asked, &data, &mut answer)?;
+        if !answer.is_empty() {
+            memory.write(argument, &answer)?;
+        }
+        Ok(reply.result)
+    }
+
+    fn truncate(&self, size: u64) -> Result<()> {
+        self.pages.retire();
+        self.regular()?.set_attributes(&SetAttributes { size: Some(size), ..SetAttributes::default() })
+    }
+
+    fn allocate(&self, mode: u32, offset: u64, length: u64) -> Result<()> {
+        let node = self.node.as_ref().ok_or(Errno::ENODEV)?;
+        let request = Request {
+            operation: op::ALLOCATE,
+            id: node.node()?,
+            arguments: [u64::from(mode), offset, length, 0, 0, 0],
+            ..Request::default()
+        };
+        self.client.call(&request, &[]).map(|_| ())
+    }
+
+    fn seek_data(&self, offset: u64, data: bool) -> Result<u64> {
+        let request = Request {
+            operation: op::SEEK_DATA,
+            flags: u32::from(!data),
+            id: self.regular()?.node()?,
+            arguments: [offset, 0, 0, 0, 0, 0],
+            ..Request::default()
+        };
+        Ok(self.client.call(&request, &[])?.result as u64)
+    }
+
+    fn page(&self, index: u64, for_write: bool) -> Result<Rc<dyn Page>> {
+        let node = self.node.as_ref().filter(|node| node.is_regular()).ok_or(Errno::ENODEV)?;
+        if for_write {
+            return Err(Errno::ENODEV);
+        }
+        self.pages.get(&self.client, node.node()?, index)
+    }
+
+    fn note_shared_writable(&self, change: i32) -> Result<()> {
+        // Its memory would have to be everybody's.
+        if change > 0 { Err(Errno::ENODEV) } else { Ok(()) }
+    }
+
+    fn seals(&self, add: u32) -> Result<u32> {
+        let request = Request {
+            operation: op::SEALS,
+            id: self.regular()?.node()?,
+            arguments: [u64::from(add), 0, 0, 0, 0, 0],
+            ..Request::default()
+        };
+        Ok(self.client.call(&request, &[])?.result as u32)
+    }
+
+    fn describe(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        match self.client.call_into(&self.request(op::DISPLAY, 0, &[]), &[], &mut text) {
+            Ok(_) => text,
+            Err(_) => b"anon_inode:[file]".to_vec(),
+        }
+    }
+
+    fn release(&self) {
+        if !self.released.replace(true) {
+            self.client.files.borrow_mut().remove(&self.id);
+            let request = Request { operation: op::RELEASE, flags: 1, ..Request::default() };
+            // The keeper knows what it has given: there is nothing that could fail.
+            let _ = self.client.call(&request, &self.id.to_le_bytes());
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Traits {
+    /// What can be told from a mode.
+    pub fn of_mode(mode: u32) -> Traits {
+        match mode & S_IFMT {
+            S_IFIFO | S_IFSOCK => Traits::STREAM,
+            _ => Traits::EVENT,
+        }
+    }
+}

@@ -53,6 +53,11 @@ impl Dentry {
         self.moved.get().unwrap_or(&self.inode)
     }
 
+    /// The inode that it had at first.
+    pub fn first_inode(&self) -> &Rc<dyn Inode> {
+        &self.inode
+    }
+
     /// The file has moved to another file system: `inode` takes the place of the inode for all who hold the dentry. Once only.
     ///
     /// # Errors
@@ -65,6 +70,11 @@ impl Dentry {
     #[inline]
     pub(super) fn is_of(&self, version: u64) -> bool {
         self.version.get() == version
+    }
+
+    /// The name has just been looked up in `directory`.
+    pub fn looked_up_in(&self, directory: &Dentry) {
+        self.version.set(directory.inode().names_version());
     }
 
     /// The name was looked up in this version of its directory.

@@ -86,6 +86,11 @@ impl LockTable {
         result
     }
 
+    /// What `owner` holds by flock(2): whether it is exclusive.
+    pub fn flock_of(&self, owner: ObjectId) -> Option<bool> {
+        self.locks.borrow().whole.iter().find(|lock| lock.0 == owner).map(|lock| lock.1)
+    }
+
     /// F_GETLK: the first lock that stands in the way of `wanted`.
     pub fn conflict(&self, wanted: &RangeLock) -> Option<RangeLock> {
         let locks = self.locks.borrow();

@@ -46,6 +46,11 @@ impl Mount {
         })
     }
 
+    /// Where its names begin.
+    pub fn root(&self) -> &Rc<Dentry> {
+        &self.root
+    }
+
     /// Where it is mounted; none: the root of everything.
     pub fn mount_point(&self) -> Option<Path> {
         self.place.borrow().clone()

@@ -9,12 +9,12 @@ use super::path::Path;
 use super::permission;
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags::*};
+use crate::session::{self, RemoteFile};
 use crate::stat::Stat;
 use crate::user::{Sink, Source};
 use crate::wait::{Events, WaitKey, Wake};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use crate::session::RemoteFile;
 use core::cell::{Cell, OnceCell};
 
 /// Status flags that fcntl(F_SETFL) changes; O_ASYNC is [`OpenFile::watch`]'s.
@@ -432,6 +432,12 @@ impl OpenFile {
         Ok(n)
     }
 
+    /// The lock of flock(2) that it holds in this kernel: whether it is exclusive.
+    pub fn flock_held(&self) -> Option<bool> {
+        let state = self.path.as_ref()?.dentry.first_inode().used_state()?;
+        state.locks.flock_of(self.id)
+    }
+
     /// flock(2).
     ///
     /// # Errors
@@ -440,6 +446,7 @@ impl OpenFile {
         if self.is_path_only() {
             return Err(Errno::EBADF);
         }
+        session::share(self)?;
         if let Some(remote) = self.remote() {
             return remote.flock(exclusive);
         }

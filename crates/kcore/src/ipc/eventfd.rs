@@ -27,6 +27,11 @@ impl EventFd {
         Rc::new(EventFd { count: Cell::new(initial as u64), semaphore, queue: WaitQueue::new() })
     }
 
+    /// Whether a read takes one instead of all.
+    pub fn is_semaphore(&self) -> bool {
+        self.semaphore
+    }
+
     /// The counter's value.
     pub fn count(&self) -> u64 {
         self.count.get()

@@ -23,11 +23,8 @@ impl SessionInode {
         }
         loop {
             let mut records = Vec::new();
-            let request = Request {
-                arguments: [cookie, 0, 0, 0, 0, 0],
-                wanted: PIECE,
-                ..self.request(op::READDIR)?
-            };
+            let request =
+                Request { arguments: [cookie, 0, 0, 0, 0, 0], wanted: PIECE, ..self.request(op::READDIR)? };
             self.client().call_into(&request, &[], &mut records)?;
             if records.is_empty() {
                 return Ok(());

@@ -85,7 +85,12 @@ impl SessionInode {
     }
 
     /// The node that an answer gives. `names`: the count before the question.
-    pub(super) fn answered(client: &Rc<Client>, number: u64, reply: &Reply, names: u64) -> Result<Rc<SessionInode>> {
+    pub(super) fn answered(
+        client: &Rc<Client>,
+        number: u64,
+        reply: &Reply,
+        names: u64,
+    ) -> Result<Rc<SessionInode>> {
         let id = reply.result as u64;
         let held = client.nodes.borrow().get(&id).and_then(Weak::upgrade);
         if let Some(held) = held {
@@ -124,6 +129,19 @@ impl SessionInode {
     /// None, so far.
     pub fn node(&self) -> Result<u64> {
         Ok(self.id)
+    }
+
+    /// The inode itself, counted.
+    ///
+    /// # Errors
+    /// EIO: it is being dropped.
+    pub fn rc(&self) -> Result<Rc<SessionInode>> {
+        self.this.upgrade().ok_or(Errno::EIO)
+    }
+
+    /// Whether it is a named pipe.
+    pub fn is_fifo(&self) -> bool {
+        self.file_type == FileType::Fifo
     }
 
     /// Whether it is a regular file.
@@ -294,11 +312,8 @@ impl Inode for SessionInode {
     }
 
     fn rename(&self, old: &[u8], directory: &Rc<dyn Inode>, new: &[u8], flags: u32) -> Result<()> {
-        let mut request = Request {
-            flags,
-            other: Self::as_session(directory)?.node()?,
-            ..self.request(op::RENAME)?
-        };
+        let mut request =
+            Request { flags, other: Self::as_session(directory)?.node()?, ..self.request(op::RENAME)? };
         request.arguments[0] = old.len() as u64;
         self.client.call(&request, &[old, new].concat()).map(|_| ())
     }

@@ -10,12 +10,16 @@
 
 mod client;
 mod directory;
+mod export;
 mod file;
 mod inode;
+mod migrate;
 mod pages;
 mod remote;
 
 pub use client::{Client, Local, Transport, error_of};
+pub use export::{Fate, export, fate, share};
 pub use file::SessionFile;
 pub use inode::SessionInode;
+pub use migrate::{finish, migrate};
 pub use remote::{RemoteFile, Traits};

@@ -54,6 +54,8 @@ pub struct RemoteFile {
     node: Option<Rc<SessionInode>>,
     queue: WaitQueue,
     watched: Cell<bool>,
+    /// A FIFO whose open(2) waits for the other side.
+    opening: Cell<bool>,
     released: Cell<bool>,
     sigpipe: Cell<bool>,
     pages: Pages,
@@ -63,7 +65,12 @@ pub struct RemoteFile {
 
 impl RemoteFile {
     /// The description `id`, which this VM holds; of `node`, if it is a regular file or directory.
-    pub fn new(client: &Rc<Client>, id: u64, traits: Traits, node: Option<Rc<SessionInode>>) -> Rc<RemoteFile> {
+    pub fn new(
+        client: &Rc<Client>,
+        id: u64,
+        traits: Traits,
+        node: Option<Rc<SessionInode>>,
+    ) -> Rc<RemoteFile> {
         let file = Rc::new(RemoteFile {
             client: client.clone(),
             id,
@@ -71,6 +78,7 @@ impl RemoteFile {
             node,
             queue: WaitQueue::new(),
             watched: Cell::new(false),
+            opening: Cell::new(false),
             released: Cell::new(false),
             sigpipe: Cell::new(true),
             pages: Pages::default(),
@@ -94,7 +102,10 @@ impl RemoteFile {
             ..Request::default()
         };
         let reply = node.client().call(&request, &[])?;
-        Ok(Self::new(node.client(), reply.result as u64, Traits::FILE, Some(node.clone())))
+        let traits = if node.is_fifo() { Traits::STREAM } else { Traits::FILE };
+        let file = Self::new(node.client(), reply.result as u64, traits, Some(node.clone()));
+        file.opening.set(reply.values[0] == 1);
+        Ok(file)
     }
 
     /// The remote description behind `file`.
@@ -143,9 +154,28 @@ impl RemoteFile {
         Ok(Events(reply.result as u32))
     }
 
+    /// Whether open(2) of a FIFO has to go on waiting, at [`RemoteFile::queue`].
+    ///
+    /// # Errors
+    /// EIO.
+    pub fn is_opening(&self) -> Result<bool> {
+        if self.opening.get() {
+            let waits = self.call(op::WATCH, 1, &[u64::from(WATCHED)])?.result == 1;
+            self.opening.set(waits);
+        }
+        Ok(self.opening.get())
+    }
+
+    /// Told of all that the keeper tells.
+    pub fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
+
     /// There is news from the keeper.
     pub(super) fn notify(&self, events: Events) {
-        if self.queue.is_empty() && self.before.get().and_then(|file| file.wait_queue()).is_none_or(WaitQueue::is_empty) {
+        if self.queue.is_empty()
+            && self.before.get().and_then(|file| file.wait_queue()).is_none_or(WaitQueue::is_empty)
+        {
             // Nobody waits (any more): whoever is the next asks anew.
             if self.watched.replace(false) {
                 let _ = self.call(op::WATCH, 0, &[0]);
@@ -233,8 +263,7 @@ impl RemoteFile {
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => return Ok(done),
             };
-            let request =
-                self.request(op::WRITE, flags, &[at.map_or(0, |at| at + done as u64), size_limit]);
+            let request = self.request(op::WRITE, flags, &[at.map_or(0, |at| at + done as u64), size_limit]);
             let put = self.attempt(Events::OUT, || {
                 let reply = self.client.ask(&request, &bytes[..taken], &mut Vec::new())?;
                 match error_of(&reply) {

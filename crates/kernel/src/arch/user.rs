@@ -318,4 +318,9 @@ impl Source for UserSource {
         self.left -= done;
         if done == 0 && wanted != 0 { Err(Errno::EFAULT) } else { Ok(done) }
     }
+    fn skip(&mut self, count: usize) {
+        let count = count.min(self.left);
+        self.at += count;
+        self.left -= count;
+    }
 }

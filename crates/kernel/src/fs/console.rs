@@ -288,3 +288,28 @@ fn become_terminal(stream: &Rc<Stream>) {
     }
     let _ = stream.terminal.set(file);
 }
+
+/// The number of the standard stream that is open there, unless it is a terminal or the keeper's already.
+pub fn stream_of(file: &OpenFile) -> Option<usize> {
+    file.downcast::<Stream>().map(|stream| stream.index)
+}
+
+/// The keeper is about to take the streams: waits (with `wait`) until output has been written, and gives the input that has come.
+pub fn hand_over(wait: impl Fn(&dyn Fn() -> bool)) -> Vec<u8> {
+    let streams = STREAMS.borrow().clone();
+    let mut input = Vec::new();
+    for stream in &streams {
+        if stream.is_input {
+            let mut part = [0; 1024];
+            loop {
+                match stream.ring.pull(&mut part) {
+                    0 => break,
+                    n => input.extend_from_slice(&part[..n]),
+                }
+            }
+        } else {
+            wait(&|| stream.ring.closed() || stream.ring.room() == RING_SIZE as usize);
+        }
+    }
+    input
+}

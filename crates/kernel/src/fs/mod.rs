@@ -133,6 +133,17 @@ fn image() -> Result<Option<Image>> {
     Image::new(bytes).map(Some)
 }
 
+/// A file system over the image in which nothing is written.
+///
+/// # Errors
+/// EUCLEAN, ENOMEM.
+pub fn pristine() -> Result<Option<Rc<MemFs>>> {
+    let Some(image) = image()? else { return Ok(None) };
+    let creation = Creation { permissions: 0o755, uid: 0, gid: 0 };
+    let (fs, _) = MemFs::new(device::ROOT, Some(image), mm::page_source(), clock(), limits(), creation)?;
+    Ok(Some(fs))
+}
+
 /// Mounts the image under its writable layer, and the system's file systems.
 ///
 /// # Errors

@@ -1,10 +1,15 @@
 //! Sessions: what this VM shares with the other processes of its session is in the keeper. The rules are `ramet_kcore::session`'s;
 //! here are the way there, the news from there, and what a fork hands over.
 
+mod begin;
+mod export;
+mod news;
 mod transport;
 
+pub use begin::prepare_fork;
+pub use news::{after_fork_child, lock_queue, on_events};
+
 use crate::global::Global;
-use crate::task::process::Process;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -41,19 +46,3 @@ pub fn call_data(request: &Request, data: &[u8]) -> Result<(Reply, Vec<u8>)> {
     let reply = client().ok_or(Errno::EIO)?.call_into(request, data, &mut answer)?;
     Ok((reply, answer))
 }
-
-/// Everything that a child of `process` will share moves to the keeper. Opens the session if there is none yet.
-///
-/// # Errors
-/// EAGAIN: something is open that cannot be shared yet (a line in the log says what), or there is no keeper; ENOMEM.
-pub fn prepare_fork(process: &Process) -> Result<()> {
-    let _ = process;
-    if !is_open() {
-        transport::open()?;
-        CLIENT.replace(Some(Client::new(Rc::new(transport::Channel))));
-    }
-    Err(Errno::EAGAIN)
-}
-
-/// In the child of a fork, before anything of the session is used: notices are the child's own from now on.
-pub fn after_fork_child() {}

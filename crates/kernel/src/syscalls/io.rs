@@ -4,8 +4,9 @@ use super::Call;
 use super::file::signal_io;
 use crate::arch::user::{self, UserSink, UserSource};
 use crate::fs::tty;
+use crate::task::sched::{self, Registration};
 use crate::task::thread::Thread;
-use crate::task::{sched, time};
+use crate::task::time;
 use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_ASYNC, O_NONBLOCK};
@@ -54,6 +55,19 @@ pub fn blocking_with<T>(
     }
 }
 
+/// As [`sched::wait_for`] on whatever object is behind the description: a fork of another thread may move it to the keeper.
+fn wait_for<T>(file: &OpenFile, events: Events, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match attempt() {
+            Err(Errno::EAGAIN) => {}
+            other => return other,
+        }
+        let registration = Registration::new(file.file().wait_queue().ok_or(Errno::EAGAIN)?, events);
+        sched::sleep(None)?;
+        drop(registration);
+    }
+}
+
 /// Waits as long as the object allows: sockets have time-outs (SO_RCVTIMEO, SO_SNDTIMEO), with which a signal ends the call
 /// for good (signal(7)).
 fn wait<T>(file: &OpenFile, events: Events, attempt: impl FnMut() -> Result<T>) -> Result<T> {
@@ -63,7 +77,7 @@ fn wait<T>(file: &OpenFile, events: Events, attempt: impl FnMut() -> Result<T>) 
         if events.intersects(Events::OUT) { &options.send_timeout } else { &options.receive_timeout }.get()
     });
     if span == 0 {
-        return sched::wait_for(queue, events, None, attempt);
+        return wait_for(file, events, attempt);
     }
     match sched::wait_for(queue, events, Some(time::monotonic().saturating_add(span)), attempt) {
         Err(Errno::ERESTARTSYS) => Err(Errno::EINTR),
@@ -112,13 +126,24 @@ fn write_all<S: Source + Clone>(file: &OpenFile, from: &mut S, more: u32) -> Res
             if let Some(whole) = &whole {
                 from.clone_from(whole);
             }
-            as_writer(&thread, |writer| file.write(from, writer))
+            if file.remote().is_none() {
+                return as_writer(&thread, |writer| file.write(from, writer));
+            }
+            // The keeper may accept less than it was sent.
+            let mut sent = from.clone();
+            let written = as_writer(&thread, |writer| file.write(&mut sent, writer))?;
+            from.skip(written);
+            Ok(written)
         };
         match blocking_with(file, Events::OUT, more, attempt) {
             Ok(n) => total += n,
             Err(error) if total != 0 => {
                 // A pipe whose reader goes away in between says so, although something was written; a socket does not.
-                if error == Errno::EPIPE && PipeEnd::of(&**file.file()).is_some() {
+                let is_pipe = || {
+                    PipeEnd::of(&**file.file()).is_some()
+                        || file.file().raises_sigpipe() && file.remote().is_some()
+                };
+                if error == Errno::EPIPE && is_pipe() {
                     raise(Signal::PIPE);
                 }
                 return Ok(total);
@@ -242,7 +267,9 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<i64> {
             file.set_flags(if on { file.flags() | O_NONBLOCK } else { file.flags() & !O_NONBLOCK });
             Ok(0)
         }
-        FIONREAD if file.is_seekable() && file.stat()?.mode & S_IFMT == S_IFREG => {
+        FIONREAD
+            if file.is_seekable() && file.remote().is_none() && file.stat()?.mode & S_IFMT == S_IFREG =>
+        {
             let left = file.file().size()?.wrapping_sub(file.offset());
             user::write(call.arg(2), &(left as i32).to_le_bytes())?;
             Ok(0)

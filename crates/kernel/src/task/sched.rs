@@ -198,6 +198,9 @@ pub fn take_events() {
     if events & (event::INPUT | event::OUTPUT_ROOM | event::WINDOW_SIZE) != 0 {
         crate::fs::console::on_events(events);
     }
+    if events & event::SESSION != 0 {
+        crate::session::on_events();
+    }
 }
 
 /// Gives the vCPU to the next thread; returns when this one runs again.

@@ -199,6 +199,16 @@ impl Node {
         whole.then_some(lower.nid)
     }
 
+    /// Its file system.
+    pub fn file_system(&self) -> &Rc<MemFs> {
+        &self.fs
+    }
+
+    /// Whether it is one of that file system.
+    pub fn is_in(&self, fs: &Rc<MemFs>) -> bool {
+        Rc::ptr_eq(&self.fs, fs)
+    }
+
     /// The node itself, counted.
     ///
     /// # Errors

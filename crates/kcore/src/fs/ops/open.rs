@@ -10,6 +10,7 @@ use crate::fs::open_file::OpenFile;
 use crate::fs::path::Path;
 use crate::fs::permission::{self, READ, WRITE};
 use crate::fs::resolve::{Last, RESOLVE_ALL, RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT};
+use crate::session::SessionInode;
 use crate::stat::{S_ISVTX, Stat};
 use crate::user::{Sink, Source};
 use alloc::rc::Rc;
@@ -158,7 +159,13 @@ impl Caller<'_> {
             if found.mount.flags.get() & MS_NODEV != 0 && file_type != FileType::Fifo {
                 return Err(Errno::EACCES);
             }
-            let file = self.vfs.devices.open(found.inode(), file_type, flags)?;
+            let file = match file_type {
+                // Its other side may be another process's.
+                FileType::Fifo if found.inode().as_any().is::<SessionInode>() => {
+                    found.inode().clone().open(flags)?
+                }
+                _ => self.vfs.devices.open(found.inode(), file_type, flags)?,
+            };
             return Ok(OpenFile::new(file, Some(found), flags));
         }
         let state = if writes { found.inode().state() } else { None };

@@ -68,6 +68,10 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
         | locks::command::OFD_GETLK
         | locks::command::OFD_SETLK
         | locks::command::OFD_SETLKW => locks::record(&file, what, argument),
+        command::GETPIPE_SZ | command::SETPIPE_SZ if file.remote().is_some() => {
+            let size = if what == command::SETPIPE_SZ { (argument as u32).max(1) } else { 0 };
+            file.remote().ok_or(Errno::EBADF)?.pipe_size(size.into()).map(|size| size as i64)
+        }
         command::GETPIPE_SZ => {
             PipeEnd::of(&**file.file()).map(|end| end.pipe().capacity() as i64).ok_or(Errno::EBADF)
         }

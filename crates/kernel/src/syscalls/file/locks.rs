@@ -1,12 +1,16 @@
 //! flock(2) and the record locks of fcntl(2).
 
 use crate::arch::user;
+use crate::session;
 use crate::syscalls::{Call, io};
 use crate::task::sched;
 use alloc::rc::Rc;
+use ramet_abi::session::op;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::locks::{LockOwner, RangeLock};
+use ramet_kcore::fs::object::ObjectId;
 use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::session::RemoteFile;
 use ramet_kcore::wait::Events;
 
 /// flock(2).
@@ -22,6 +26,10 @@ pub fn flock(call: &mut Call<'_>) -> Result<i64> {
     match file.flock(exclusive) {
         Err(Errno::EAGAIN) if call.uint(1) & NONBLOCK == 0 => {}
         other => return other.map(|()| 0),
+    }
+    if let Some(remote) = file.remote() {
+        let kind = u64::from(exclusive == Some(true));
+        return wait_elsewhere(remote, &[FLOCK, kind, 0, u64::MAX]);
     }
     let state = file.inode().and_then(|inode| inode.state()).ok_or(Errno::ENOLCK)?;
     sched::wait_for(state.locks.queue(), Events::OUT, None, || file.flock(exclusive))?;
@@ -41,6 +49,51 @@ pub mod command {
 const READ: i16 = 0;
 const WRITE: i16 = 1;
 const UNLOCK: i16 = 2;
+
+/// Kinds of locks that the keeper knows.
+const FLOCK: u64 = 0;
+const POSIX: u64 = 1;
+const DESCRIPTION: u64 = 2;
+
+/// Waits for a lock of the session.
+fn wait_elsewhere(remote: &RemoteFile, lock: &[u64; 4]) -> Result<i64> {
+    // The calling thread waits for one lock at a time.
+    let number = sched::with_current(|thread| thread.tid.get()) as u64;
+    let [kind, lock_type, start, end] = *lock;
+    let wanted = [kind, lock_type, start, end, number];
+    let taken =
+        sched::wait_for(session::lock_queue(), Events::OUT, None, || remote.call(op::LOCK, 0, &wanted));
+    if taken.is_err() {
+        // Whether it still waits there or not.
+        let _ = remote.call(op::LOCK, 2, &wanted);
+    }
+    taken.map(|_| 0)
+}
+
+/// Record locks of the session.
+fn record_elsewhere(remote: &RemoteFile, what: i32, at: usize, wanted: &Flock) -> Result<i64> {
+    let kind = if what >= command::OFD_GETLK { DESCRIPTION } else { POSIX };
+    let lock_type = u64::try_from(wanted.kind).ok().filter(|kind| *kind <= 2).ok_or(Errno::EINVAL)?;
+    let lock = [kind, lock_type, wanted.start, wanted.last];
+    match what {
+        command::GETLK | command::OFD_GETLK => {
+            if wanted.kind == UNLOCK {
+                return Err(Errno::EINVAL);
+            }
+            let [found, start, length, pid, ..] = remote.call(op::LOCK, 1, &lock)?.values;
+            let lock = (found != UNLOCK as u64).then_some(RangeLock {
+                start,
+                last: if length == 0 { i64::MAX as u64 } else { start + length - 1 },
+                exclusive: found == WRITE as u64,
+                owner: LockOwner::Description(ObjectId(0)),
+                pid: pid as i32,
+            });
+            report(at, lock)
+        }
+        command::SETLKW | command::OFD_SETLKW if wanted.kind != UNLOCK => wait_elsewhere(remote, &lock),
+        _ => remote.call(op::LOCK, 0, &lock).map(|_| 0),
+    }
+}
 
 struct Flock {
     kind: i16,
@@ -98,6 +151,10 @@ pub fn record(file: &Rc<OpenFile>, what: i32, at: usize) -> Result<i64> {
     let wanted = read(file, at)?;
     if description && wanted.pid != 0 {
         return Err(Errno::EINVAL);
+    }
+    ramet_kcore::session::share(file)?;
+    if let Some(remote) = file.remote() {
+        return record_elsewhere(remote, what, at, &wanted);
     }
     let (owner, pid) = if description {
         (LockOwner::Description(file.id), -1)

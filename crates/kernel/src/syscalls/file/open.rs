@@ -53,6 +53,13 @@ fn open_at(fd: i32, path: usize, how: OpenHow) -> Result<i64> {
     if let Some(end) = PipeEnd::of(&**file.file()) {
         wait_for_partner(end)?;
     }
+    if let Some(remote) = file.remote()
+        && remote.is_opening()?
+    {
+        sched::wait_for(remote.queue(), Events::ALL, None, || {
+            if remote.is_opening()? { Err(Errno::EAGAIN) } else { Ok(()) }
+        })?;
+    }
     install(file, how.flags)
 }
 

@@ -1,0 +1,117 @@
+//! Before a fork: the session begins, if it has not, and what is common from now on moves to the keeper.
+
+use super::{CLIENT, client, export, transport};
+use crate::arch::hypercall;
+use crate::fs;
+use crate::fs::console;
+use crate::mm;
+use crate::task::process::{self, Process};
+use crate::task::time;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Acquire;
+use ramet_abi::hypercall as number;
+use ramet_abi::session::tree;
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::memfs::{MemFs, Node};
+use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::fs::path::Path;
+use ramet_kcore::mm::vma::{Backing, property};
+use ramet_kcore::session::{self, Client, Local};
+
+/// How long the host may take to write output before a session begins, ns.
+const OUTPUT_PATIENCE: u64 = 2_000_000_000;
+
+/// A fork that cannot be: says why, once for each reason in a row.
+pub(super) fn refuse(why: &str) -> Errno {
+    hypercall::log(&format!("fork: {why}: EAGAIN"));
+    Errno::EAGAIN
+}
+
+/// Everything that a child of `process` will share moves to the keeper. Opens the session if there is none yet.
+///
+/// # Errors
+/// EAGAIN: something is open that cannot be shared yet (a line in the log says what), or there is no keeper; ENOMEM.
+pub fn prepare_fork(process: &Process) -> Result<()> {
+    check_mappings(process)?;
+    let files = open_files();
+    export::check(&files)?;
+    let client = match client() {
+        Some(client) => client,
+        None => begin(&files)?,
+    };
+    export::export(&client, &files)
+}
+
+/// Every open file description of the VM's processes, each once.
+fn open_files() -> Vec<Rc<OpenFile>> {
+    let mut files: Vec<Rc<OpenFile>> = Vec::new();
+    for process in process::all() {
+        files.extend(process.files.borrow().descriptors(0).map(|(_, file)| file.clone()));
+    }
+    files.sort_by_key(|file| Rc::as_ptr(file) as usize);
+    files.dedup_by(|a, b| Rc::ptr_eq(a, b));
+    files
+}
+
+/// Shared memory that can be written is the business of both after a fork.
+fn check_mappings(process: &Process) -> Result<()> {
+    let space = process.space.borrow();
+    for area in space.areas().iter() {
+        if area.flags & (property::SHARED | property::DONT_FORK) == property::SHARED
+            && let Backing::File { mapping, .. } = &area.backing
+            && mapping.is_writable
+            && !fs::volumes::is_volume(mapping.device)
+        {
+            return Err(refuse(&format!("shared memory ({}) cannot be shared yet", mapping.name)));
+        }
+    }
+    Ok(())
+}
+
+/// Places that somebody holds.
+fn held(files: &[Rc<OpenFile>]) -> Vec<Path> {
+    let mut held: Vec<Path> = files.iter().filter_map(|file| file.path().cloned()).collect();
+    for process in process::all() {
+        let context = process.context.borrow();
+        held.extend([context.root.clone(), context.cwd.clone()]);
+        held.extend(process.executable.borrow().as_ref().map(|file| file.path().clone()));
+    }
+    held
+}
+
+fn begin(files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
+    // A description of a memory file would need its data moved, too.
+    let root = fs::root_of_everything();
+    let input = console::hand_over(wait_for_output);
+    transport::open().map_err(|_| refuse("no keeper of sessions could be started"))?;
+    let image = fs::pristine()?;
+    let local = Local { image, pages: mm::page_source() };
+    let client = Client::new(Rc::new(transport::Channel), local);
+    CLIENT.replace(Some(client.clone()));
+    export::keep_input(input);
+    let held = held(files);
+    for mount in fs::vfs().namespace.mounts() {
+        let top = mount.root().clone();
+        let Some(fs) = file_system(&top) else { continue };
+        let number = if Rc::ptr_eq(&top, &root.dentry) { tree::ROOT } else { tree::SHM };
+        session::migrate(&client, number, &fs, Some(&top), &held)?;
+    }
+    session::finish(&client)?;
+    Ok(client)
+}
+
+fn file_system(top: &ramet_kcore::fs::dentry::Dentry) -> Option<Rc<MemFs>> {
+    top.inode().as_any().downcast_ref::<Node>().map(|node| node.file_system().clone())
+}
+
+/// The host writes what is on its way: from then on the keeper does.
+fn wait_for_output(is_written: &dyn Fn() -> bool) {
+    let end = time::monotonic() + OUTPUT_PATIENCE;
+    while !is_written() && time::monotonic() < end {
+        hypercall::ring_doorbell();
+        let sequence = hypercall::mailbox().sequence.load(Acquire);
+        hypercall::call(number::WAIT, &[u64::from(sequence), time::monotonic() + 200_000]);
+    }
+}

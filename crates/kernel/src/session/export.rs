@@ -1,0 +1,61 @@
+//! What is open moves to the keeper: the objects that only the kernel knows, and those of `ramet_kcore`.
+
+use super::begin::refuse;
+use crate::fs::console;
+use crate::global::Global;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use ramet_abi::session::{Request, op};
+use ramet_kcore::errno::Result;
+use ramet_kcore::file::flags::O_NONBLOCK;
+use ramet_kcore::fs::open_file::{OpenFile, SETTABLE};
+use ramet_kcore::session::{self, Client, Fate, RemoteFile, Traits};
+
+/// Input that this VM had taken from the host before the session began.
+static INPUT: Global<RefCell<Vec<u8>>> = Global::new(RefCell::new(Vec::new()));
+
+/// Keeps input for the keeper.
+pub(super) fn keep_input(bytes: Vec<u8>) {
+    INPUT.replace(bytes);
+}
+
+/// Whether everything that is open can be shared.
+///
+/// # Errors
+/// EAGAIN: not everything.
+pub(super) fn check(files: &[Rc<OpenFile>]) -> Result<()> {
+    for file in files {
+        if console::stream_of(file).is_none() && session::fate(file) == Fate::Stuck {
+            let name = file.path().map_or_else(|| file.file().describe(), |path| path.dentry.name().to_vec());
+            return Err(refuse(&format!("{} cannot be shared yet", String::from_utf8_lossy(&name))));
+        }
+    }
+    Ok(())
+}
+
+/// Moves what is open to the keeper.
+///
+/// # Errors
+/// EAGAIN; what the keeper answers.
+pub(super) fn export(client: &Rc<Client>, files: &[Rc<OpenFile>]) -> Result<()> {
+    for file in files {
+        if let Some(stream) = console::stream_of(file) {
+            let input = if stream == 0 { INPUT.take() } else { Vec::new() };
+            let request = Request {
+                operation: op::CONSOLE,
+                arguments: [stream as u64, 0, 0, 0, 0, 0],
+                ..Request::default()
+            };
+            let reply = client.call(&request, &input)?;
+            let flags = file.flags();
+            file.move_to(RemoteFile::new(client, reply.result as u64, Traits::STREAM, None))?;
+            if flags & O_NONBLOCK != 0 {
+                file.set_flags(flags & SETTABLE);
+            }
+        }
+    }
+    session::export(client, files).map_err(|error| refuse(&format!("what is open: {error:?}")))
+}

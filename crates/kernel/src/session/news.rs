@@ -1,0 +1,83 @@
+//! Notices from the keeper.
+
+use super::transport::{self, News};
+use super::{call, client};
+use crate::global::Global;
+use crate::task::{process, signal};
+use ramet_abi::session::{Request, notice, op};
+use ramet_kcore::signal::{SigInfo, Signal};
+use ramet_kcore::wait::{Events, WaitQueue};
+
+/// Threads that wait for a lock of the session.
+static LOCKS: Global<WaitQueue> = Global::new(WaitQueue::new());
+
+/// Where to wait for a lock that the keeper tells of: whoever is woken asks again.
+pub fn lock_queue() -> &'static WaitQueue {
+    &LOCKS
+}
+
+/// Takes all notices.
+pub fn on_events() {
+    if client().is_none() {
+        return;
+    }
+    loop {
+        while let Some(news) = transport::next_notice() {
+            take(&news);
+        }
+        if !transport::has_more() {
+            return;
+        }
+        if call(&Request { operation: op::DRAIN, ..Request::default() }, &[]).is_err() {
+            return;
+        }
+    }
+}
+
+fn take(news: &News) {
+    match news.kind {
+        notice::READY => {
+            if let Some(client) = client() {
+                client.ready(news.id, Events(news.detail));
+            }
+        }
+        notice::SIGNAL => take_signal(news),
+        notice::CHILD => {
+            for process in process::all() {
+                process.family.children_changed.notify(Events::IN);
+            }
+        }
+        notice::LOCK => LOCKS.notify(Events::OUT),
+        notice::REPARENTED => {
+            if let Some(process) = process::first() {
+                process.family.parent_elsewhere.set(news.values[0] as i32);
+            }
+        }
+        // Kinds of a later version: nothing that this kernel has asked for.
+        _ => {}
+    }
+}
+
+fn take_signal(news: &News) {
+    const CHILD: u32 = 17;
+    let Some(signal) = Signal::new(news.detail.into()) else { return };
+    let [code, pid, uid, value] = news.values;
+    let (code, pid, uid) = (code as i32, pid as i32, uid as u32);
+    let info = if news.detail == CHILD && code > 0 {
+        SigInfo::child(code, pid, uid, value as i32, 0, 0)
+    } else {
+        SigInfo::queued(signal, code, pid, uid, value)
+    };
+    // A queue that is full has lost it, as kill(2) would have said to a sender in this VM.
+    let _ = match news.id {
+        0 => process::first().map(|process| signal::send_process(&process, info)),
+        thread => process::find_thread(thread as i32).map(|thread| signal::send_thread(&thread, info)),
+    };
+}
+
+/// In the child of a fork, before anything of the session is used: what the parent watches, the child does not.
+pub fn after_fork_child() {
+    if let Some(client) = client() {
+        client.forked();
+    }
+}

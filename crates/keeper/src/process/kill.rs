@@ -136,7 +136,8 @@ fn deliver(session: &mut Session, pid: i32, thread: i32, signal: u32, values: [u
     let Some(client) = session.processes.get(pid).ok().and_then(|process| process.client) else {
         return true; // A zombie heeds nothing.
     };
-    if signal == libc::SIGKILL as u32 {
+    // The session's first process dies by its own kernel's hand: its VMM has an end to report and a terminal to restore.
+    if signal == libc::SIGKILL as u32 && pid != session.processes.first {
         session.doom(client);
         return true;
     }

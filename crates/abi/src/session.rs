@@ -279,6 +279,7 @@ pub mod op {
     /// statfs(2). Values: magic, block size, blocks, free, files, free files, id.
     pub const STATFS: u32 = 0x210;
     /// Shared memory of regular file `id`, for a mapping: the VMM receives a descriptor and makes a [`crate::hostfs`] fid of it. Result: the fid. Answers `stat`.
+    /// `flags` 1: for a shared writable mapping, which ends with [`UNMAP`] or with the process; a child has its parent's.
     pub const MEMORY: u32 = 0x211;
     /// The data are ids, u64 each, that the caller does not use any more: nodes (`flags` 0) or descriptions (1).
     pub const RELEASE: u32 = 0x212;
@@ -288,6 +289,8 @@ pub mod op {
     pub const MEMFD: u32 = 0x214;
     /// Seals of memory file `id`: adds `arguments[0]`. Result: the seals.
     pub const SEALS: u32 = 0x215;
+    /// A shared writable mapping of file `id` has ended.
+    pub const UNMAP: u32 = 0x217;
     /// After an import: the node with inode number `arguments[1]` of file system `arguments[0]`; data: what [`PATH`] is to show for it. Result: a
     /// node. Answers `stat`.
     pub const INODE: u32 = 0x216;
@@ -365,13 +368,15 @@ pub mod op {
     // Shared memory.
 
     /// Registers waiter `arguments[0]` (a number of the caller's) on the word at node `id`, offset `other`, if the word is
-    /// `arguments[1]`. `arguments[2]`: bit set. EAGAIN: it is not. A word that a dead thread owns is marked FUTEX_OWNER_DIED first.
+    /// `arguments[1]`. `arguments[2]`: bit set. EAGAIN: it is not. `flags` 1: the word is a robust lock's, as the caller's
+    /// `list_op_pending` says (get_robust_list(2)): if it names a thread that is over, now or later, it is marked FUTEX_OWNER_DIED, and one waiter
+    /// woken. EINVAL: the node's memory has not been asked for ([`MEMORY`]).
     pub const FUTEX_WAIT: u32 = 0x500;
     /// Wakes up to `arguments[0]` waiters on the word at node `id`, offset `other`, that meet the bit set `arguments[1]`. Result: how many.
     pub const FUTEX_WAKE: u32 = 0x501;
     /// Ends the waiting of `arguments[0]`. Result: 1 if it had been woken already.
     pub const FUTEX_CANCEL: u32 = 0x502;
-    /// FUTEX_REQUEUE: `arguments`: wake, requeue, the other word's node and offset.
+    /// FUTEX_REQUEUE: `arguments`: wake, requeue, the other word's node and offset; `flags` 1: FUTEX_CMP_REQUEUE with \[4\].
     pub const FUTEX_REQUEUE: u32 = 0x503;
 
     /// System V IPC: `flags` is one of [`super::sysv`].

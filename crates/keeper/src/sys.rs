@@ -4,6 +4,8 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
 
 /// Most descriptors that go with one message.
 pub const DESCRIPTORS: usize = 4;
@@ -59,6 +61,62 @@ pub fn seal_size(fd: BorrowedFd<'_>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// fallocate(2).
+///
+/// # Errors
+/// Those of the system call.
+pub fn allocate(fd: BorrowedFd<'_>, mode: libc::c_int, offset: u64, length: u64) -> io::Result<()> {
+    let (offset, length) = (offset as libc::off_t, length as libc::off_t);
+    // SAFETY: concerns the descriptor only.
+    check(unsafe { libc::fallocate(fd.as_raw_fd(), mode, offset, length) }).map(drop)
+}
+
+/// lseek(2) with SEEK_DATA or SEEK_HOLE.
+///
+/// # Errors
+/// Those of the system call.
+pub fn seek(fd: BorrowedFd<'_>, offset: u64, whence: libc::c_int) -> io::Result<u64> {
+    // SAFETY: concerns the descriptor only.
+    let at = unsafe { libc::lseek(fd.as_raw_fd(), offset as libc::off_t, whence) };
+    u64::try_from(at).map_err(|_| io::Error::last_os_error())
+}
+
+/// Changes the 32-bit word at `offset` of a file that is mapped elsewhere, as one step: `change` gives its new value, or nothing for
+/// leaving it. The old one. `None`: there is no such word.
+///
+/// # Errors
+/// Those of fstat(2) and mmap(2).
+pub fn change_word(
+    fd: BorrowedFd<'_>,
+    offset: u64,
+    change: impl Fn(u32) -> Option<u32>,
+) -> io::Result<Option<u32>> {
+    const PAGE: u64 = 4096;
+    if !offset.is_multiple_of(4) || offset.checked_add(4).is_none_or(|end| end > i64::MAX as u64) {
+        return Ok(None);
+    }
+    if offset + 4 > size(fd)? {
+        return Ok(None);
+    }
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let start = (offset - offset % PAGE) as libc::off_t;
+    let (null, length) = (std::ptr::null_mut(), PAGE as usize);
+    // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+    let at = unsafe { libc::mmap(null, length, protection, libc::MAP_SHARED, fd.as_raw_fd(), start) };
+    if at == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let base = NonNull::new(at.cast::<u8>()).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    // SAFETY: the word lies in the mapped page, aligned to 4 bytes, and atomics may be changed by others. The file is as long as was
+    // found above: only this process changes the length of memory that the session shares.
+    let word = unsafe { base.add((offset % PAGE) as usize).cast::<AtomicU32>().as_ref() };
+    let old = match word.fetch_update(SeqCst, SeqCst, &change) {
+        Ok(old) | Err(old) => old,
+    };
+    unmap(base, length);
+    Ok(Some(old))
 }
 
 /// Size of a file.

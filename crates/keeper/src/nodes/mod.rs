@@ -11,6 +11,7 @@ mod pages;
 mod touched;
 mod tree;
 
+pub(crate) use memory::{HostMemory, memory};
 pub(crate) use tree::display;
 
 use crate::client::ClientId;
@@ -47,6 +48,7 @@ pub struct State {
     /// What came with imports, until the VM has found its nodes.
     imported: Vec<(ClientId, usize, BTreeMap<u64, Rc<Node>>)>,
     touched: Rc<Touched>,
+    shared: memory::Shared,
 }
 
 impl Default for State {
@@ -59,6 +61,7 @@ impl Default for State {
             import: None,
             imported: Vec::new(),
             touched: Rc::default(),
+            shared: memory::Shared::default(),
         }
     }
 }
@@ -196,6 +199,7 @@ fn operate(session: &mut Session, client: ClientId, request: &Request, data: &mu
         op::ALLOCATE => data::allocate(session, client, request),
         op::SEEK_DATA => data::seek(session, client, request),
         op::MEMORY => memory::share(session, client, request),
+        op::UNMAP => memory::unmap(session, client, request),
         op::MEMFD => memory::create(session, client, request, data),
         op::SEALS => memory::seals(session, client, request),
         op::RELEASE => release(session, client, request, data),
@@ -235,6 +239,7 @@ pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
             entry.holders += 1;
         }
     }
+    memory::inherit(session, parent, child);
     if let Some(child) = session.clients.get_mut(child) {
         child.nodes = held;
         session.nodes.touched.all(|bit| child.channel.touch(bit));
@@ -243,6 +248,7 @@ pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
 
 /// The process of the VM is over: nothing of what it held is used any more.
 pub fn client_gone(session: &mut Session, client: ClientId) {
+    memory::client_gone(session, client);
     if let Some(held) = session.clients.get_mut(client).map(|client| std::mem::take(&mut client.nodes)) {
         held.ids().for_each(|id| drop_holder(&mut session.nodes, id));
     }

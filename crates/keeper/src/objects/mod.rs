@@ -6,6 +6,7 @@
 mod console;
 mod context;
 mod epoll;
+mod futex;
 mod make;
 mod pidfd;
 mod socket;
@@ -30,6 +31,7 @@ pub struct State {
     timers: Rc<timer::Timers>,
     sockets: socket::Sockets,
     terminals: terminal::Terminals,
+    futex: futex::State,
 }
 
 impl Default for State {
@@ -41,6 +43,7 @@ impl Default for State {
             timers: Rc::default(),
             sockets: socket::Sockets::new(&context),
             terminals: terminal::Terminals::new(&context),
+            futex: futex::State::default(),
             context,
         }
     }
@@ -98,6 +101,10 @@ pub fn serve(
         op::SOCKET_CALL => socket::call(session, client, request, data),
         op::CONSOLE if session.console.terminal => terminal::console(session, client, request, data),
         op::CONSOLE => console::open(session, client, request, data),
+        op::FUTEX_WAIT => futex::wait(session, client, request),
+        op::FUTEX_WAKE => futex::wake(session, client, request),
+        op::FUTEX_CANCEL => futex::cancel(session, client, request),
+        op::FUTEX_REQUEUE => futex::requeue(session, client, request),
         op::PTY => terminal::pty(session, client, request, data),
         _ => Err(Errno::ENOSYS),
     };
@@ -119,7 +126,7 @@ pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
 
 /// The process of the VM is over: nothing of what it held is used any more.
 pub fn client_gone(session: &mut Session, client: ClientId) {
-    let _ = (session, client);
+    session.objects.futex.client_gone(client);
 }
 
 /// A description that is readable when process `pid` has ended (`flags`: pidfd_open(2)'s), held by the VM.
@@ -142,6 +149,7 @@ pub fn pidfd_target(session: &Session, client: ClientId, id: u64) -> Result<i32>
 pub fn process_ended(session: &mut Session, pid: i32) {
     session.objects.pidfds.ended(pid);
     session.objects.terminals.process_ended(pid);
+    futex::process_ended(session);
 }
 
 /// The leader of a session of processes has ended: its controlling terminal has none any more. The foreground group that is to get

@@ -1,5 +1,6 @@
 //! Data of a regular file: pages in memory over the image's data.
 
+use super::backing::{self, Backing};
 use super::pages::{Pages, Slot, bytes, bytes_mut};
 use super::{MemFs, Node, PAGE};
 use crate::errno::{Errno, Result};
@@ -8,7 +9,7 @@ use crate::fs::erofs::Run;
 use crate::fs::inode::OFFSET_MAX;
 use crate::user::{Sink, Source};
 use alloc::rc::Rc;
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
 
 /// Seals of memory files (fcntl(2)).
 pub(super) const SEAL_SHRINK: u32 = 2;
@@ -28,6 +29,8 @@ pub(super) struct Data {
     pub(super) seals: Cell<Option<u32>>,
     /// Shared writable mappings.
     pub(super) writable_mappings: Cell<u32>,
+    /// The data are there, and no pages are here.
+    pub(super) backing: OnceCell<Rc<dyn Backing>>,
 }
 
 /// What is at some offset.
@@ -46,6 +49,7 @@ impl Data {
             mapped: Cell::new(false),
             seals: Cell::new(None),
             writable_mappings: Cell::new(0),
+            backing: OnceCell::new(),
         }
     }
 
@@ -64,6 +68,9 @@ impl Data {
 
     /// 512-byte blocks for stat(2).
     pub(super) fn blocks(&self, _node: &Node) -> u64 {
+        if let Some(backing) = self.backing.get() {
+            return backing.blocks();
+        }
         let lower_pages = self.lower_end.get().div_ceil(PAGE);
         let pages =
             if lower_pages == 0 { self.pages.page_count() } else { self.pages.count_from(lower_pages) };
@@ -118,6 +125,9 @@ impl Node {
             return Ok(0);
         }
         let want = (into.remaining() as u64).min(size - offset);
+        if let Some(backing) = data.backing.get() {
+            return backing::read(&**backing, offset, want, into);
+        }
         let mut done = 0;
         while done < want {
             let (at, limit) = (offset + done, want - done);
@@ -151,6 +161,9 @@ impl Node {
 
     /// The file's own page at `index`, made from the image or from zeros if need be, and whether it is new.
     pub(super) fn own_page(&self, data: &Data, index: u64) -> Result<(Rc<dyn Page>, bool)> {
+        if data.backing.get().is_some() {
+            return Err(Errno::ENODEV);
+        }
         let slot = data.pages.get(index);
         if let Some(Slot::Page(page)) = slot {
             return Ok((page, false));
@@ -193,6 +206,15 @@ impl Node {
             if want == 0 {
                 return Err(Errno::EPERM);
             }
+        }
+        if let Some(backing) = data.backing.get() {
+            if offset + want > self.fs.limits.bytes.max(data.size.get()) {
+                return Err(Errno::ENOSPC);
+            }
+            let done = backing::write(&**backing, offset, want, from)?;
+            data.size.set(data.size.get().max(offset + done as u64));
+            self.touch_modified();
+            return Ok(done);
         }
         if offset > data.size.get() {
             self.zero_tail(data, data.size.get());
@@ -255,7 +277,13 @@ impl Node {
         if (size < old && data.sealed(SEAL_SHRINK)) || (size > old && data.sealed(SEAL_GROW)) {
             return Err(Errno::EPERM);
         }
-        if size < old {
+        if let Some(backing) = data.backing.get() {
+            if size > old.max(self.fs.limits.bytes) {
+                return Err(Errno::ENOSPC);
+            }
+            backing.resize(size)?;
+            data.size.set(size);
+        } else if size < old {
             data.cut_lower(size);
             data.size.set(size);
             // Mappings first: they must not show a page that is no longer the file's.
@@ -278,6 +306,11 @@ impl Node {
 
     /// Makes `from..to` zeros: whole pages become holes.
     pub(super) fn punch(&self, data: &Data, from: u64, to: u64) -> Result<()> {
+        if let Some(backing) = data.backing.get() {
+            backing.punch(from, to)?;
+            self.touch_modified();
+            return Ok(());
+        }
         let (first, end) = (from.div_ceil(PAGE), to / PAGE);
         let zero_part = |start: u64, stop: u64| -> Result<()> {
             let index = start / PAGE;
@@ -332,6 +365,18 @@ impl Node {
     pub(super) fn preallocate(&self, data: &Data, from: u64, to: u64, size: u64) -> Result<()> {
         if size > data.size.get() && data.sealed(SEAL_GROW) {
             return Err(Errno::EPERM);
+        }
+        if let Some(backing) = data.backing.get() {
+            if to.max(size) > self.fs.limits.bytes {
+                return Err(Errno::ENOSPC);
+            }
+            if size > data.size.get() {
+                backing.resize(size)?;
+                data.size.set(size);
+            }
+            backing.allocate(from, to)?;
+            self.touch_modified();
+            return Ok(());
         }
         let (first, end) = (from / PAGE, to.div_ceil(PAGE));
         if end - first > self.fs.free_pages() + data.pages.page_count() + data.lower_end().div_ceil(PAGE) {

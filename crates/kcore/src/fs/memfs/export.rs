@@ -45,7 +45,7 @@ pub struct Export {
 /// been unlinked, memory files.
 ///
 /// # Errors
-/// EXDEV: a node of another file system; EIO.
+/// EXDEV: a node of another file system; EBUSY: the data of a file are somewhere else ([`Node::relocate`]).
 pub fn export(fs: &Rc<MemFs>, unnamed: &[Rc<Node>]) -> Result<Export> {
     let mut nodes = BTreeMap::new();
     let mut below: Vec<Rc<Node>> = Vec::new();
@@ -69,6 +69,9 @@ pub fn export(fs: &Rc<MemFs>, unnamed: &[Rc<Node>]) -> Result<Export> {
         {
             below.extend(directory.added_nodes());
         }
+    }
+    if nodes.values().any(|node| node.is_moved()) {
+        return Err(Errno::EBUSY);
     }
     Ok(Export { fs: fs.clone(), nodes: nodes.into_values().collect(), step: Step::Header })
 }

@@ -43,7 +43,7 @@ impl RegularFile {
     }
 
     fn image_run(&self, index: u64) -> Option<(usize, u64)> {
-        let data = self.node.data().ok()?;
+        let data = self.node.data().ok().filter(|data| data.backing.get().is_none())?;
         let (image, lower) = (self.node.fs.lower.as_ref()?, self.node.lower.as_ref()?);
         let mut end = data.lower_end();
         if end < lower.size && end % PAGE != 0 {
@@ -148,6 +148,9 @@ impl File for RegularFile {
         let size = data.size();
         if offset >= size {
             return Err(Errno::ENXIO);
+        }
+        if let Some(backing) = data.backing.get() {
+            return backing.seek(offset, wants_data);
         }
         let mut index = offset / PAGE;
         let last = size.div_ceil(PAGE);

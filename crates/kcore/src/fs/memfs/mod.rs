@@ -13,6 +13,7 @@
 //! ask this file system for a page.
 
 mod attributes;
+mod backing;
 mod data;
 mod directory;
 mod export;
@@ -27,6 +28,7 @@ mod xattr;
 #[cfg(test)]
 mod tests;
 
+pub use backing::Backing;
 pub use export::{Export, export};
 pub use file::RegularFile;
 pub use import::{Import, Imported};

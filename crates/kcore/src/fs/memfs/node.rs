@@ -196,6 +196,7 @@ impl Node {
         let (Content::Regular(data), Some(lower)) = (&self.content, &self.lower) else { return None };
         let whole =
             data.size() == lower.size && data.lower_end() == lower.size && data.pages.next(0).is_none();
+        let whole = whole && data.backing.get().is_none();
         whole.then_some(lower.nid)
     }
 

@@ -1,0 +1,166 @@
+//! futex(2) on words in memory that VMs share.
+
+use crate::client::ClientId;
+use crate::nodes::{self, HostMemory};
+use crate::session::{Note, Outbox, Session};
+use crate::sys;
+use ramet_abi::session::{Reply, Request, notice};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::futex::robust::{OWNER_DIED, TID_MASK, WAITERS};
+use ramet_kcore::futex::{Futexes, Key, MATCH_ANY, Waiter};
+use ramet_kcore::wait::{Events, Wake};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Most waiters of the session: a process has that many threads at most.
+const WAITERS_MAX: usize = 1 << 16;
+/// The word is that of a robust lock: it holds its owner's thread id.
+const ROBUST: u32 = 1;
+const COMPARE: u32 = 1;
+
+struct Wakeup {
+    client: ClientId,
+    number: u64,
+    outbox: Outbox,
+}
+
+impl Wake for Wakeup {
+    fn wake(&self, _: Events) {
+        let note = Note { kind: notice::FUTEX, id: self.number, ..Note::default() };
+        self.outbox.notify(self.client, note);
+    }
+}
+
+struct Sleeper {
+    waiter: Rc<Waiter>,
+    /// The lock that it waits for, if that has an owner.
+    lock: Option<(Rc<HostMemory>, u64, Key)>,
+}
+
+/// All waiters.
+#[derive(Default)]
+pub struct State {
+    futexes: Futexes,
+    sleepers: BTreeMap<(ClientId, u64), Sleeper>,
+}
+
+impl State {
+    fn forget_woken(&mut self) {
+        self.sleepers.retain(|_, sleeper| !sleeper.waiter.is_woken());
+    }
+
+    /// Ends the waits of a VM.
+    pub fn client_gone(&mut self, client: ClientId) {
+        let range = self.sleepers.range((client, 0)..=(client, u64::MAX));
+        let gone: Vec<(ClientId, u64)> = range.map(|(key, _)| *key).collect();
+        for key in gone {
+            if let Some(sleeper) = self.sleepers.remove(&key) {
+                self.futexes.cancel(&sleeper.waiter);
+            }
+        }
+    }
+}
+
+/// The word of a request: its memory and its name.
+fn word(session: &Session, client: ClientId, id: u64, offset: u64) -> Result<(Rc<HostMemory>, Key)> {
+    if !offset.is_multiple_of(4) {
+        return Err(Errno::EINVAL);
+    }
+    let memory = nodes::memory(session, client, id)?;
+    let (device, inode) = nodes::path(session, client, id)?.inode().id();
+    Ok((memory, Key { space: device << 48 ^ inode, offset }))
+}
+
+fn load(memory: &HostMemory, offset: u64) -> Result<u32> {
+    sys::change_word(memory.fd(), offset, |_| None).map_err(|_| Errno::ENOMEM)?.ok_or(Errno::EFAULT)
+}
+
+/// Whether a lock's word names a thread of a process that is over.
+fn is_dead(session: &Session, word: u32) -> bool {
+    let owner = (word & TID_MASK) as i32;
+    let process = session.processes.owner(owner).and_then(|pid| session.processes.get(pid).ok());
+    owner != 0 && process.is_none_or(|process| process.is_zombie())
+}
+
+/// Takes the lock from its owner, if that is dead. True: it was.
+fn release_dead(session: &Session, memory: &HostMemory, offset: u64) -> bool {
+    let dead = |word| is_dead(session, word).then_some(word & WAITERS | OWNER_DIED);
+    matches!(sys::change_word(memory.fd(), offset, dead), Ok(Some(old)) if is_dead(session, old))
+}
+
+pub fn wait(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let [number, expected, bitset, ..] = request.arguments;
+    let offset = request.other;
+    let (memory, key) = word(session, client, request.id, offset)?;
+    let expected = u32::try_from(expected).map_err(|_| Errno::EINVAL)?;
+    let robust = match request.flags {
+        0 => false,
+        ROBUST => true,
+        _ => return Err(Errno::EINVAL),
+    };
+    if robust && release_dead(session, &memory, offset) {
+        return Err(Errno::EAGAIN);
+    }
+    let state = &mut session.objects.futex;
+    if state.sleepers.contains_key(&(client, number)) || state.sleepers.len() >= WAITERS_MAX {
+        return Err(Errno::ENOMEM);
+    }
+    let wake = Rc::new(Wakeup { client, number, outbox: session.outbox.clone() });
+    let waiter = state.futexes.wait(key, bitset as u32, expected, || load(&memory, offset), wake)?;
+    let lock = robust.then_some((memory, offset, key));
+    state.sleepers.insert((client, number), Sleeper { waiter, lock });
+    Ok(Reply::default())
+}
+
+pub fn wake(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let [count, bitset, ..] = request.arguments;
+    let (_, key) = word(session, client, request.id, request.other)?;
+    let state = &mut session.objects.futex;
+    let count = i32::try_from(count.min(i32::MAX as u64)).map_err(|_| Errno::EINVAL)?;
+    let woken = state.futexes.wake(key, count, bitset as u32)?;
+    state.forget_woken();
+    Ok(Reply { result: woken as i64, ..Reply::default() })
+}
+
+pub fn cancel(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    session.client(client)?;
+    let state = &mut session.objects.futex;
+    let slept = match state.sleepers.remove(&(client, request.arguments[0])) {
+        Some(sleeper) => state.futexes.cancel(&sleeper.waiter),
+        None => false,
+    };
+    Ok(Reply { result: i64::from(!slept), ..Reply::default() })
+}
+
+pub fn requeue(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let [wake, requeue, node, offset, expected, _] = request.arguments;
+    if request.flags > COMPARE {
+        return Err(Errno::EINVAL);
+    }
+    let (memory, from) = word(session, client, request.id, request.other)?;
+    let (_, to) = word(session, client, node, offset)?;
+    let count = |count: u64| i32::try_from(count.min(i32::MAX as u64)).map_err(|_| Errno::EINVAL);
+    let read = || load(&memory, request.other);
+    let compare: Option<(u32, &dyn Fn() -> Result<u32>)> =
+        (request.flags == COMPARE).then_some((expected as u32, &read));
+    let state = &mut session.objects.futex;
+    let done = state.futexes.requeue(from, to, count(wake)?, count(requeue)?, compare)?;
+    state.forget_woken();
+    Ok(Reply { result: done as i64, ..Reply::default() })
+}
+
+/// A process has ended: the locks of its threads that others wait for are released.
+pub fn process_ended(session: &mut Session) {
+    let sleepers = session.objects.futex.sleepers.values();
+    let mut locks: Vec<(Rc<HostMemory>, u64, Key)> =
+        sleepers.filter_map(|sleeper| sleeper.lock.clone()).collect();
+    locks.sort_by_key(|(_, _, key)| *key);
+    locks.dedup_by_key(|(_, _, key)| *key);
+    for (memory, offset, key) in locks {
+        if release_dead(session, &memory, offset) {
+            // One of them gets the lock, and marks it so that its end wakes the next.
+            let _ = session.objects.futex.futexes.wake(key, 1, MATCH_ANY);
+        }
+    }
+    session.objects.futex.forget_woken();
+}

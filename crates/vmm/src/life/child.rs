@@ -86,7 +86,8 @@ fn bring_up(parent: (Machine, Runner), newborn: Newborn) -> Result<(Machine, Run
     mailbox.events.store(0, Release);
     mailbox.signals.store(0, Release);
     body.session = Some(session);
-    Ok((Machine { vcpu, vm, body }, Runner::new(None)?))
+    let runner = Runner::alone(&body.shared.area)?;
+    Ok((Machine { vcpu, vm, body }, runner))
 }
 
 /// Leaves the parent's session and terminal, and closes every inherited descriptor but those that belong to the process.

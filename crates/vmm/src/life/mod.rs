@@ -138,7 +138,7 @@ impl Live {
         let bell = doorbell()?;
         let shared = machine.body.shared.clone();
         let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, State::Running, false));
-        let runner = Runner::new(Some(copy(&bell)?))?;
+        let runner = Runner::new(copy(&bell)?)?;
         let (their_desk, their_profile) = (desk.clone(), profile.clone());
         let io = IoThread::start(desk.clone(), move || {
             write_vmm(&their_profile)?;
@@ -381,7 +381,7 @@ fn bring_up(
     let mut stopped = stopped;
     let learned = stopped.working_set.take_if(|set| !spec.paused && set.claim());
     let machine = rebuild(stopped, &spec, &profile)?;
-    let runner = Runner::new(Some(copy(&bell)?))?;
+    let runner = Runner::new(copy(&bell)?)?;
     take_terminal(&machine, &profile, raw)?;
     let paused = spec.paused;
     let (their_desk, their_profile) = (desk.clone(), profile.clone());

@@ -12,6 +12,7 @@
 mod exits;
 mod hypercalls;
 mod timer;
+mod trace;
 
 pub use exits::announce_events;
 pub use hypercalls::{answer, errno};
@@ -22,6 +23,8 @@ use crate::vm::{Ending, GuestFault, KICK, Machine, TIMER, monotonic};
 use ramet_abi::hypercall::{DOORBELL_PORT, HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT};
 use ramet_abi::layout::{VOLUME_GPA, VOLUME_SIZE};
 use ramet_kvm::Exit;
+use ramet_memory::SharedArea;
+use trace::Trace;
 
 /// Why the run loop returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +70,15 @@ fn decode(port: u16, ring0: bool, in_stub: bool) -> Call {
     }
 }
 
+/// Who looks at the output rings when the guest rings.
+#[derive(Debug)]
+enum Bell {
+    /// The I/O thread, which this wakes.
+    Thread(ramet_kvm::EventFd),
+    /// Nobody else: in a child of a fork this thread writes the trace, and there is no other output.
+    Here(Trace),
+}
+
 /// State of the run loop beside the machine's.
 #[derive(Debug)]
 pub struct Runner {
@@ -77,8 +89,7 @@ pub struct Runner {
     pacer: Option<Timer>,
     /// When that one is due.
     paced: u64,
-    /// None in a child of a fork, which has nobody to wake.
-    doorbell: Option<ramet_kvm::EventFd>,
+    doorbell: Bell,
     /// How often the guest has rung it by an exit; none once KVM does it.
     rings: Option<u32>,
     /// Address and count of host faults in a row.
@@ -97,7 +108,16 @@ const PACE: u64 = 20_000_000;
 
 impl Runner {
     /// For the calling thread. `doorbell` is signalled where KVM does not do it by itself.
-    pub fn new(doorbell: Option<ramet_kvm::EventFd>) -> Result<Self, crate::vm::Error> {
+    pub fn new(doorbell: ramet_kvm::EventFd) -> Result<Self, crate::vm::Error> {
+        Self::with(Bell::Thread(doorbell))
+    }
+
+    /// For the only thread of a fork's child.
+    pub fn alone(area: &SharedArea) -> Result<Self, crate::vm::Error> {
+        Self::with(Bell::Here(Trace::inherit(area)))
+    }
+
+    fn with(doorbell: Bell) -> Result<Self, crate::vm::Error> {
         Ok(Self {
             timer: Timer::new(TIMER)?,
             retry: None,
@@ -168,9 +188,12 @@ impl Runner {
         self.retry.as_ref().map_or(Ok(()), |timer| timer.set(monotonic().saturating_add(RETRY)))
     }
 
-    /// Wakes the I/O thread, and sees to it that one who rings often need not exit for it.
-    fn ring(&mut self, machine: &Machine) {
-        let Some(doorbell) = &self.doorbell else { return };
+    /// Wakes the I/O thread, and sees to it that one who rings often need not exit for it; or writes the output itself.
+    fn ring(&mut self, machine: &Machine) -> Result<(), GuestFault> {
+        let doorbell = match &mut self.doorbell {
+            Bell::Thread(doorbell) => doorbell,
+            Bell::Here(trace) => return Ok(trace.write(&machine.body.shared.area)?),
+        };
         // Full means that the I/O thread has been told already.
         let _ = doorbell.write(1);
         self.rings = match self.rings {
@@ -182,6 +205,7 @@ impl Runner {
             Some(rings) => Some(rings + 1),
             None => None,
         };
+        Ok(())
     }
 
     fn serve(&mut self, machine: &mut Machine, exit: Exit) -> Result<Option<Stop>, GuestFault> {
@@ -194,7 +218,7 @@ impl Runner {
                 Call::Trap(vector) => exits::trap(machine, vector)?,
                 Call::Syscall => exits::syscall(machine),
                 Call::Hypercall(number) => return hypercalls::serve(self, machine, number),
-                Call::Doorbell => self.ring(machine),
+                Call::Doorbell => self.ring(machine)?,
                 Call::Forbidden => exits::forbidden(machine),
             },
             Exit::In { .. } => exits::forbidden(machine),

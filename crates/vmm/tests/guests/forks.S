@@ -2,7 +2,7 @@
 # 0: the first process logs four hexadecimal numbers (ticks of the time stamp counter that the slowest FORK took, forks that
 #    were refused, ticks of the fastest, children that were killed), waits for them all, and ends with 0.
 # 1: children stay, and sleep for ever; the first logs the same, sleeps too, and a signal ends it with 3.
-# 2: a child forks in its turn, COUNT generations deep; the last one sends a signal to the first process; the first ends with 9
+# 2: a child traces a line and forks in its turn, COUNT generations deep; the last one sends a signal to the first process; the first ends with 9
 #    on the first notice.
 # 3: children compute for ever.
 # 4: as 0, but every parent and every child logs the time stamp counter when it goes on ("p" and "c"), one child after the other.
@@ -12,6 +12,10 @@
 .set COUNT, 1
 .endif
 header
+.set TRACE_RING, SHARED + 0x40000
+.set TRACE_HEAD, CONSOLE + 48
+.set TRACE_TAIL, CONSOLE + 52
+.set TRACE_WAITS, CONSOLE + 56
 .set OP_FORK, 0x100
 .set OP_EXIT, 0x101
 .set OP_WAIT, 0x102
@@ -167,6 +171,20 @@ forked:
 .endif
 .if CASE == 2
     mov %rax, %r14
+    # A line of trace.
+    mov TRACE_HEAD, %ebp
+    movzwl %bp, %edi
+    movb $'t', TRACE_RING(%rdi)
+    inc %ebp
+    movzwl %bp, %edi
+    movb $10, TRACE_RING(%rdi)
+    inc %ebp
+    mov %ebp, TRACE_HEAD
+    cmpl $1, TRACE_WAITS
+    check e, "nobody waits for the trace"
+    out %al, $DOORBELL
+    cmp TRACE_TAIL, %ebp
+    check e, "the trace is not written"
     mov depth(%rip), %r15
     dec %r15
     jnz fork

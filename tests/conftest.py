@@ -1,7 +1,8 @@
 """Fixtures for all tests.
 
 Without ``/dev/kvm``: `ramet_home` (an empty RAMET_HOME), `fake_vmm` (a VMM that runs programs on the host) and
-`fake_image`. With it: `images`, the small images of ``tests/images``, built once for all tests.
+`fake_image`. With it: `images`, the small images of ``tests/images``, built once for all tests, and `guests`, the
+programs of ``tests/guests``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from guest_harness import Guests
+
     from ramet.image import Store
 
 TESTS = Path(__file__).parent
@@ -136,3 +139,19 @@ class Cli:
         if check is not None:
             assert done.returncode == check, (args, done.returncode, done.stdout, done.stderr)
         return done
+
+
+@pytest.fixture(scope="session")
+def built_guests(session_home: Path) -> Guests:
+    """All guest programs, built once."""
+    from guest_harness import Guests
+
+    return Guests(session_home)
+
+
+@pytest.fixture
+def guests(built_guests: Guests, session_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guests]:
+    """The guest programs with the real VMM. Fails, and does not skip, where there is no /dev/kvm."""
+    assert Path("/dev/kvm").exists(), "/dev/kvm is missing: see `ramet doctor`"
+    monkeypatch.setenv("RAMET_HOME", str(session_home))
+    yield built_guests

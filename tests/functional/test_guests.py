@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import guest_harness
 import pytest
@@ -34,20 +32,6 @@ BAD = [
     "missing-in-path",
     "below-a-file",
 ]
-
-
-@pytest.fixture(scope="session")
-def built_guests(session_home: Path) -> Guests:
-    """All guest programs, built once."""
-    return Guests(session_home)
-
-
-@pytest.fixture
-def guests(built_guests: Guests, session_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guests]:
-    """The guest programs with the real VMM. Fails, and does not skip, where there is no /dev/kvm."""
-    assert Path("/dev/kvm").exists(), "/dev/kvm is missing: see `ramet doctor`"
-    monkeypatch.setenv("RAMET_HOME", str(session_home))
-    yield built_guests
 
 
 @pytest.mark.parametrize("case", CASES, ids=guest_harness.identity)

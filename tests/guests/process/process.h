@@ -91,15 +91,19 @@ UNUSED static char state_of(pid_t pid)
     return end ? end[2] : 0;
 }
 
-// Waits until a process is blocked (or in another state): up to three seconds, or 50 ms where /proc does not tell.
+// Waits until a process is blocked (or in another state) or gone: up to three seconds, or 50 ms where /proc does not tell.
 UNUSED static void settle_in(pid_t pid, char state)
 {
     if (!state_of(pid)) {
         sleep_ms(50);
         return;
     }
-    for (int i = 0; i < 3000 && state_of(pid) != state; i++)
+    for (int i = 0; i < 3000; i++) {
+        char now = state_of(pid);
+        if (!now || now == state)
+            return;
         sleep_ms(1);
+    }
 }
 
 UNUSED static void settle(pid_t pid) { settle_in(pid, 'S'); }

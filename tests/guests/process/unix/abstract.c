@@ -16,6 +16,7 @@ int main(void)
         int c = accept(s, NULL, NULL);
         read(c, b, 19);
         say("server got %s", b);
+        pass(ready);
         await(go);
     });
     await(ready);
@@ -28,6 +29,7 @@ int main(void)
         char d;
         RET(read(c, &d, 1));
     });
+    await(ready);
     settle(client);
     kill(server, SIGKILL);
     int status = status_of(server);

@@ -3,7 +3,7 @@
 use ramet_abi::session::{DATA_OFFSET, REPLY_OFFSET, REQUEST_OFFSET, message, op};
 use ramet_keeper::{Keeper, Limits, Start, first_channel, serve, sys};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
@@ -96,6 +96,26 @@ impl Vmm {
         (long(0) as i64, std::array::from_fn(|i| long(16 + 8 * i)), descriptors)
     }
 
+    /// read(2) or write(2) on a description.
+    fn transfer(&self, operation: u32, id: i64, data: &[u8], wanted: u64) -> (i64, Vec<u8>) {
+        let mut bytes = [0u8; 88];
+        for (at, word) in [(8, id as u64), (24, 0), (32, u64::MAX), (72, data.len() as u64), (80, wanted)] {
+            bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        }
+        bytes[..4].copy_from_slice(&operation.to_le_bytes());
+        self.memory.write_all_at(&bytes, REQUEST_OFFSET).unwrap();
+        self.memory.write_all_at(data, DATA_OFFSET).unwrap();
+        if !self.say(message::REQUEST) || self.hear().is_none() {
+            leave(99);
+        }
+        let mut reply = [0u8; 16];
+        self.memory.read_exact_at(&mut reply, REPLY_OFFSET).unwrap();
+        let long = |at: usize| u64::from_le_bytes(reply[at..at + 8].try_into().unwrap());
+        let mut data = vec![0; long(8) as usize];
+        self.memory.read_exact_at(&mut data, DATA_OFFSET).unwrap();
+        (long(0) as i64, data)
+    }
+
     fn wait(&self, kind: u64, id: u64) -> (i64, i32) {
         let (result, values, _) = self.call(op::WAIT, &[kind, id, WEXITED]);
         (result, values[6] as i32)
@@ -146,20 +166,34 @@ impl Vmm {
 
 /// A session whose first VM lives that life. How the first VM's process and the keeper have ended (waitpid(2)), when every process of it is gone.
 fn session(limit: u32, life: impl FnOnce(&Vmm) -> i32) -> (i32, i32) {
+    session_with(limit, [null(), null(), null()], || (), life)
+}
+
+fn null() -> OwnedFd {
+    File::options().read(true).write(true).open("/dev/null").unwrap().into()
+}
+
+/// As [`session`], with these standard streams, while the host does something else.
+fn session_with(
+    limit: u32,
+    streams: [OwnedFd; 3],
+    meanwhile: impl FnOnce(),
+    life: impl FnOnce(&Vmm) -> i32,
+) -> (i32, i32) {
     let guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let (mut all_gone, held) = std::io::pipe().unwrap();
     let (memory, ours, theirs) = first_channel().unwrap();
     let vmm = Vmm { memory: memory.try_clone().unwrap().into(), socket: theirs };
-    let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
     let keeper = fork();
     if keeper == 0 {
-        drop(vmm);
+        // What only the test has open.
+        drop((vmm, meanwhile));
         let start = Start {
             image: None,
             first_pid: FIRST,
             limits: Limits { processes: limit, ..Limits::default() },
             terminal: None,
-            streams: [null(), null(), null()],
+            streams,
             memory,
             socket: ours,
             life: null(),
@@ -169,12 +203,14 @@ fn session(limit: u32, life: impl FnOnce(&Vmm) -> i32) -> (i32, i32) {
     drop((memory, ours));
     let first = fork();
     if first == 0 {
+        drop((streams, meanwhile));
         // SAFETY: as in a VMM, dead children are nobody's to wait for.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
         vmm.say(message::HELLO);
         leave(vmm.live(life));
     }
-    drop((vmm, held));
+    drop((vmm, held, streams));
+    meanwhile();
     let status = |pid| {
         let mut status = 0;
         // SAFETY: a child of this process; the status is of this frame.
@@ -306,6 +342,68 @@ fn a_vm_that_breaks_the_contract_is_killed() {
         check(vm.wait_for(1, child.pid as u64) == (child.pid, 0));
         0
     });
+    assert_eq!(ends, (0, 0));
+}
+
+/// What was written is written, however slowly it is read, before the first process's VMM hears that it is over.
+#[test]
+fn output_is_written_before_the_end() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let (said, heard) = std::sync::mpsc::channel();
+    let read = move || {
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).unwrap();
+            said.send(all)
+        });
+    };
+    let ends = session_with(8, [null(), writer.into(), null()], read, |vm| {
+        let (output, _, _) = vm.call(op::CONSOLE, &[1]);
+        check(output > 0);
+        let mut left = 150_000;
+        while left > 0 {
+            match vm.transfer(op::WRITE, output, &vec![b'x'; left.min(40_000)], 0).0 {
+                EAGAIN => std::thread::sleep(Duration::from_millis(1)),
+                count if count > 0 => left -= count as usize,
+                _ => leave(73),
+            }
+        }
+        0
+    });
+    assert_eq!(ends, (0, 0));
+    assert_eq!(heard.recv_timeout(Duration::from_secs(10)).map(|all| all.len()), Ok(150_000));
+}
+
+/// Input comes when somebody asks for it, and ends.
+#[test]
+fn input_arrives() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let ends = session_with(
+        8,
+        [reader.into(), null(), null()],
+        || {
+            std::thread::sleep(Duration::from_millis(100));
+            writer.write_all(b"a line\n").unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+            drop(writer);
+        },
+        |vm| {
+            let (input, _, _) = vm.call(op::CONSOLE, &[0]);
+            check(input > 0);
+            let mut all = Vec::new();
+            loop {
+                match vm.transfer(op::READ, input, &[], 100) {
+                    (EAGAIN, _) => std::thread::sleep(Duration::from_millis(1)),
+                    (0, _) => break,
+                    (count, data) if count > 0 => all.extend(data),
+                    _ => leave(74),
+                }
+            }
+            check(all == b"a line\n");
+            0
+        },
+    );
     assert_eq!(ends, (0, 0));
 }
 

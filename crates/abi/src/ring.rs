@@ -60,7 +60,8 @@ pub struct Console {
     /// Set by the guest when it wants input and the ring is empty (then it rings the doorbell): the VMM reads its
     /// standard input only on request, so that it takes nothing that the program did not ask for.
     pub input_wanted: AtomicU32,
-    /// Set by the VMM, per ring, when the host side of an output stream is gone (EPIPE).
+    /// Set by the VMM, per ring, when the host side of an output stream takes nothing more: the error number of a further
+    /// write (EPIPE: its reader is gone; ENOSPC: its disk is full). 0 before.
     pub output_closed: [AtomicU32; RINGS],
     /// Terminal size: rows.
     pub rows: AtomicU32,

@@ -46,7 +46,7 @@ fn a_reader_that_goes_away_is_noticed() {
     while stdin.write_all(b"x\n").is_ok() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(wait(&mut child).code(), Some(3));
+    assert_eq!(wait(&mut child).code(), Some(libc::EPIPE));
 }
 
 #[test]
@@ -63,22 +63,50 @@ fn a_reader_that_stops_reading_holds_up_nothing_else() {
     assert!(writer.join().unwrap().is_err());
 }
 
-#[test]
-fn a_full_disk_is_the_guests_problem() {
-    let scratch = Scratch::new();
+/// The guest that echoes, its output on a full disk.
+fn start_full(scratch: &Scratch) -> std::process::Child {
     let path = scratch.0.join("vm/config.json");
-    let config = config(&scratch, &guest(&scratch, "echo", None));
+    let config = config(scratch, &guest(scratch, "echo", None));
     std::fs::write(&path, config.to_string()).unwrap();
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_ramet-vmm"))
+    std::process::Command::new(env!("CARGO_BIN_EXE_ramet-vmm"))
         .arg("run")
         .arg(path)
         .stdin(std::process::Stdio::piped())
         .stdout(std::fs::File::options().write(true).open("/dev/full").unwrap())
+        .stderr(std::process::Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+const FULL: &str = "ramet: standard output is not complete: No space left on device (os error 28)\n";
+
+#[test]
+fn a_full_disk_is_an_error_of_the_next_write() {
+    let scratch = Scratch::new();
+    let mut child = start_full(&scratch);
     let mut stdin = child.stdin.take().unwrap();
     while stdin.write_all(b"x\n").is_ok() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(wait(&mut child).code(), Some(3));
+    let finished = finish(child);
+    assert_eq!((finished.status.code(), finished.stderr.as_str()), (Some(libc::ENOSPC), FULL));
+}
+
+#[test]
+fn output_that_is_lost_at_the_end_is_no_success() {
+    let scratch = Scratch::new();
+    let mut child = start_full(&scratch);
+    // One byte, and the end of input with it: the guest sees no error.
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"x").unwrap();
+    drop(stdin);
+    let finished = finish(child);
+    let code = finished.status.code();
+    // The guest may have seen the error after all, if it was slow.
+    assert!(matches!(code, Some(1 | libc::ENOSPC)), "{code:?}");
+    assert_eq!(finished.stderr, FULL);
+    let ended: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(scratch.0.join("vm/exit.json")).unwrap()).unwrap();
+    assert_eq!((&ended["status"], &ended["reason"]), (&json!(code), &json!("exited")));
+    assert_eq!(format!("ramet: {}\n", ended["message"].as_str().unwrap()), FULL);
 }

@@ -24,14 +24,17 @@ Written by `python -m ramet.cli.reference`.
 
 Exit status: 0 done; 1 the operation failed; 2 wrong usage. Of `ramet run` and `ramet clone --attach`: the program's own
 status, 128+n when signal n ended it, 124 when `--timeout` did, 137 when the VM was killed; 125 when Ramet failed before
-the program ran, 126 when the program is not executable, 127 when it is not found. `ramet wait` prints the status of the
-VM that it waited for, and exits with it.
+the program ran, or the VM died under it; 126 when the program is not executable, 127 when it is not found. `ramet wait`
+prints the status of the VM that it waited for, and exits with it.
+
+Output that the host does not take (a full disk) makes later writes of the program fail with the host's error. One line
+on standard error says at the end that output is missing, and a status that would be 0 is 1.
 
 Errors are one line on standard error: what failed, on what, what to do. Data goes to standard output; `--json` makes it
 one JSON document with stable keys, times in seconds (Unix time for moments), sizes in bytes. A VM in `ps --json`: `id`,
 `name`, `image`, `image_digest`, `args`, `state` (`starting`, `running`, `paused`, `frozen`, `exited`, `killed`,
-`unresponsive`), `pid`, `created`, `ended`, `status`, `reason` (`exited`, `signal`, `timeout`, `killed`, `failed`),
-`signal`, `message`, `parent`, `generation`, `ready`, `uptime`, `memory` (`limit`, `present`), `directory`.
+`unresponsive`), `pid`, `created`, `ended`, `status`, `reason` (`exited`, `signal`, `timeout`, `killed`, `failed`,
+`crashed`), `signal`, `message`, `parent`, `generation`, `ready`, `uptime`, `memory` (`limit`, `present`), `directory`.
 
 `VM` is a name, an id, or the beginning of an id (four digits or more). State lives under `$XDG_DATA_HOME/ramet` and
 `$XDG_RUNTIME_DIR/ramet`, or where `RAMET_HOME` says.

@@ -106,8 +106,8 @@ impl File for Stream {
         }
         let mut total = 0;
         while from.remaining() != 0 {
-            if self.ring.closed() {
-                return if total == 0 { Err(Errno::EPIPE) } else { Ok(total) };
+            if let Some(error) = self.ring.failure() {
+                return if total == 0 { Err(error) } else { Ok(total) };
             }
             let room = self.ring.room();
             if room == 0 {
@@ -162,8 +162,10 @@ impl File for Stream {
             self.ring.want();
             return Events::NONE;
         }
-        if self.ring.closed() {
-            return Events::OUT.or(Events::WRNORM).or(Events::ERR);
+        match self.ring.failure() {
+            Some(Errno::EPIPE) => return Events::OUT.or(Events::WRNORM).or(Events::ERR),
+            Some(_) => return Events::OUT.or(Events::WRNORM),
+            None => {}
         }
         if self.ring.has_room() {
             Events::OUT.or(Events::WRNORM)

@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::fence;
 use ramet_abi::layout::{RING_SIZE, RINGS_OFFSET, SHARED_WINDOW};
 use ramet_abi::ring::RINGS;
+use ramet_kcore::errno::Errno;
 
 /// Our own index of each ring, never read back from shared memory.
 static OWN: Global<[Cell<u32>; RINGS]> = Global::new([const { Cell::new(0) }; RINGS]);
@@ -115,6 +116,14 @@ impl HostRing {
 
     /// Whether the host side of an output is gone.
     pub fn closed(&self) -> bool {
-        console().output_closed[self.index].load(Acquire) != 0
+        self.failure().is_some()
+    }
+
+    /// Why the host side of an output takes nothing more.
+    pub fn failure(&self) -> Option<Errno> {
+        match console().output_closed[self.index].load(Acquire) {
+            0 => None,
+            number => Some(Errno(number as i32)),
+        }
     }
 }

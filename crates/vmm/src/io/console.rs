@@ -35,6 +35,8 @@ pub struct Console {
     terminal: bool,
     /// The session's keeper has the streams: only the trace is still written here.
     given: bool,
+    /// Output that the guest has handed over could not be written.
+    lost: Option<String>,
 }
 
 /// The VM's standard streams.
@@ -106,6 +108,7 @@ impl Console {
             outputs,
             terminal,
             given: false,
+            lost: None,
         })
     }
 
@@ -168,7 +171,10 @@ impl Console {
         }
         for output in &mut self.outputs {
             if output.fd.as_ref().is_some_and(|fd| is_ready(fd, true)) {
-                output.write(shared)?;
+                if let Some(error) = output.write(shared, self.terminal)? {
+                    let stream = if output.ring == OUTPUT { "standard output" } else { "standard error" };
+                    self.lost.get_or_insert_with(|| format!("{stream} is not complete: {error}"));
+                }
             } else if output.fd.is_none() {
                 // The other end is gone: what the guest still writes is dropped.
                 let gone = output.consumer.available(&shared.area)?;
@@ -208,6 +214,11 @@ impl Console {
         shared.area.console().input_ended.store(1, Release);
     }
 
+    /// Why not all output has arrived, for a reason that is not its reader's.
+    pub fn lost(&mut self) -> Option<String> {
+        self.lost.take()
+    }
+
     /// Whether all output that the guest has produced is written (or has nowhere to go).
     pub fn drained(&self, shared: &Shared) -> Result<bool, BrokenRing> {
         for output in &self.outputs {
@@ -220,23 +231,28 @@ impl Console {
 }
 
 impl Output {
-    fn write(&mut self, shared: &Shared) -> Result<(), BrokenRing> {
+    /// Writes what there is. An error with which bytes are lost is returned: that nobody reads any more is none.
+    fn write(&mut self, shared: &Shared, terminal: bool) -> Result<Option<io::Error>, BrokenRing> {
         let available = self.consumer.available(&shared.area)?;
-        let Some(fd) = self.fd.as_ref().map(AsRawFd::as_raw_fd) else { return Ok(()) };
+        let Some(fd) = self.fd.as_ref().map(AsRawFd::as_raw_fd) else { return Ok(None) };
         if available == 0 {
-            return Ok(());
+            return Ok(None);
         }
         match self.consumer.write_to(&shared.area, available.min(self.chunk), fd) {
             Ok(_) => {}
             Err(e) if matches!(e.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => {}
-            Err(_) => {
+            Err(error) => {
                 // EPIPE, or a full disk: the stream is gone for good, and the guest is told.
+                let reader_left = terminal
+                    || matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET | libc::ENOTCONN));
+                let number = if reader_left { libc::EPIPE } else { error.raw_os_error().unwrap_or(libc::EIO) };
                 self.fd = None;
-                shared.area.console().output_closed[self.ring].store(1, Release);
+                shared.area.console().output_closed[self.ring].store(number as u32, Release);
                 self.consumer.consume(&shared.area, available);
                 shared.raise(event::OUTPUT_ROOM);
+                return Ok((!reader_left).then_some(error));
             }
         }
-        Ok(())
+        Ok(None)
     }
 }

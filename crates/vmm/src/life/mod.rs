@@ -32,6 +32,7 @@ use ramet_memory::WorkingSet;
 use serde_json::json;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
 
 /// A VM with a vCPU.
 struct Live {
@@ -216,12 +217,22 @@ impl Live {
 
     fn end(self, ending: Ending) -> Outcome {
         let drain = match ending {
-            Ending::Program(_) => Drain::Fully,
-            Ending::Timeout | Ending::Killed | Ending::Failed(_) | Ending::NotStarted { .. } => {
-                Drain::Briefly
-            }
+            Ending::Program(_) | Ending::Incomplete { .. } => Drain::Fully,
+            Ending::Timeout
+            | Ending::Killed
+            | Ending::Failed(_)
+            | Ending::Crashed(_)
+            | Ending::NotStarted { .. } => Drain::Briefly,
         };
-        let server = self.io.finish(drain);
+        let started = self.machine.body.shared.area.identity().program_start_tsc.load(Acquire) != 0;
+        let mut server = self.io.finish(drain);
+        let ending = match (ending, server.as_mut().and_then(Server::lost_output)) {
+            (Ending::Program(status), Some(why)) => Ending::Incomplete { status, why },
+            (Ending::Failed(why), _) if started => {
+                Ending::Crashed(format!("the VM died while its program ran: {why}"))
+            }
+            (ending, _) => ending,
+        };
         Outcome::Ended(ending, server.map(Box::new))
     }
 

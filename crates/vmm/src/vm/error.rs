@@ -102,12 +102,21 @@ pub enum GuestFault {
 pub enum Ending {
     /// The program ended by itself: wait status as wait(2) encodes it.
     Program(i32),
+    /// The program ended by itself, but not all of its output could be written.
+    Incomplete {
+        /// Wait status as wait(2) encodes it.
+        status: i32,
+        /// Which output, and why.
+        why: String,
+    },
     /// The time was up.
     Timeout,
     /// Ended by request.
     Killed,
-    /// Ramet or the guest kernel failed.
+    /// Ramet or the guest kernel failed before the program ran.
     Failed(String),
+    /// Ramet or the guest kernel failed while the program ran.
+    Crashed(String),
     /// The program could not be started.
     NotStarted {
         /// 125, or 126: not executable, or 127: not found.
@@ -120,14 +129,17 @@ pub enum Ending {
 impl Ending {
     /// Exit status of the VMM.
     pub fn status(&self) -> u8 {
+        let of_program = |status: i32| match status & 0x7f {
+            0 => (status >> 8 & 0xff) as u8,
+            signal => 128 + signal as u8,
+        };
         match self {
-            Self::Program(status) => match status & 0x7f {
-                0 => (status >> 8 & 0xff) as u8,
-                signal => 128 + signal as u8,
-            },
+            Self::Program(status) => of_program(*status),
+            // What natively would have been an error of the program's write is not to pass for success.
+            Self::Incomplete { status, .. } => of_program(*status).max(1),
             Self::Timeout => 124,
             Self::Killed => 137,
-            Self::Failed(_) => 125,
+            Self::Failed(_) | Self::Crashed(_) => 125,
             Self::NotStarted { status, .. } => *status,
         }
     }
@@ -135,7 +147,9 @@ impl Ending {
     /// The signal that ended the program.
     pub fn signal(&self) -> Option<i32> {
         match self {
-            Self::Program(status) if status & 0x7f != 0 => Some(status & 0x7f),
+            Self::Program(status) | Self::Incomplete { status, .. } if status & 0x7f != 0 => {
+                Some(status & 0x7f)
+            }
             _ => None,
         }
     }
@@ -143,18 +157,22 @@ impl Ending {
     /// `reason` of `exit.json`.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Program(status) if status & 0x7f == 0 => "exited",
-            Self::Program(_) => "signal",
+            Self::Program(status) | Self::Incomplete { status, .. } if status & 0x7f == 0 => "exited",
+            Self::Program(_) | Self::Incomplete { .. } => "signal",
             Self::Timeout => "timeout",
             Self::Killed => "killed",
             Self::Failed(_) | Self::NotStarted { .. } => "failed",
+            Self::Crashed(_) => "crashed",
         }
     }
 
-    /// Why the program did not run, or not to its end.
+    /// Why the program did not run, or not to its end, or where its output went.
     pub fn message(&self) -> Option<&str> {
         match self {
-            Self::Failed(message) | Self::NotStarted { why: message, .. } => Some(message),
+            Self::Failed(message)
+            | Self::Crashed(message)
+            | Self::NotStarted { why: message, .. }
+            | Self::Incomplete { why: message, .. } => Some(message),
             Self::Program(_) | Self::Timeout | Self::Killed => None,
         }
     }

@@ -1,4 +1,4 @@
-# Copies standard input to standard output, byte by byte. Status 0 at end of file, 3 when the output is gone.
+# Copies standard input to standard output, byte by byte. Status 0 at end of file, the error number when the output is gone.
 .include "abi.inc"
 .set OUTPUT_PRODUCER_WAITS, OUTPUT_HEAD + 12
 .set OUTPUT_CLOSED, INPUT_WANTED + 8
@@ -74,7 +74,9 @@ ended:
     movq $0, ARG0
     exit_vm
 gone:
-    movq $(3 << 8), ARG0
+    mov OUTPUT_CLOSED, %eax
+    shl $8, %eax
+    mov %rax, ARG0
     exit_vm
 syscall_trap:
 upcall_program:

@@ -325,6 +325,11 @@ impl Server {
         Ok(())
     }
 
+    /// Why output is lost, if some is.
+    pub fn lost_output(&mut self) -> Option<String> {
+        self.console.as_mut().and_then(Console::lost)
+    }
+
     /// Closes the streams and forgets the time limit: the VM becomes a template.
     pub fn freeze(&mut self) {
         self.console = None;

@@ -218,3 +218,25 @@ def test_no_kvm(cli, tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout)
     assert document["kvm"]["kvm"] is False and "kvm" in document["kvm"]["error"]
+
+
+FULL = "ramet: standard output is not complete: No space left on device (os error 28)\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--rm"]])
+def test_full_disk_under_stdout(cli, options: list[str]) -> None:
+    """What is lost at the end is said and is no success; a program that goes on writing sees the error itself."""
+
+    def run(script: str) -> tuple[int, str]:
+        command = [*cli.command, "run", *options, "python", "python3", "-c", script]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, timeout=60)
+        return done.returncode, done.stderr.decode()
+
+    assert run("import os; os.write(1, b'x')") == (1, FULL)
+    script = (
+        "import errno, os, sys, time\n"
+        "try:\n    while True: os.write(1, b'x' * 5000); time.sleep(0.01)\n"
+        "except OSError as e: sys.exit(7 if e.errno == errno.ENOSPC else 8)\n"
+    )
+    assert run(script) == (7, FULL)

@@ -245,7 +245,8 @@ impl Output {
                 // EPIPE, or a full disk: the stream is gone for good, and the guest is told.
                 let reader_left = terminal
                     || matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET | libc::ENOTCONN));
-                let number = if reader_left { libc::EPIPE } else { error.raw_os_error().unwrap_or(libc::EIO) };
+                let number =
+                    if reader_left { libc::EPIPE } else { error.raw_os_error().unwrap_or(libc::EIO) };
                 self.fd = None;
                 shared.area.console().output_closed[self.ring].store(number as u32, Release);
                 self.consumer.consume(&shared.area, available);

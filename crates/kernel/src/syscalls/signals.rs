@@ -251,12 +251,33 @@ pub fn rt_sigqueueinfo(call: &mut Call<'_>) -> Result<i64> {
     let info = read_info(call.int(1), call.arg(2))?;
     let (pid, number) = (call.int(0), call.int(1));
     may_queue(pid, &info)?;
-    let info = Some(info).filter(|_| number != 0);
+    send_one(pid, number, Some(info)).map(|()| 0)
+}
+
+/// Sends to the process with that id; without `info`, as kill(2).
+///
+/// # Errors
+/// ESRCH, EPERM, EINVAL, EAGAIN.
+pub fn send_one(pid: i32, number: i32, info: Option<SigInfo>) -> Result<()> {
+    let info = match (number, info) {
+        (0, _) => None,
+        (number, None) => Some(sender_info(signal_number(number)?, code::SI_USER)),
+        (_, info) => info,
+    };
     match process::of_id(pid) {
-        Some(process) => send_to_all(&[process], number, info)?,
-        None => elsewhere().kill(pid, info.as_ref())?,
+        Some(process) => send_to_all(&[process], number, info),
+        None => elsewhere().kill(pid, info.as_ref()),
     }
-    Ok(0)
+}
+
+/// The siginfo_t at `at` for a signal to process `pid`.
+///
+/// # Errors
+/// EFAULT; EINVAL: no such signal; EPERM: only the kernel says such a thing.
+pub fn read_queued(pid: i32, number: i32, at: usize) -> Result<SigInfo> {
+    let info = read_info(number, at)?;
+    may_queue(pid, &info)?;
+    Ok(info)
 }
 
 /// Nobody but the process itself may be told what only the kernel and kill(2) say (rt_sigqueueinfo(2)).

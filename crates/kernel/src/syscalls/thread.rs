@@ -1,6 +1,7 @@
 //! Threads and processes: clone(2), clone3(2), vfork(2), and what a thread library needs.
 
 use super::Call;
+use super::ipc::pidfd;
 use crate::arch::{cpu, user, xsave};
 use crate::task::family::elsewhere;
 use crate::task::process::{self, Process};
@@ -24,7 +25,13 @@ mod flag {
     pub const PARENT_SETTID: u64 = 0x100000;
     pub const CHILD_CLEARTID: u64 = 0x200000;
     pub const CHILD_SETTID: u64 = 0x1000000;
+    pub const NEWNS: u64 = 0x20000;
+    pub const SYSVSEM: u64 = 0x40000;
+    pub const DETACHED: u64 = 0x400000;
+    pub const NEWIPC: u64 = 0x0800_0000;
+    pub const NEWUSER: u64 = 0x1000_0000;
     pub const NEW_KINDS: u64 = 0x7e02_0080; // namespaces
+    pub const LEGACY: u64 = 0xffff_ffff;
     pub const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
     pub const INTO_CGROUP: u64 = 0x2_0000_0000;
 }
@@ -37,30 +44,37 @@ struct Request {
     child_tid: usize,
     tls: u64,
     exit_signal: i32,
+    /// Where CLONE_PIDFD's descriptor goes.
+    pidfd: usize,
 }
 
 fn start(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     let flags = request.flags;
     let has = |bits: u64| flags & bits != 0;
+    let both = |bits: u64| flags & bits == bits;
     let cannot_share_handlers = !has(flag::VM) || has(flag::CLEAR_SIGHAND);
-    if has(flag::SIGHAND) && cannot_share_handlers || has(flag::THREAD) && !has(flag::SIGHAND) {
+    if has(flag::SIGHAND) && cannot_share_handlers
+        || has(flag::THREAD) && !has(flag::SIGHAND)
+        || both(flag::FS | flag::NEWNS)
+        || both(flag::FS | flag::NEWUSER)
+        || both(flag::SYSVSEM | flag::NEWIPC)
+        || both(flag::PIDFD | flag::DETACHED)
+    {
         return Err(Errno::EINVAL);
     }
-    if flags & flag::NEW_KINDS != 0 {
+    if has(flag::NEW_KINDS) {
         return Err(Errno::EPERM);
     }
-    if flags & flag::SETTLS != 0 && request.tls >= PROGRAM_END {
+    if has(flag::SETTLS) && request.tls >= PROGRAM_END {
         return Err(Errno::EPERM);
     }
     let shared = flag::FS | flag::FILES | flag::SIGHAND | flag::THREAD;
-    let vfork = flag::VM | flag::VFORK;
-    // Descriptors of processes, and siblings instead of children.
-    let not_served = flag::PIDFD | flag::PARENT | flag::INTO_CGROUP;
-    if flags & not_served != 0 {
-        Err(Errno::ENOSYS)
-    } else if flags & (shared | flag::VM) == shared | flag::VM {
+    if has(flag::INTO_CGROUP) {
+        // There are no control groups.
+        Err(Errno::EINVAL)
+    } else if both(shared | flag::VM) && !has(flag::PIDFD) {
         start_thread(call, request)
-    } else if flags & (shared | vfork) == vfork {
+    } else if has(flag::VM) && !has(shared) {
         start_child(call, request)
     } else {
         // A process with memory of its own, or one that shares some of the rest: not served.
@@ -94,22 +108,19 @@ fn new_thread(call: &Call<'_>, request: &Request, process: &Rc<Process>, tid: i3
     thread
 }
 
-/// Writes the ids that the flags ask for.
-fn tell_ids(request: &Request, tid: i32) -> Result<()> {
-    if request.flags & flag::PARENT_SETTID != 0 {
-        user::write_i32(request.parent_tid, tid)?;
+/// Writes the ids that the flags ask for. As in Linux, a bad address is the caller's or the child's problem.
+fn tell_ids(request: &Request, tid: i32) {
+    for (flag, at) in [(flag::PARENT_SETTID, request.parent_tid), (flag::CHILD_SETTID, request.child_tid)] {
+        if request.flags & flag != 0 {
+            let _ = user::write_i32(at, tid);
+        }
     }
-    if request.flags & flag::CHILD_SETTID != 0 {
-        // As in Linux, a bad address is the child's problem.
-        let _ = user::write_i32(request.child_tid, tid);
-    }
-    Ok(())
 }
 
 fn start_thread(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     let process = sched::with_current(|thread| thread.process.clone());
     let tid = process.new_tid()?;
-    tell_ids(request, tid)?;
+    tell_ids(request, tid);
     let thread = new_thread(call, request, &process, tid);
     process.threads.borrow_mut().push(thread.clone());
     sched::make_runnable(&thread);
@@ -124,30 +135,56 @@ fn start_thread(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     Ok(tid as i64)
 }
 
-/// A child that shares the memory; the running thread waits until it no longer does.
+/// A child that shares the memory; with CLONE_VFORK the running thread waits until it no longer does.
 fn start_child(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     const MOST: usize = 4096;
     let parent = sched::current();
     if process::all().len() >= MOST {
         return Err(Errno::EAGAIN);
     }
+    let flags = request.flags;
+    let (maker, exit_signal) = if flags & flag::PARENT != 0 {
+        // A sibling; where the parent is elsewhere, only that could make it.
+        let ties = &parent.process.family;
+        (ties.parent().ok_or(Errno::ENOSYS)?, ties.exit_signal.get())
+    } else {
+        (parent.process.clone(), request.exit_signal)
+    };
     let pid = elsewhere().new_pid()?;
-    if let Err(error) = tell_ids(request, pid) {
+    let child = spawn::new_child(&parent.process, &maker, pid, exit_signal);
+    process::add(child.clone());
+    if let Err(error) = tell_pidfd(request, pid) {
+        process::remove(&child);
         elsewhere().forget_pid(pid);
         return Err(error);
     }
-    let child = spawn::new_child(&parent.process, pid, request.exit_signal);
-    if request.flags & flag::CLEAR_SIGHAND != 0 {
+    tell_ids(request, pid);
+    if flags & flag::CLEAR_SIGHAND != 0 {
         child.dispositions.borrow_mut().clear_handlers();
     }
     let thread = new_thread(call, request, &child, pid);
-    thread.alternate_stack.replace(*parent.alternate_stack.borrow());
+    if flags & flag::VFORK != 0 {
+        thread.alternate_stack.replace(*parent.alternate_stack.borrow());
+    }
     child.threads.borrow_mut().push(thread.clone());
-    process::add(child.clone());
     sched::make_runnable(&thread);
     drop(thread);
-    spawn::wait_for_memory(&child);
+    if flags & flag::VFORK != 0 {
+        spawn::wait_for_memory(&child);
+    }
     Ok(pid as i64)
+}
+
+/// The parent's descriptor of its child.
+fn tell_pidfd(request: &Request, pid: i32) -> Result<()> {
+    if request.flags & flag::PIDFD == 0 {
+        return Ok(());
+    }
+    let fd = pidfd::make(pid, 0)? as i32;
+    user::write_i32(request.pidfd, fd).inspect_err(|_| {
+        let closed = sched::with_current(|thread| thread.process.files.borrow_mut().close(fd));
+        drop(closed);
+    })
 }
 
 /// clone(2). The low byte of the flags is the exit signal.
@@ -159,7 +196,12 @@ pub fn clone(call: &mut Call<'_>) -> Result<i64> {
         child_tid: call.arg(3),
         tls: call.arg(4) as u64,
         exit_signal: call.int(0) & 0xff,
+        // One place cannot take both.
+        pidfd: call.arg(2),
     };
+    if request.flags & (flag::PIDFD | flag::PARENT_SETTID) == flag::PIDFD | flag::PARENT_SETTID {
+        return Err(Errno::EINVAL);
+    }
     start(call, &request)
 }
 
@@ -172,6 +214,7 @@ pub fn vfork(call: &mut Call<'_>) -> Result<i64> {
         child_tid: 0,
         tls: 0,
         exit_signal: Signal::CHLD.number() as i32,
+        pidfd: 0,
     };
     start(call, &request)
 }
@@ -198,15 +241,20 @@ pub fn clone3(call: &mut Call<'_>) -> Result<i64> {
     }
     let (flags, exit_signal, stack, stack_size) = (word(0), word(4), word(5), word(6));
     if (stack == 0) != (stack_size == 0)
-        || flags & 0xff != 0
+        || flags & (0xff | flag::DETACHED) != 0
+        || flags & !(flag::LEGACY | flag::CLEAR_SIGHAND | flag::INTO_CGROUP) != 0
         || exit_signal > 64
         || flags & (flag::THREAD | flag::PARENT) != 0 && exit_signal != 0
     {
         return Err(Errno::EINVAL);
     }
-    // set_tid, cgroup
+    // set_tid and its size: ids are not the program's to choose.
+    const NAMESPACES_MAX: u64 = 32;
+    if (word(8) == 0) != (word(9) == 0) || word(9) > NAMESPACES_MAX {
+        return Err(Errno::EINVAL);
+    }
     if word(9) != 0 {
-        return Err(Errno::EPERM);
+        return Err(if user::read_i32(word(8) as usize)? < 1 { Errno::EINVAL } else { Errno::EPERM });
     }
     let request = Request {
         flags,
@@ -215,6 +263,7 @@ pub fn clone3(call: &mut Call<'_>) -> Result<i64> {
         child_tid: word(2) as usize,
         tls: word(7),
         exit_signal: exit_signal as i32,
+        pidfd: word(1) as usize,
     };
     start(call, &request)
 }

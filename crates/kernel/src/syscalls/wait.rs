@@ -1,6 +1,7 @@
 //! wait4(2), waitid(2).
 
 use super::Call;
+use super::ipc::pidfd;
 use crate::arch::user;
 use crate::task::{family, sched};
 use ramet_kcore::errno::{Errno, Result};
@@ -41,11 +42,19 @@ pub fn wait4(call: &mut Call<'_>) -> Result<i64> {
 }
 
 fn find(which: u32, id: i32, options: u32) -> Result<Option<Change>> {
-    let options = Options::of_waitid(options)?;
-    if which == 3 && id >= 0 {
-        // A descriptor of a process: there are none.
-        return Err(Errno::EBADF);
+    const PIDFD: u32 = 3;
+    const NOHANG: u32 = 1;
+    let wanted = Options::of_waitid(options)?;
+    if which == PIDFD && id >= 0 {
+        let (pid, is_nonblocking) = pidfd::target(id)?;
+        if is_nonblocking {
+            let wanted = Options::of_waitid(options | NOHANG)?;
+            let found = family::wait(Which::Process(pid), wanted)?;
+            return if found.is_none() && options & NOHANG == 0 { Err(Errno::EAGAIN) } else { Ok(found) };
+        }
+        return family::wait(Which::Process(pid), wanted);
     }
+    let options = wanted;
     family::wait(Which::of_waitid(which, id, own_group())?, options)
 }
 

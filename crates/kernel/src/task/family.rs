@@ -21,6 +21,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::family::{Change, Options, Usage, What, Which};
+use ramet_kcore::file::File;
 use ramet_kcore::fs::credentials::Credentials;
 use ramet_kcore::signal::action::{SIG_IGN, sa};
 use ramet_kcore::signal::info::code;
@@ -48,6 +49,10 @@ pub struct Ties {
     pub has_executed: Cell<bool>,
     /// It goes on in a VM of its own.
     pub has_moved: Cell<bool>,
+    /// It has ended and has been waited for.
+    pub is_gone: Cell<bool>,
+    /// Told when it has ended, when it is gone, and when it has moved.
+    pub ended: WaitQueue,
     /// Who it was, and what its first thread was called, once it has ended.
     pub remains: RefCell<Option<(Rc<Credentials>, [u8; 16])>>,
 }
@@ -66,6 +71,8 @@ impl Ties {
             memory_given_back: WaitQueue::new(),
             has_executed: Cell::new(false),
             has_moved: Cell::new(false),
+            is_gone: Cell::new(false),
+            ended: WaitQueue::new(),
             remains: RefCell::new(None),
         }
     }
@@ -126,6 +133,12 @@ pub trait Elsewhere {
     /// Whether a process in another VM is in that process group of that session.
     fn has_group(&self, group: i32, session: i32) -> bool;
 
+    /// What a descriptor of a process in another VM is ready for: a file whose [`File::poll`] tells, as pidfd_open(2).
+    ///
+    /// # Errors
+    /// ESRCH: there is none.
+    fn pidfd(&self, pid: i32) -> Result<Rc<dyn File>>;
+
     /// setpgid(2) of a child in another VM.
     ///
     /// # Errors
@@ -164,6 +177,9 @@ impl Elsewhere for Nobody {
     }
     fn has_group(&self, _: i32, _: i32) -> bool {
         false
+    }
+    fn pidfd(&self, _: i32) -> Result<Rc<dyn File>> {
+        Err(Errno::ESRCH)
     }
     fn set_group(&self, _: i32, _: i32) -> Result<()> {
         Err(Errno::ESRCH)
@@ -264,6 +280,8 @@ fn count_usage(parent: &Process, child: &Change, grandchildren: Usage) {
 
 fn forget(process: &Process) {
     elsewhere().forget_pid(process.pid.get());
+    process.family.is_gone.set(true);
+    process.family.ended.notify(Events::IN);
     process::remove(process);
 }
 
@@ -317,6 +335,7 @@ pub fn end(process: &Rc<Process>, last: &Thread, status: u32) {
     for child in children(process) {
         give_new_parent(process, &child);
     }
+    process.family.ended.notify(Events::IN);
     if process.family.has_moved.get() {
         process::remove(process);
     } else {

@@ -13,9 +13,9 @@ use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::wait::Events;
 
-/// A new process that shares the running one's memory. It has no threads yet.
-pub fn new_child(parent: &Process, pid: i32, exit_signal: i32) -> Rc<Process> {
-    let child = parent.vfork(pid);
+/// A new child of `parent` that shares the memory of `maker` and has copies of what else is its. It has no threads yet.
+pub fn new_child(maker: &Process, parent: &Process, pid: i32, exit_signal: i32) -> Rc<Process> {
+    let child = maker.vfork(pid);
     child.family.set_parent(parent);
     child.family.exit_signal.set(exit_signal);
     child.family.borrows_memory.set(true);

@@ -14,7 +14,7 @@ use ramet_kcore::ipc::signalfd::{RECORD, SignalFd, SignalSource};
 use ramet_kcore::signal::{SigSet, pending};
 use ramet_kcore::wait::WaitQueue;
 
-/// The pending signals of the process that made the descriptor, and of whichever of its threads reads.
+/// The pending signals of whichever thread reads, and of its process; the process that made the descriptor says when to look.
 struct Pending(Rc<Process>);
 
 impl SignalSource for Pending {
@@ -22,18 +22,18 @@ impl SignalSource for Pending {
         let thread = sched::current();
         let info = pending::take_in(
             &mut thread.pending.borrow_mut(),
-            &mut self.0.pending.borrow_mut(),
+            &mut thread.process.pending.borrow_mut(),
             SigSet(mask),
-            &self.0.signal_limit,
+            &thread.process.signal_limit,
         );
         info.map(|mut info| {
-            self.0.timers.taken(&self.0, &mut info);
+            thread.process.timers.taken(&thread.process, &mut info);
             info.to_signalfd()
         })
     }
     fn is_pending(&self, mask: u64) -> bool {
         let thread = sched::current();
-        let all = thread.pending.borrow().set().or(self.0.pending.borrow().set());
+        let all = thread.pending.borrow().set().or(thread.process.pending.borrow().set());
         !all.and(SigSet(mask)).is_empty()
     }
     fn queue(&self) -> &WaitQueue {

@@ -125,12 +125,18 @@ pub struct Plan {
     pub(super) program: Elf,
     pub(super) file: Opened,
     pub(super) interpreter: Option<(Elf, Opened)>,
-    pub(super) executable: Option<Executable>,
-    pub(super) name: Vec<u8>,
-    pub(super) comm: [u8; 16],
-    pub(super) arguments: Strings,
-    pub(super) environment: Strings,
-    pub(super) stack_limit: u64,
+    /// The program's file.
+    pub(in crate::task) executable: Option<Executable>,
+    /// As it was called: AT_EXECFN.
+    pub(in crate::task) name: Vec<u8>,
+    /// What its thread is called.
+    pub(in crate::task) comm: [u8; 16],
+    /// Its arguments, as scripts have changed them.
+    pub(in crate::task) arguments: Strings,
+    /// Its environment.
+    pub(in crate::task) environment: Strings,
+    /// RLIMIT_STACK.
+    pub(in crate::task) stack_limit: u64,
     /// Who it runs as.
     pub identity: Identity,
 }

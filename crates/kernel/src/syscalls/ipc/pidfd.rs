@@ -1,0 +1,172 @@
+//! Descriptors of processes: pidfd_open(2), pidfd_send_signal(2), and what clone(2) and waitid(2) do with them.
+
+use crate::arch::user;
+use crate::fs::anonymous;
+use crate::syscalls::file::only;
+use crate::syscalls::file::open::install;
+use crate::syscalls::{Call, io, signals};
+use crate::task::family::elsewhere;
+use crate::task::process::{self, Process};
+use crate::task::sched;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::OnceCell;
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::File;
+use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
+use ramet_kcore::ipc::object::{anon_name, anon_stat};
+use ramet_kcore::signal::SigInfo;
+use ramet_kcore::stat::Stat;
+use ramet_kcore::user::{Sink, Source};
+use ramet_kcore::wait::{Events, WaitQueue};
+
+/// What such a descriptor refers to.
+struct ProcessFile {
+    pid: i32,
+    /// The process, if it is in this VM, or was.
+    here: Option<Rc<Process>>,
+    /// What tells of it, once it is elsewhere.
+    there: OnceCell<Rc<dyn File>>,
+}
+
+impl ProcessFile {
+    fn new(pid: i32) -> Result<Rc<ProcessFile>> {
+        let file = ProcessFile { pid, here: process::find(pid), there: OnceCell::new() };
+        if file.here.is_none() {
+            // Whether it is there.
+            let there = elsewhere().pidfd(pid)?;
+            let _ = file.there.set(there);
+        }
+        Ok(Rc::new(file))
+    }
+
+    /// The process in this VM.
+    fn here(&self) -> Option<&Rc<Process>> {
+        self.here.as_ref().filter(|process| !process.family.has_moved.get())
+    }
+
+    fn there(&self) -> Option<&Rc<dyn File>> {
+        if self.there.get().is_none() && self.here().is_none() {
+            let _ = self.there.set(elsewhere().pidfd(self.pid).ok()?);
+        }
+        self.there.get()
+    }
+}
+
+impl File for ProcessFile {
+    fn read(&self, _: u64, _: &mut dyn Sink, _: u32) -> Result<usize> {
+        Err(Errno::EINVAL)
+    }
+    fn write(&self, _: u64, _: &mut dyn Source, _: u32) -> Result<usize> {
+        Err(Errno::EINVAL)
+    }
+    fn stat(&self) -> Result<Stat> {
+        Ok(anon_stat())
+    }
+    fn poll(&self) -> Events {
+        let ended = Events::IN.or(Events::RDNORM);
+        match (self.here(), self.there()) {
+            (Some(process), _) if process.family.is_gone.get() => ended.or(Events::HUP),
+            (Some(process), _) if process.family.remains.borrow().is_some() => ended,
+            (Some(_), _) => Events::NONE,
+            (None, Some(there)) => there.poll(),
+            (None, None) => ended.or(Events::HUP),
+        }
+    }
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        match self.here() {
+            Some(process) => Some(&process.family.ended),
+            None => self.there()?.wait_queue(),
+        }
+    }
+    fn describe(&self) -> Vec<u8> {
+        anon_name("pidfd")
+    }
+    fn ignores_seek(&self) -> bool {
+        true
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A new descriptor of the process with that id.
+///
+/// # Errors
+/// ESRCH, EMFILE.
+pub fn make(pid: i32, flags: u32) -> Result<i64> {
+    install(anonymous(ProcessFile::new(pid)?, O_RDWR | flags & O_NONBLOCK), O_CLOEXEC)
+}
+
+/// The process id behind a descriptor, and whether waiting for it must not sleep.
+///
+/// # Errors
+/// EBADF: it is none of a process.
+pub fn target(fd: i32) -> Result<(i32, bool)> {
+    let file = io::file(fd)?;
+    let of = file.file().as_any().downcast_ref::<ProcessFile>().ok_or(Errno::EBADF)?;
+    Ok((of.pid, file.flags() & O_NONBLOCK != 0))
+}
+
+/// pidfd_open(2).
+pub fn pidfd_open(call: &mut Call<'_>) -> Result<i64> {
+    let (pid, flags) = (call.int(0), call.uint(1));
+    only(flags, O_NONBLOCK)?;
+    if pid <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    if process::find(pid).is_none() && process::find_thread(pid).is_some() {
+        // A thread that is not its process's first.
+        return Err(Errno::EINVAL);
+    }
+    make(pid, flags)
+}
+
+/// pidfd_send_signal(2).
+pub fn pidfd_send_signal(call: &mut Call<'_>) -> Result<i64> {
+    let (number, at) = (call.int(1), call.arg(2));
+    only(call.uint(3), 0)?;
+    let file = io::file(call.int(0))?;
+    let of = file.file().as_any().downcast_ref::<ProcessFile>().ok_or(Errno::EBADF)?;
+    let info: Option<SigInfo> = match at {
+        0 => None,
+        at => {
+            if user::read_i32(at)? != number {
+                return Err(Errno::EINVAL);
+            }
+            Some(signals::read_queued(of.pid, number, at)?)
+        }
+    };
+    if of.here().is_some_and(|process| process.family.is_gone.get()) {
+        return Err(Errno::ESRCH);
+    }
+    signals::send_one(of.pid, number, info).map(|()| 0)
+}
+
+/// pidfd_getfd(2), of processes in this VM.
+pub fn pidfd_getfd(call: &mut Call<'_>) -> Result<i64> {
+    only(call.uint(2), 0)?;
+    let file = io::file(call.int(0))?;
+    let of = file.file().as_any().downcast_ref::<ProcessFile>().ok_or(Errno::EBADF)?;
+    let process = match of.here() {
+        Some(process) if process.family.remains.borrow().is_some() => return Err(Errno::ESRCH),
+        Some(process) => process,
+        // Another VM's descriptors are its own.
+        None => return Err(Errno::EPERM),
+    };
+    let may = sched::with_current(|thread| {
+        let own = thread.credentials.borrow();
+        let other = process.threads.borrow().first().map(|first| first.credentials.borrow().clone());
+        let same = other.is_some_and(|other| {
+            [other.uid, other.euid, other.suid].iter().all(|id| *id == own.fsuid)
+                && [other.gid, other.egid, other.sgid].iter().all(|id| *id == own.fsgid)
+        });
+        own.euid == 0 || same && process.dumpable.get()
+    });
+    if !may {
+        return Err(Errno::EPERM);
+    }
+    let file = process.files.borrow().get(call.int(1))?.clone();
+    install(file, O_CLOEXEC)
+}

@@ -1,8 +1,10 @@
 //! One VM of the session, as the keeper sees it.
 
 use crate::channel::Channel;
+use crate::sys;
 use ramet_kcore::errno::{Errno, Result};
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::OwnedFd;
 
 /// Names a VM for as long as the keeper runs; never used twice.
@@ -68,6 +70,8 @@ pub struct Client {
     pub socket: OwnedFd,
     /// Its process on the host.
     pub host: Host,
+    /// Keeps a place in the table of descriptors for its pidfd, until it reports.
+    pub place: Option<OwnedFd>,
     /// There is something new in its ring.
     pub kick: bool,
     /// SIGKILL is to be sent as soon as there is a process.
@@ -96,6 +100,7 @@ impl Clients {
             channel,
             socket,
             host: Host::Promised,
+            place: None,
             kick: false,
             doomed: false,
             over: false,
@@ -139,6 +144,16 @@ impl Clients {
 }
 
 impl Client {
+    /// It says that its process on the host is that one.
+    ///
+    /// # Errors
+    /// Those of pidfd_open(2): it is gone already.
+    pub fn report(&mut self, pid: i32) -> io::Result<()> {
+        self.host = Host::Born;
+        self.place = None;
+        self.host = Host::Running(sys::pidfd(pid)?);
+        Ok(())
+    }
     /// EBADF unless the VM may name that node.
     ///
     /// # Errors

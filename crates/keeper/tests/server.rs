@@ -188,6 +188,9 @@ fn session_with(
     if keeper == 0 {
         // What only the test has open.
         drop((vmm, meanwhile));
+        let limit_of_files = libc::rlimit { rlim_cur: 100, rlim_max: 100 };
+        // SAFETY: concerns this process only.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit_of_files) };
         let start = Start {
             image: None,
             first_pid: FIRST,
@@ -340,6 +343,30 @@ fn a_vm_that_breaks_the_contract_is_killed() {
             leave(71)
         };
         check(vm.wait_for(1, child.pid as u64) == (child.pid, 0));
+        0
+    });
+    assert_eq!(ends, (0, 0));
+}
+
+/// A fork bomb meets the host's limits before the session's: it is told, and what is there goes on.
+#[test]
+fn a_keeper_without_descriptors_says_so() {
+    let ends = session(1000, |vm| {
+        let mut children = Vec::new();
+        let refusal = loop {
+            match vm.fork(|_| loop_for_ever()) {
+                Ok(child) => children.push(child),
+                Err(error) => break error,
+            }
+            check(children.len() < 200);
+        };
+        check(refusal == EAGAIN && children.len() > 30);
+        let Some(last) = children.last() else { leave(75) };
+        check(vm.call(op::KILL, &[last.pid as u64, 0, 9]).0 == 0);
+        check(vm.wait_for(1, last.pid as u64) == (last.pid, 9));
+        check(vm.fork(|_| loop_for_ever()).is_ok());
+        check(vm.call(op::KILL, &[-1i64 as u64, 0, 9]).0 == 0);
+        while vm.wait_for(0, 0).0 != ECHILD {}
         0
     });
     assert_eq!(ends, (0, 0));

@@ -40,6 +40,7 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
     let memory = Channel::memory().map_err(again)?;
     let channel = Channel::map(&memory).map_err(again)?;
     let (ours, theirs) = sys::socket_pair().map_err(again)?;
+    let place = ours.try_clone().map_err(again)?;
     let pid = if wanted != 0 { int(wanted) } else { session.processes.allocate(1)? };
 
     if reserved {
@@ -48,6 +49,7 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
     let child = session.clients.add(pid, channel, ours);
     let mut process = template.child(pid, parent, signal);
     process.client = Some(child);
+    session.client_mut(child)?.place = Some(place);
     process.number_of = if reserved { caller } else { 0 };
     session.processes.add(process);
     session.processes.forked = true;

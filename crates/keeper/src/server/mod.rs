@@ -98,8 +98,12 @@ impl Server {
     /// Watches the sockets of new VMs.
     fn register(&mut self) -> io::Result<()> {
         for id in self.session.clients.take_fresh() {
-            if let Some(client) = self.session.clients.get(id) {
-                self.epoll.add(client.socket.as_fd(), libc::EPOLLIN as u32, id.0 + FIRST_CLIENT)?;
+            let Some(client) = self.session.clients.get(id) else { continue };
+            match self.epoll.add(client.socket.as_fd(), libc::EPOLLIN as u32, id.0 + FIRST_CLIENT) {
+                Ok(()) => {}
+                Err(error) if id == self.first => return Err(error),
+                // The host has no room: nobody will hear it, so that it cannot be.
+                Err(_) => self.expel(id),
             }
         }
         Ok(())
@@ -147,9 +151,8 @@ impl Server {
             (message::BORN, 1) if matches!(client.host, Host::Promised) => client.host = Host::Born,
             // The parent's word may arrive after the child's.
             (message::BORN, 1) if alive => {}
-            (message::HELLO, 1) if !alive && received.pid > 0 => match sys::pidfd(received.pid) {
-                Ok(process) => {
-                    client.host = Host::Running(process);
+            (message::HELLO, 1) if !alive && received.pid > 0 => match client.report(received.pid) {
+                Ok(()) => {
                     if client.doomed {
                         self.session.doom(id);
                     }
@@ -157,10 +160,7 @@ impl Server {
                     self.session.greet(id);
                 }
                 // It was there, and is gone already: it leaves a status.
-                Err(_) => {
-                    client.host = Host::Born;
-                    self.lose(id);
-                }
+                Err(_) => self.lose(id),
             },
             (message::WINDOW, 5) if id == self.first => {
                 let word = |at: usize| u16::from_le_bytes([received.bytes[at], received.bytes[at + 1]]);

@@ -88,6 +88,10 @@ impl Errno {
     pub const ENOTEMPTY: Errno = Errno(39);
     /// Too many levels of symbolic links.
     pub const ELOOP: Errno = Errno(40);
+    /// No message of the desired type.
+    pub const ENOMSG: Errno = Errno(42);
+    /// Identifier removed.
+    pub const EIDRM: Errno = Errno(43);
     /// No data available.
     pub const ENODATA: Errno = Errno(61);
     /// Timer expired.
@@ -214,6 +218,8 @@ impl Errno {
             38 => "ENOSYS",
             39 => "ENOTEMPTY",
             40 => "ELOOP",
+            42 => "ENOMSG",
+            43 => "EIDRM",
             61 => "ENODATA",
             62 => "ETIME",
             71 => "EPROTO",

@@ -16,9 +16,9 @@ pub(crate) use tree::display;
 
 use crate::client::ClientId;
 use crate::session::Session;
-use ramet_abi::session::{Reply, Request, Stat, op};
+use ramet_abi::session::{Reply, Request, Stat, op, tree as trees};
 use ramet_kcore::errno::{Errno, Result};
-use ramet_kcore::fs::memfs::Node;
+use ramet_kcore::fs::memfs::{MemFs, Node};
 use ramet_kcore::fs::path::Path;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -113,6 +113,16 @@ fn give(session: &mut Session, client: ClientId, tree: usize, path: Path) -> Res
         entry.holders += 1;
     }
     Ok(id)
+}
+
+/// The file system of memory files.
+pub(crate) fn memory_files(session: &mut Session) -> Result<Rc<MemFs>> {
+    Ok(tree::get(session, trees::MEMORY as usize)?.fs.clone())
+}
+
+/// Gives the VM the node of a memory file.
+pub(crate) fn give_memory(session: &mut Session, client: ClientId, place: Path) -> Result<u64> {
+    give(session, client, trees::MEMORY as usize, place)
 }
 
 /// One holder less.
@@ -215,6 +225,9 @@ fn release(session: &mut Session, client: ClientId, request: &Request, data: &[u
     if !data.len().is_multiple_of(8) || request.flags > 1 {
         return Err(Errno::EINVAL);
     }
+    if request.flags == 1 {
+        crate::objects::begin(session, client);
+    }
     let mut result = Ok(Reply::default());
     for id in data.chunks_exact(8).map(|id| id.iter().rev().fold(0, |all, &byte| all << 8 | u64::from(byte)))
     {
@@ -227,6 +240,9 @@ fn release(session: &mut Session, client: ClientId, request: &Request, data: &[u
         } else {
             result = Err(Errno::EBADF);
         }
+    }
+    if request.flags == 1 {
+        crate::objects::settle(session);
     }
     result
 }

@@ -10,6 +10,7 @@ mod futex;
 mod make;
 mod pidfd;
 mod socket;
+mod sysv;
 mod terminal;
 mod timer;
 
@@ -32,6 +33,7 @@ pub struct State {
     sockets: socket::Sockets,
     terminals: terminal::Terminals,
     futex: futex::State,
+    sysv: sysv::State,
 }
 
 impl Default for State {
@@ -44,6 +46,7 @@ impl Default for State {
             sockets: socket::Sockets::new(&context),
             terminals: terminal::Terminals::new(&context),
             futex: futex::State::default(),
+            sysv: sysv::State::default(),
             context,
         }
     }
@@ -88,7 +91,7 @@ pub fn serve(
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
     begin(session, client);
-    let keep = matches!(request.operation, op::EPOLL_WAIT | op::SOCKET_CALL | op::PTY);
+    let keep = matches!(request.operation, op::EPOLL_WAIT | op::SOCKET_CALL | op::PTY | op::SYSV);
     let answered = match request.operation {
         op::PIPE => make::pipe(session, client, request, data),
         op::EVENTFD => make::eventfd(session, client, request),
@@ -105,6 +108,7 @@ pub fn serve(
         op::FUTEX_WAKE => futex::wake(session, client, request),
         op::FUTEX_CANCEL => futex::cancel(session, client, request),
         op::FUTEX_REQUEUE => futex::requeue(session, client, request),
+        op::SYSV => sysv::call(session, client, request, data),
         op::PTY => terminal::pty(session, client, request, data),
         _ => Err(Errno::ENOSYS),
     };
@@ -117,7 +121,8 @@ pub fn serve(
 
 /// `child` is a copy of `parent`: it holds what the parent holds.
 pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
-    // Objects are held by descriptions.
+    // Other objects are held by descriptions.
+    sysv::inherit(session, parent, child);
     let pid = |id| session.clients.get(id).map(|client| client.pid);
     if let (Some(parent), Some(child)) = (pid(parent), pid(child)) {
         session.objects.terminals.inherit(parent, child);
@@ -127,6 +132,7 @@ pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
 /// The process of the VM is over: nothing of what it held is used any more.
 pub fn client_gone(session: &mut Session, client: ClientId) {
     session.objects.futex.client_gone(client);
+    sysv::client_gone(session, client);
 }
 
 /// A description that is readable when process `pid` has ended (`flags`: pidfd_open(2)'s), held by the VM.

@@ -33,6 +33,7 @@ def run(
     name: str | None = None,
     hostname: str | None = None,
     timeout: float | None = None,
+    max_clones: int | None = None,
     stdin: Stream = PIPE,
     stdout: Stream = PIPE,
     stderr: Stream = PIPE,
@@ -57,6 +58,8 @@ def run(
         A VM with a name stays after Python has exited; one without belongs to the object returned.
     ``timeout``
         Seconds after which the VM is ended, with status 124.
+    ``max_clones``
+        Most processes that the program may have beside itself, zombies included; at the limit ``fork`` fails there.
     ``stdin``, ``stdout``, ``stderr``
         :data:`ramet.PIPE` (then they are attributes of the VM), :data:`ramet.DEVNULL`, a file or descriptor, or None
         for the caller's own.
@@ -80,6 +83,7 @@ def run(
         name=name,
         hostname=hostname,
         timeout=timeout,
+        max_clones=max_clones,
         tty=tty,
         strace=strace,
         patch_syscalls=patch_syscalls,

@@ -25,6 +25,7 @@ __all__ = ["DEFAULT_MEMORY", "check_environment", "check_host", "parse_size", "p
 
 #: RAM limit of a VM when neither the caller nor the image gives one.
 DEFAULT_MEMORY = 512 << 20
+MAX_CLONES = (1 << 32) - 2  # what fits the VMM's configuration
 
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -114,6 +115,7 @@ def prepare(
     name: str | None = None,
     hostname: str | None = None,
     timeout: float | None = None,
+    max_clones: int | None = None,
     tty: bool = False,
     strace: bool = False,
     patch_syscalls: bool = True,
@@ -143,6 +145,9 @@ def prepare(
         environment.setdefault("TERM", os.environ.get("TERM", "xterm"))
     if timeout is not None and timeout <= 0:
         raise UsageError(f"a time limit of {timeout:g} s is over before it begins")
+    clones = max_clones if max_clones is not None else found.get("max_clones")
+    if clones is not None and clones < 0:
+        raise UsageError(f"{clones} processes: a limit is not negative")
     limit = parse_size(memory) if memory is not None else found["memory"] or DEFAULT_MEMORY
     mounts = [parse_volume(volume) for volume in volumes]
     try:
@@ -170,6 +175,7 @@ def prepare(
                 "timeout": timeout,
                 "patch_syscalls": patch_syscalls,
                 "detached": detached,
+                **({} if clones is None else {"max_clones": min(clones, MAX_CLONES)}),
             },
         )
     except OSError as error:

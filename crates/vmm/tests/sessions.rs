@@ -76,6 +76,17 @@ fn a_hundred_children_come_and_go() {
 }
 
 #[test]
+fn a_session_has_no_more_processes_than_it_may() {
+    let scratch = Scratch::new();
+    let mut few = config(&scratch, &guest_of(&scratch, 0, 10));
+    few["max_clones"] = json!(4);
+    let finished = finish(start(&scratch, &few));
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    // The ones that nobody has waited for count.
+    assert_eq!(report(&finished.stderr)[1], 6);
+}
+
+#[test]
 fn ten_generations() {
     let scratch = Scratch::new();
     let child = begin(&scratch, 2, 10);

@@ -61,6 +61,9 @@ pub struct Config {
     /// Seconds after which the VM is ended.
     #[serde(default)]
     pub timeout: Option<f64>,
+    /// Most processes of a session beside the first.
+    #[serde(default = "many")]
+    pub max_clones: u32,
     /// Patch system call sites.
     #[serde(default = "yes")]
     pub patch_syscalls: bool,
@@ -77,6 +80,9 @@ fn superuser() -> String {
 }
 fn ramet() -> String {
     "ramet".into()
+}
+fn many() -> u32 {
+    4095
 }
 fn yes() -> bool {
     true

@@ -1,6 +1,6 @@
 //! The image file: checked, then mapped.
 
-use crate::vm::Error;
+use crate::vm::{Error, Image};
 use ramet_abi::layout::IMAGE_MAX;
 use ramet_memory::Mapping;
 use std::fs::File;
@@ -12,7 +12,7 @@ const EROFS_MAGIC: u32 = 0xe0f5_e1e2;
 const MAGIC_OFFSET: u64 = 1024;
 
 /// Opens, checks and maps an image.
-pub fn map(path: &Path) -> Result<Mapping, Error> {
+pub fn map(path: &Path) -> Result<Image, Error> {
     let fail = |reason: String| Error::Image { path: path.display().to_string(), reason };
     let file = File::open(path).map_err(|e| fail(e.to_string()))?;
     let metadata = file.metadata().map_err(|e| fail(e.to_string()))?;
@@ -33,5 +33,6 @@ pub fn map(path: &Path) -> Result<Mapping, Error> {
     if size > IMAGE_MAX {
         return Err(fail(format!("{size} bytes; at most {IMAGE_MAX} are possible")));
     }
-    Mapping::file_on_large_pages(&file, size).map_err(|e| fail(e.to_string()))
+    let mapping = Mapping::file_on_large_pages(&file, size).map_err(|e| fail(e.to_string()))?;
+    Ok(Image { mapping, file: Some(file) })
 }

@@ -78,7 +78,7 @@ pub fn boot(config: &Config) -> Result<Machine, Error> {
         flags: records::flags(config, host.fsgsbase()),
         ram_size: ram.present(),
         ram_limit: ram.limit(),
-        image_size: image.as_ref().map_or(0, |i| i.length()),
+        image_size: image.as_ref().map_or(0, |i| i.mapping.length()),
         xcr0: host.xcr0(),
         records_length: 0,
         tsc_hz: clock.tsc_hz(),

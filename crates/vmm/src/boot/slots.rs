@@ -1,9 +1,10 @@
 //! Memory slots of a VM: what is present, and nothing else.
 
+use crate::vm::Image;
 use ramet_abi::layout::{IMAGE_GPA, RAM_GPA, SESSION_GPA, SHARED_GPA, SHARED_SIZE};
 use ramet_abi::session::CHANNEL_SIZE;
 use ramet_kvm::{Error, Vm};
-use ramet_memory::{Channel, Mapping, Ram, SharedArea};
+use ramet_memory::{Channel, Ram, SharedArea};
 use std::ops::Range;
 
 /// Gives a new VM its RAM, shared area and image. The memory belongs to the same `Machine` as the VM, and is dropped
@@ -13,7 +14,7 @@ pub fn add(
     ram: &Ram,
     ram_slots: &[Range<u64>],
     area: &SharedArea,
-    image: Option<&Mapping>,
+    image: Option<&Image>,
 ) -> Result<(), Error> {
     for range in ram_slots {
         add_ram(vm, ram, range)?;
@@ -22,7 +23,7 @@ pub fn add(
     unsafe { vm.add_slot(SHARED_GPA, area.address(), SHARED_SIZE, false) }?;
     if let Some(image) = image {
         // SAFETY: as above; the mapping is read-only on both sides.
-        unsafe { vm.add_slot(IMAGE_GPA, image.address(), image.length(), true) }?;
+        unsafe { vm.add_slot(IMAGE_GPA, image.mapping.address(), image.mapping.length(), true) }?;
     }
     Ok(())
 }

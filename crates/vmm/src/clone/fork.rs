@@ -79,8 +79,7 @@ pub fn adopt_descriptors(order: &CloneOrder, body: &Body) -> Result<(), Error> {
     }
     let mut keep: Vec<RawFd> = order.streams.iter().map(AsRawFd::as_raw_fd).collect();
     keep.extend(order.status_pipe.as_ref().map(AsRawFd::as_raw_fd));
-    keep.push(body.host.descriptor());
-    keep.extend(body.hostfs.descriptors());
+    keep.extend(body.descriptors());
     close_all_but(keep)
 }
 

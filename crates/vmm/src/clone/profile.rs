@@ -24,8 +24,8 @@ pub struct Profile {
     pub detached: bool,
     /// Seconds until the VM is ended.
     pub timeout: Option<f64>,
-    /// The image's file.
-    pub image: Option<PathBuf>,
+    /// Most processes of its session beside the first.
+    pub max_clones: u32,
 }
 
 impl Profile {
@@ -40,7 +40,7 @@ impl Profile {
             tty: config.tty,
             detached: config.detached,
             timeout: config.timeout,
-            image: config.image.clone(),
+            max_clones: config.max_clones,
         }
     }
 
@@ -55,7 +55,7 @@ impl Profile {
             tty: spec.tty,
             detached: true,
             timeout: spec.timeout,
-            image: parent.image.clone(),
+            max_clones: parent.max_clones,
         }
     }
 }

@@ -65,6 +65,10 @@ fn bring_up(parent: (Machine, Runner), newborn: Newborn) -> Result<(Machine, Run
     let life = life.inherit().map_err(host("session"))?;
     let channel = Channel::map(&berth.memory).map_err(host("channel"))?;
     drop(berth.memory);
+    // The keeper has it; closed with the others.
+    if let Some(image) = &mut body.image {
+        std::mem::forget(image.file.take());
+    }
     leave_parent(&body, &berth.socket, &life, detached)?;
     body.shared.adopt();
     let pid = berth.pid;
@@ -106,7 +110,7 @@ fn leave_parent(
     }
     // Signals to the VMM are for the first process; this one has nobody to read them, so that they end it.
     unblock_all_but(&[KICK, TIMER]);
-    let mut keep = vec![body.host.descriptor(), socket.as_raw_fd(), life.as_raw_fd()];
-    keep.extend(body.hostfs.descriptors());
+    let mut keep = vec![socket.as_raw_fd(), life.as_raw_fd()];
+    keep.extend(body.descriptors());
     close_all_but(keep)
 }

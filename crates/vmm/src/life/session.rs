@@ -145,7 +145,8 @@ impl Live {
         let console = self.machine.body.shared.area.console();
         let size = |word: &AtomicU32| u16::try_from(word.load(Acquire)).unwrap_or(u16::MAX);
         let start = keeper::Start {
-            image: self.profile.image.as_deref(),
+            image: self.machine.body.image.as_ref().and_then(|image| image.file.as_ref()),
+            max_clones: self.profile.max_clones,
             terminal: self.profile.tty.then(|| (size(&console.rows), size(&console.columns))),
             generation: self.profile.generation,
         };

@@ -5,13 +5,14 @@ use ramet_memory::Channel;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 
 /// What the keeper is to know. The standard streams are this process's descriptors 0, 1 and 2.
 #[derive(Debug)]
 pub struct Start<'a> {
     /// The image's file.
-    pub image: Option<&'a Path>,
+    pub image: Option<&'a File>,
+    /// Most processes beside the first.
+    pub max_clones: u32,
     /// Rows and columns, if the streams are a terminal.
     pub terminal: Option<(u16, u16)>,
     /// The identity's generation of the first process.
@@ -25,10 +26,13 @@ pub fn start(start: &Start<'_>, streams: [OwnedFd; 3]) -> io::Result<Session> {
     let channel = Channel::map(&memory)?;
     let (life, its_life) = Life::pipe()?;
     ramet_keeper::spawn(&ramet_keeper::Start {
-        image: start.image.map(File::open).transpose()?.map(OwnedFd::from),
+        image: start.image.map(File::try_clone).transpose()?.map(OwnedFd::from),
         // What the identity page says: see `crate::vm::write_identity`.
         first_pid: std::process::id().cast_signed(),
-        limits: ramet_keeper::Limits::default(),
+        limits: ramet_keeper::Limits {
+            processes: start.max_clones.saturating_add(1),
+            ..ramet_keeper::Limits::default()
+        },
         terminal: start.terminal,
         streams,
         memory: memory.into(),

@@ -18,6 +18,8 @@ use ramet_abi::header::KernelHeader;
 use ramet_abi::mailbox::event;
 use ramet_kvm::{Host, SystemRegisters, Vcpu, Vm};
 use ramet_memory::{Mapping, Ram};
+use std::fs::File;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 /// The vCPU, its memory and what belongs to them. Owned by the vCPU's thread. The KVM objects come first, so that
@@ -32,6 +34,15 @@ pub struct Machine {
     pub body: Body,
 }
 
+/// The image's file, mapped.
+#[derive(Debug)]
+pub struct Image {
+    /// What the guest sees.
+    pub mapping: Mapping,
+    /// The very file, whatever its path may lead to by now: for a session's keeper. A child of a fork has none.
+    pub file: Option<File>,
+}
+
 /// What a VM is besides its KVM objects.
 #[derive(Debug)]
 pub struct Body {
@@ -42,7 +53,7 @@ pub struct Body {
     /// Sizes of RAM's slots, in order of their addresses.
     pub ram_slots: Vec<std::ops::Range<u64>>,
     /// The image, if there is one.
-    pub image: Option<Mapping>,
+    pub image: Option<Image>,
     /// Volumes.
     pub hostfs: HostFs,
     /// The kernel's entry points, read once.
@@ -58,6 +69,12 @@ pub struct Body {
 }
 
 impl Body {
+    /// Descriptors that a clone keeps.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> + '_ {
+        let image = self.image.as_ref().and_then(|image| image.file.as_ref()).map(AsRawFd::as_raw_fd);
+        [self.host.descriptor()].into_iter().chain(image).chain(self.hostfs.descriptors())
+    }
+
     /// Tells the guest of notices in its session's channel. The keeper sends a kick after it has written some.
     pub fn look_for_notices(&self) {
         if self.session.as_ref().is_some_and(Session::has_notices) {

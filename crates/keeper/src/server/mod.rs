@@ -22,6 +22,8 @@ use stdio::Stdio;
 const FIRST_CLIENT: u64 = 16;
 /// How long a VM may go on after EXIT, ns.
 const LEAVE: u64 = 10_000_000_000;
+/// How long killed VMs are waited for, ns.
+const DEATHS: u64 = 5_000_000_000;
 /// How long output is written, and killed VMs are waited for, when nobody waits for it, ns.
 const LAST_WORDS: u64 = 1_000_000_000;
 
@@ -32,6 +34,8 @@ enum Stage {
     /// The first process is over. Its VMM waits for an answer, or else there is a deadline.
     Ending {
         answer: Option<ClientId>,
+        /// Until when the others' deaths are waited for.
+        deaths: u64,
         deadline: u64,
     },
 }
@@ -111,7 +115,10 @@ impl Server {
 
     fn deadline(&self) -> Option<u64> {
         let ending = match self.stage {
-            Stage::Ending { deadline, .. } => Some(deadline),
+            Stage::Ending { deaths, deadline, .. } => {
+                let later = (deaths > self.session.monotonic()).then_some(deaths);
+                Some(later.map_or(deadline, |deaths| deaths.min(deadline)))
+            }
             Stage::Serving => None,
         };
         let leaving = self.leaving.front().map(|(at, _)| *at);
@@ -234,7 +241,8 @@ impl Server {
 
     /// The first process is over.
     fn end(&mut self, answer: Option<ClientId>, deadline: u64) {
-        self.stage = Stage::Ending { answer, deadline };
+        let deaths = self.session.monotonic() + DEATHS;
+        self.stage = Stage::Ending { answer, deaths, deadline };
         self.session.processes.ending = true;
         let others: Vec<ClientId> =
             self.session.clients.iter().map(|(id, _)| id).filter(|id| *id != self.first).collect();
@@ -246,13 +254,11 @@ impl Server {
     fn over(&self) -> bool {
         match self.stage {
             Stage::Serving => false,
-            Stage::Ending { deadline, .. } => {
-                let alone = self
-                    .session
-                    .clients
-                    .iter()
-                    .all(|(id, client)| id == self.first || !promised_life(client));
-                alone && self.session.console.drained() || self.session.monotonic() >= deadline
+            Stage::Ending { deaths, deadline, .. } => {
+                let now = self.session.monotonic();
+                let is_gone = |(id, client): (ClientId, &Client)| id == self.first || !promised_life(client);
+                let alone = now >= deaths || self.session.clients.iter().all(is_gone);
+                alone && self.session.console.drained() || now >= deadline
             }
         }
     }

@@ -4,11 +4,11 @@
 int main(void)
 {
     pid_t me = getpid();
-    long pid = syscall(SYS_fork);
+    long pid = MUST(syscall(SYS_fork));
     if (pid == 0)
         _exit(syscall(SYS_getppid) == me ? 3 : 4);
     reap("SYS_fork", pid);
-    pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    pid = MUST(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
     if (pid == 0)
         _exit(syscall(SYS_getpid) != me && syscall(SYS_gettid) == syscall(SYS_getpid) ? 5 : 6);
     reap("SYS_clone", pid);

@@ -12,6 +12,8 @@ int main(void)
         write(fd[1], seen, sizeof seen);
         _exit(0);
     }
+    if (child < 0)
+        die("fork");
     YES(child > 0);
     YES(child != me);
     MUST(read(fd[0], seen, sizeof seen));

@@ -48,6 +48,6 @@ def test_json_plot_and_document(cli, fake_vmm: Path, tmp_path: Path) -> None:
 
 def test_names(cli, fake_vmm: Path) -> None:
     listed = cli("bench", check=0).stdout
-    for name in ("boot", "cli", "clone", "cpu", "kernel", "syscall", "threads"):
+    for name in ("boot", "cli", "clone", "cpu", "kernel", "kvm", "syscall", "threads"):
         assert name in listed
     assert "no benchmark named" in cli("bench", "nonsense", check=2).stderr

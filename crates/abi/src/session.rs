@@ -387,6 +387,9 @@ pub mod op {
 pub mod flag {
     /// The calling thread blocks or ignores SIGTTIN and SIGTTOU.
     pub const STEADFAST: u32 = 1 << 16;
+    /// READ, WRITE: if the answer is EAGAIN, the description is watched for `arguments[2]` from now on, as [`super::op::WATCH`] does it: any change
+    /// after the answer is told.
+    pub const WATCH: u32 = 1 << 17;
 }
 
 /// File systems of a session.

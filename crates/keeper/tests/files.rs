@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Answer, Harness, numbers};
-use ramet_abi::session::{Request, notice, op, tree};
+use ramet_abi::session::{Request, flag, notice, op, tree};
 use ramet_keeper::ClientId;
 
 const O_WRONLY: u32 = 1;
@@ -250,6 +250,22 @@ fn pipes_wake_who_waits_and_end_with_their_writer() {
     assert_eq!(files.read(grandchild, reader, 1).unwrap(), b"");
     let notes = files.harness.notices(child);
     assert!(notes.iter().any(|note| note.kind == notice::READY && note.detail & 0x10 != 0), "{notes:?}");
+}
+
+#[test]
+fn a_read_that_finds_nothing_can_watch_at_once() {
+    let (mut files, first, _) = Files::new();
+    let pipe = files.ask(first, numbers(op::PIPE, &[4096]), b"").values;
+    let child = files.harness.fork(first).unwrap();
+    let read = Request { flags: flag::WATCH, wanted: 10, ..Files::on(op::READ, pipe[0], &[0, 0, 1]) };
+    assert_eq!(files.ask(child, read, b"").result, EAGAIN);
+    assert!(files.harness.notices(child).is_empty());
+    let write = Request { flags: flag::WATCH, ..Files::on(op::WRITE, pipe[1], &[0, u64::MAX, 4]) };
+    assert_eq!(files.ask(first, write, &[1; 4096]).result, 4096);
+    assert_eq!(files.harness.notices(child)[0].id, pipe[0]);
+    assert_eq!(files.ask(first, write, b"x").result, EAGAIN);
+    assert_eq!(files.ask(child, Request { wanted: 4096, ..read }, b"").result, 4096);
+    assert_eq!(files.harness.notices(first)[0].id, pipe[1]);
 }
 
 #[test]

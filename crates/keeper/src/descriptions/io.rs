@@ -1,6 +1,6 @@
 //! Reading, writing, and what a description is.
 
-use super::get;
+use super::{get, watch};
 use crate::bytes::BoundedSink;
 use crate::client::ClientId;
 use crate::session::Session;
@@ -12,6 +12,7 @@ use ramet_kcore::fs::open_file::{SignalOwner, Writer};
 use ramet_kcore::ipc::pipe::PipeEnd;
 use ramet_kcore::ipc::tty::{ReadTimer, TtyFile};
 use ramet_kcore::user::SliceSource;
+use ramet_kcore::wait::Events;
 
 const AT: u32 = 1;
 const MAY_KEEP_ID_BITS: u32 = 2;
@@ -27,12 +28,15 @@ pub fn read(session: &mut Session, client: ClientId, request: &Request, data: &m
     objects::begin_job(session, request, &file);
     let terminal = file.downcast::<TtyFile>();
     let mut sink = BoundedSink::new(data, request.wanted as usize);
-    let count = match (request.flags & !flag::STEADFAST, terminal) {
+    let count = match (request.flags & !(flag::STEADFAST | flag::WATCH), terminal) {
         (0, _) => file.read(&mut sink),
         (AT, _) => file.read_at(request.arguments[0], &mut sink),
         (EXPIRED, Some(terminal)) => terminal.read_expired(&mut sink),
         _ => return Err(Errno::EINVAL),
     };
+    if count == Err(Errno::EAGAIN) && request.flags & flag::WATCH != 0 {
+        watch::register(session, client, request.id, Events(request.arguments[2] as u32));
+    }
     match (count, terminal) {
         (Err(Errno::EAGAIN), Some(terminal)) => {
             let mut reply = Reply { result: Errno::EAGAIN.to_return_value(), ..Reply::default() };
@@ -50,7 +54,7 @@ pub fn read(session: &mut Session, client: ClientId, request: &Request, data: &m
 
 pub fn write(session: &mut Session, client: ClientId, request: &Request, data: &[u8]) -> Result<Reply> {
     let file = get(session, client, request.id)?;
-    if request.flags & !(AT | MAY_KEEP_ID_BITS | flag::STEADFAST) != 0 {
+    if request.flags & !(AT | MAY_KEEP_ID_BITS | flag::STEADFAST | flag::WATCH) != 0 {
         return Err(Errno::EINVAL);
     }
     objects::begin_job(session, request, &file);
@@ -70,7 +74,12 @@ pub fn write(session: &mut Session, client: ClientId, request: &Request, data: &
             reply.values[0] = u64::from(file.file().raises_sigpipe());
             Ok(reply)
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            if error == Errno::EAGAIN && request.flags & flag::WATCH != 0 {
+                watch::register(session, client, request.id, Events(request.arguments[2] as u32));
+            }
+            Err(error)
+        }
     }
 }
 

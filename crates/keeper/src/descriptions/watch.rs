@@ -79,6 +79,28 @@ pub fn poll(session: &mut Session, client: ClientId, request: &Request) -> Resul
     Ok(readiness(get(session, client, request.id)?.file().poll()))
 }
 
+/// The VM is told of changes of a description that it holds, instead of those that it was told of before.
+pub fn register(session: &mut Session, client: ClientId, id: u64, mask: Events) {
+    if let Ok(file) = get(session, client, id) {
+        put(session, (client, id, false), &file, mask);
+    }
+}
+
+fn put(session: &mut Session, key: (ClientId, u64, bool), file: &Rc<OpenFile>, mask: Events) {
+    let (client, id, opening) = key;
+    if let Some(old) = session.descriptions.watches.0.remove(&key) {
+        old.end();
+    }
+    if !mask.is_empty()
+        && let Some(queue) = queue(file, opening)
+    {
+        let watcher = Watcher { client, id, outbox: session.outbox.clone() };
+        let wait = queue.add(mask, Rc::new(watcher));
+        let watch = Watch { file: Rc::downgrade(file), key: wait, opening };
+        session.descriptions.watches.0.insert(key, watch);
+    }
+}
+
 pub fn watch(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
     let file = get(session, client, request.id)?;
     let opening = match request.flags {
@@ -86,20 +108,8 @@ pub fn watch(session: &mut Session, client: ClientId, request: &Request) -> Resu
         1 => true,
         _ => return Err(Errno::EINVAL),
     };
-    let key = (client, request.id, opening);
-    if let Some(old) = session.descriptions.watches.0.remove(&key) {
-        old.end();
-    }
-    let mask = Events(request.arguments[0] as u32);
     // Registered before it looks: what comes in between is not lost.
-    if !mask.is_empty()
-        && let Some(queue) = queue(&file, opening)
-    {
-        let watcher = Watcher { client, id: request.id, outbox: session.outbox.clone() };
-        let wait = queue.add(mask, Rc::new(watcher));
-        let watch = Watch { file: Rc::downgrade(&file), key: wait, opening };
-        session.descriptions.watches.0.insert(key, watch);
-    }
+    put(session, (client, request.id, opening), &file, Events(request.arguments[0] as u32));
     if opening {
         let waits = open::is_opening(session, client, request.id)?;
         return Ok(Reply { result: i64::from(waits), ..Reply::default() });

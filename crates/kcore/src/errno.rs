@@ -170,6 +170,11 @@ impl Errno {
     /// As ERESTARTSYS, but EINTR whenever a handler runs (poll, sleep, futex with a timeout ...). Never reaches a program.
     pub const ERESTARTNOHAND: Errno = Errno(514);
 
+    /// From the number that another kernel gives; none: Linux has no such error.
+    pub const fn from_number(number: i64) -> Option<Errno> {
+        if number > 0 && number < 134 { Some(Errno(number as i32)) } else { None }
+    }
+
     /// The value that a system call returns in RAX.
     pub const fn to_return_value(self) -> i64 {
         -(self.0 as i64)

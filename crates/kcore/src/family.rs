@@ -142,6 +142,17 @@ impl What {
         }
     }
 
+    /// From si_code and si_status.
+    pub fn of_child_signal(code: i32, status: u8) -> Option<What> {
+        Some(match code {
+            code::CLD_EXITED => What::Exited(status),
+            code::CLD_KILLED | code::CLD_DUMPED => What::Killed(status),
+            code::CLD_STOPPED => What::Stopped(status),
+            code::CLD_CONTINUED => What::Continued,
+            _ => return None,
+        })
+    }
+
     /// As wait4(2) tells it.
     pub fn wait_status(self) -> u32 {
         match self {

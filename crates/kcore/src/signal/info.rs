@@ -207,6 +207,10 @@ impl SigInfo {
     pub fn uid(&self) -> u32 {
         self.word(20) as u32
     }
+    /// `si_value` (kill and queue layouts), where a child's signal has si_status.
+    pub fn value(&self) -> u64 {
+        self.long(24)
+    }
     /// Faulting address (fault layout).
     pub fn address(&self) -> u64 {
         self.long(16)

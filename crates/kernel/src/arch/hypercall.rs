@@ -75,6 +75,11 @@ pub fn ring_doorbell() {
     };
 }
 
+/// The result of a hypercall that was not made by [`call`].
+pub fn result() -> i64 {
+    mailbox().hypercall.result.load(Relaxed) as i64
+}
+
 /// Flushes every translation.
 pub fn flush_tlb() {
     call(number::FLUSH_TLB, &[]);

@@ -4,7 +4,7 @@
 mod begin;
 mod export;
 mod news;
-mod transport;
+pub mod transport;
 
 pub use begin::prepare_fork;
 pub use news::{after_fork_child, lock_queue, on_events};

@@ -70,6 +70,20 @@ fn control() -> &'static Control {
     unsafe { &*((SESSION_WINDOW + CONTROL_OFFSET) as *const Control) }
 }
 
+/// Puts a request without data into the channel, for a hypercall that serves it (FORK).
+pub fn write(request: &Request) {
+    // SAFETY: as in [`Channel`]'s `call`.
+    unsafe { ((SESSION_WINDOW + REQUEST_OFFSET) as *mut Request).write_volatile(*request) };
+}
+
+/// An answer has come: notices that the request has caused are not announced otherwise.
+pub fn look_for_notices() {
+    if has_notices() {
+        // On the way out, or before this VM sleeps.
+        hypercall::mailbox().events.fetch_or(event::SESSION, Release);
+    }
+}
+
 /// Requests by the hypercall.
 pub struct Channel;
 
@@ -94,10 +108,7 @@ impl Transport for Channel {
             answer.set_len(answer.len() + length);
             reply
         };
-        if has_notices() {
-            // On the way out, or before this VM sleeps.
-            hypercall::mailbox().events.fetch_or(event::SESSION, Release);
-        }
+        look_for_notices();
         Ok(reply)
     }
 

@@ -292,6 +292,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     utimes => file::attributes::utimes,
     vhangup => process::refused,
     vmsplice => ipc::splice::vmsplice,
+    fork => thread::fork,
     vfork => thread::vfork,
     wait4 => wait::wait4,
     waitid => wait::waitid,

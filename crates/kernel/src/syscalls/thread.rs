@@ -4,6 +4,7 @@ use super::Call;
 use super::ipc::pidfd;
 use crate::arch::{cpu, user, xsave};
 use crate::task::family::elsewhere;
+use crate::task::fork::{self, Forked};
 use crate::task::process::{self, Process};
 use crate::task::thread::Thread;
 use crate::task::{sched, spawn};
@@ -76,8 +77,10 @@ fn start(call: &mut Call<'_>, request: &Request) -> Result<i64> {
         start_thread(call, request)
     } else if has(flag::VM) && !has(shared) {
         start_child(call, request)
+    } else if !has(shared | flag::VM | flag::VFORK) {
+        start_process(call, request)
     } else {
-        // A process with memory of its own, or one that shares some of the rest: not served.
+        // One that shares some of it: not served.
         Err(Errno::ENOSYS)
     }
 }
@@ -185,6 +188,50 @@ fn tell_pidfd(request: &Request, pid: i32) -> Result<()> {
         let closed = sched::with_current(|thread| thread.process.files.borrow_mut().close(fd));
         drop(closed);
     })
+}
+
+/// A child with a copy of the memory, in a VM of its own.
+fn start_process(call: &mut Call<'_>, request: &Request) -> Result<i64> {
+    let is_sibling = request.flags & flag::PARENT != 0;
+    let order = fork::Order { exit_signal: request.exit_signal, is_sibling, pid: 0 };
+    match fork::fork(order)? {
+        Forked::Parent(pid) => {
+            if request.flags & flag::PARENT_SETTID != 0 {
+                // The child is there: as in Linux, a bad address changes nothing about that.
+                let _ = user::write_i32(request.parent_tid, pid);
+            }
+            tell_pidfd(request, pid)?;
+            Ok(pid.into())
+        }
+        Forked::Child => {
+            let thread = sched::current();
+            if request.stack != 0 {
+                call.frame.rsp = request.stack;
+            }
+            if request.flags & flag::SETTLS != 0 {
+                cpu::write_fs_base(request.tls);
+            }
+            if request.flags & flag::CHILD_CLEARTID != 0 {
+                thread.clear_child_tid.set(request.child_tid);
+            }
+            if request.flags & flag::CHILD_SETTID != 0 {
+                let _ = user::write_i32(request.child_tid, thread.tid.get());
+            }
+            if request.flags & flag::CLEAR_SIGHAND != 0 {
+                thread.process.dispositions.borrow_mut().clear_handlers();
+            }
+            Ok(0)
+        }
+    }
+}
+
+/// fork(2).
+pub fn fork(call: &mut Call<'_>) -> Result<i64> {
+    let exit_signal = Signal::CHLD.number() as i32;
+    start_process(
+        call,
+        &Request { flags: 0, stack: 0, parent_tid: 0, child_tid: 0, tls: 0, exit_signal, pidfd: 0 },
+    )
 }
 
 /// clone(2). The low byte of the flags is the exit signal.

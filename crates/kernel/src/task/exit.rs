@@ -1,8 +1,9 @@
 //! Ending threads and processes.
 
 use super::process::{self, Process};
-use super::{family, sched, thread::Thread};
+use super::{family, relatives, sched, thread::Thread};
 use crate::arch::{hypercall, user};
+use crate::session;
 use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::wait::Events;
@@ -42,6 +43,9 @@ fn over(process: &Rc<Process>, last: &Thread, status: u32) {
     if process::first().is_some_and(|first| Rc::ptr_eq(&first, process)) {
         if crate::syscalls::trace::is_on() {
             crate::syscalls::trace::summary();
+        }
+        if session::is_open() {
+            relatives::ended(process, status);
         }
         hypercall::exit(status);
     }

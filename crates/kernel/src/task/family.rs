@@ -82,6 +82,17 @@ impl Ties {
         self.parent.borrow().upgrade()
     }
 
+    /// In the child of a fork: its parent is in another VM, and it has no children.
+    pub fn become_child(&self, parent: i32, exit_signal: i32) {
+        self.parent.replace(Weak::new());
+        self.parent_elsewhere.set(parent);
+        self.exit_signal.set(exit_signal);
+        self.change.set(None);
+        self.children_usage.set(Usage::default());
+        self.borrows_memory.set(false);
+        self.has_executed.set(false);
+    }
+
     /// Makes `parent` its parent.
     pub fn set_parent(&self, parent: &Process) {
         self.parent.replace(parent.me.clone());

@@ -15,9 +15,11 @@
 pub mod exec;
 pub mod exit;
 pub mod family;
+pub mod fork;
 pub mod futex;
 pub mod itimer;
 pub mod process;
+pub mod relatives;
 pub mod sched;
 pub mod signal;
 pub mod spawn;

@@ -142,6 +142,13 @@ pub fn remove(process: &Process) {
     drop(removed);
 }
 
+/// In the child of a fork: `process` is the VM's only one.
+pub fn forget_others(process: &Process) {
+    let others =
+        ALL.borrow_mut().extract_if(.., |other| !core::ptr::eq(&**other, process)).collect::<Vec<_>>();
+    drop(others);
+}
+
 /// The process with that id.
 pub fn find(pid: i32) -> Option<Rc<Process>> {
     ALL.borrow().iter().find(|process| process.pid.get() == pid).cloned()
@@ -280,6 +287,12 @@ impl Process {
         }
     }
 
+    /// In the child of a fork: its own process id, in its parent's group and session.
+    pub fn renumber_child(&self, pid: i32) {
+        self.pid.set(pid);
+        NEXT_ID.set(pid + 1);
+    }
+
     /// An unused thread id.
     ///
     /// # Errors
@@ -288,7 +301,7 @@ impl Process {
         if self.threads.borrow().len() >= 16384 {
             return Err(Errno::EAGAIN);
         }
-        Ok(unused_id())
+        super::family::elsewhere().new_pid()
     }
 
     /// The thread with that id.

@@ -360,6 +360,13 @@ pub fn sleep_uninterrupted() {
     with_current(|thread| thread.woken.set(false));
 }
 
+/// In the child of a fork: the running thread is the only one.
+pub fn forget_others() {
+    let gone = SCHEDULER.queue.take();
+    SCHEDULER.dead.replace(None);
+    drop(gone);
+}
+
 /// The clone's VMM has no timer armed yet.
 pub fn clock_restarted() {
     SCHEDULER.armed.set(u64::MAX);

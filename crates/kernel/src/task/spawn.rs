@@ -4,7 +4,7 @@
 //! same address space. The thread that made it waits; the parent's other threads go on. When the child executes a program it gets a
 //! VM of its own ([`into_own_vm`]).
 
-use super::exec::Plan;
+use super::fork::{self, Forked, Order};
 use super::process::{self, Process};
 use super::sched::{self, Registration, work};
 use super::thread::Thread;
@@ -62,15 +62,14 @@ pub fn wait_for_borrowers(thread: &Thread) -> Result<()> {
     }
 }
 
-/// Gives the running thread's process, which shares its parent's memory, a VM of its own that starts with `plan`'s program. On
-/// success the process is there, with its id, descriptors and all else that outlives execve(2), and [`has_moved`] ends what is left of
-/// it here.
+/// Gives the running thread's process, which shares its parent's memory, a VM of its own, where it goes on: to execute a program.
+/// In its parent's VM [`has_moved`] ends what is left of it.
 ///
 /// # Errors
-/// ENOSYS: there are no other VMs for processes yet.
-pub fn into_own_vm(plan: &Plan, thread: &Thread) -> Result<()> {
-    let _ = (plan, thread);
-    Err(Errno::ENOSYS)
+/// As [`fork::fork`].
+pub fn into_own_vm(process: &Process) -> Result<Forked> {
+    let exit_signal = process.family.exit_signal.get();
+    fork::fork(Order { exit_signal, is_sibling: false, pid: process.pid.get() })
 }
 
 /// The process goes on in a VM of its own: its threads here end, and nobody is told.

@@ -41,6 +41,12 @@ pub fn cancel(key: TimerKey) {
     TIMERS.queue.borrow_mut().remove(&key);
 }
 
+/// In the child of a fork: nobody waits for anything any more.
+pub fn forget_all() {
+    let gone = TIMERS.queue.take();
+    drop(gone);
+}
+
 /// The earliest deadline, `u64::MAX` if there is none.
 pub fn next_deadline() -> u64 {
     TIMERS.queue.borrow().keys().next().map_or(u64::MAX, |key| key.deadline)

@@ -6,7 +6,7 @@ mod plan;
 mod replace;
 
 pub use load::load;
-pub use plan::{Plan, Program, plan};
+pub use plan::{Program, plan};
 pub use replace::replace;
 
 use ramet_kcore::errno::Result;

@@ -5,6 +5,7 @@ use super::plan::Plan;
 use crate::arch::frame::Frame;
 use crate::arch::{cpu, site, xsave};
 use crate::mm;
+use crate::task::fork::Forked;
 use crate::task::process::{Process, resource};
 use crate::task::sched::{self, work};
 use crate::task::thread::Thread;
@@ -23,9 +24,13 @@ pub fn replace(plan: Plan, frame: &mut Frame) -> Result<()> {
     let thread = sched::current();
     let process = thread.process.clone();
     if process.family.borrows_memory.get() {
-        spawn::into_own_vm(&plan, &thread)?;
-        spawn::has_moved(&process);
-        return Ok(());
+        match spawn::into_own_vm(&process)? {
+            Forked::Child => {}
+            Forked::Parent(_) => {
+                spawn::has_moved(&process);
+                return Ok(());
+            }
+        }
     }
     exit::end_other_threads(&thread)?;
     spawn::wait_for_borrowers(&thread)?;

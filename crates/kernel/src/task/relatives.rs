@@ -1,0 +1,229 @@
+//! The session's other processes, as its keeper knows them: [`Elsewhere`] by requests.
+
+use super::family::{self, Elsewhere, Place};
+use super::process::{self, Process};
+use super::sched;
+use crate::arch::user;
+use crate::global::Global;
+use crate::session;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use ramet_abi::session::{Reply, Request, op};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::family::{Change, Options, Usage, What, Which};
+use ramet_kcore::file::File;
+use ramet_kcore::session::{RemoteFile, Traits};
+use ramet_kcore::signal::SigInfo;
+
+/// Ids that are asked for at a time.
+const IDS: i32 = 32;
+
+/// The keeper's word.
+pub struct Relatives {
+    /// Ids that nobody has: the next, and how many.
+    free: Cell<(i32, i32)>,
+}
+
+impl Relatives {
+    /// For a session that has begun.
+    pub fn new() -> Rc<Relatives> {
+        Rc::new(Relatives { free: Cell::new((0, 0)) })
+    }
+}
+
+static JOINED: Global<Cell<bool>> = Global::new(Cell::new(false));
+
+/// At the first fork: the session's keeper knows from now on who is where, and learns what `process` is like.
+///
+/// # Errors
+/// EAGAIN: the keeper does not answer.
+pub fn join(process: &Process) -> Result<()> {
+    const IN_USE: u32 = 1;
+    if JOINED.get() {
+        return Ok(());
+    }
+    let highest = process::unused_id();
+    let request = Request {
+        operation: op::TIDS,
+        flags: IN_USE,
+        arguments: [highest as u64, 0, 0, 0, 0, 0],
+        ..Request::default()
+    };
+    session::call(&request, &[])?;
+    family::connect(Relatives::new());
+    introduce(process);
+    JOINED.set(true);
+    Ok(())
+}
+
+fn ask(operation: u32, arguments: &[u64]) -> Result<Reply> {
+    let mut request = Request { operation, ..Request::default() };
+    request.arguments[..arguments.len()].copy_from_slice(arguments);
+    session::call(&request, &[])
+}
+
+/// Whether `process` is the one that the keeper knows this VM by.
+fn is_known(process: &Process) -> bool {
+    process::first().is_some_and(|first| core::ptr::eq(&*first, process))
+}
+
+fn signal_arguments(target: i32, tid: i32, info: Option<&SigInfo>) -> [u64; 5] {
+    let (number, code, value) =
+        info.map_or((0, 0, 0), |info| (info.signal().number() as u64, info.code() as u64, info.value()));
+    [target as u64, tid as u64, number, code, value]
+}
+
+/// KILL: not the caller itself, which has been told already.
+const NOT_MYSELF: u32 = 2;
+
+impl Elsewhere for Relatives {
+    fn new_pid(&self) -> Result<i32> {
+        let (mut next, mut left) = self.free.get();
+        if left == 0 {
+            next = i32::try_from(ask(op::TIDS, &[IDS as u64])?.result).map_err(|_| Errno::EAGAIN)?;
+            left = IDS;
+        }
+        self.free.set((next + 1, left - 1));
+        Ok(next)
+    }
+
+    fn forget_pid(&self, _: i32) {}
+
+    fn wait(&self, parent: &Process, which: Which, options: Options) -> Result<Option<Change>> {
+        if !is_known(parent) {
+            return Err(Errno::ECHILD);
+        }
+        let (kind, id) = match which {
+            Which::Any => (0, 0),
+            Which::Process(pid) => (1, pid),
+            Which::Group(group) => (2, group),
+        };
+        let reply = ask(op::WAIT, &[kind, id as u64, options.bits().into()])?;
+        if reply.result == 0 {
+            return Ok(None);
+        }
+        let [code, status, uid, user_time, system_time, resident, ..] = reply.values;
+        let what = What::of_child_signal(code as i32, status as u8).ok_or(Errno::EIO)?;
+        let usage = Usage { user_time, system_time, resident };
+        Ok(Some(Change { pid: reply.result as i32, uid: uid as u32, what, usage }))
+    }
+
+    fn kill(&self, target: i32, info: Option<&SigInfo>) -> Result<()> {
+        let mut request = Request { operation: op::KILL, flags: NOT_MYSELF, ..Request::default() };
+        request.arguments[..5].copy_from_slice(&signal_arguments(target, 0, info));
+        session::call(&request, &[]).map(drop)
+    }
+
+    fn kill_thread(&self, process: Option<i32>, tid: i32, info: Option<&SigInfo>) -> Result<()> {
+        ask(op::KILL, &signal_arguments(process.unwrap_or(tid), tid, info)).map(drop)
+    }
+
+    fn place(&self, pid: i32) -> Option<Place> {
+        let reply = ask(op::PROCESS, &[pid as u64]).ok()?;
+        Some(Place { group: reply.values[1] as i32, session: reply.values[2] as i32 })
+    }
+
+    fn has_group(&self, group: i32, session: i32) -> bool {
+        let is_there =
+            |pid: i32| self.place(pid).is_some_and(|place| (place.group, place.session) == (group, session));
+        is_there(group) || pids().into_iter().any(is_there)
+    }
+
+    fn pidfd(&self, pid: i32) -> Result<Rc<dyn File>> {
+        let id = ask(op::PIDFD, &[pid as u64])?.result as u64;
+        let client = session::client().ok_or(Errno::ESRCH)?;
+        Ok(RemoteFile::new(&client, id, Traits::EVENT, None))
+    }
+
+    fn set_group(&self, pid: i32, group: i32) -> Result<()> {
+        ask(op::SETPGID, &[pid as u64, group as u64]).map(drop)
+    }
+
+    fn tell(&self, process: &Process, change: &Change) {
+        if !is_known(process) {
+            return;
+        }
+        let told = match change.what {
+            What::Stopped(signal) => ask(op::STOPPED, &[signal.into()]),
+            What::Continued => ask(op::STOPPED, &[0]),
+            // Said by `ended`.
+            What::Exited(_) | What::Killed(_) => return,
+        };
+        // Nobody is there to hear of a failure; the keeper refuses what makes no sense only.
+        let _ = told;
+    }
+
+    fn has_changed_place(&self, process: &Process) {
+        if !is_known(process) {
+            return;
+        }
+        let (pid, group) = (process.pid.get(), process.group.get());
+        let _ = if process.session.get() == pid && group == pid {
+            ask(op::SETSID, &[])
+        } else {
+            ask(op::SETPGID, &[pid as u64, group as u64])
+        };
+    }
+
+    fn adopt(&self, _: &Process) -> i32 {
+        1
+    }
+}
+
+/// All process ids of the session.
+pub fn pids() -> Vec<i32> {
+    let request = Request { operation: op::PIDS, wanted: ramet_abi::session::DATA_MAX, ..Request::default() };
+    let Ok((_, data)) = session::call_data(&request, &[]) else { return Vec::new() };
+    data.chunks_exact(4).map(|id| i32::from_le_bytes(id.try_into().expect("four bytes"))).collect()
+}
+
+/// The VM's process is over: the last request of a VM.
+pub fn ended(process: &Process, status: u32) {
+    let time = process.cpu_time();
+    let _ = ask(op::EXIT, &[status.into(), time, 0, crate::mm::resident_peak() / 1024]);
+}
+
+/// Tells the keeper what others may ask about the running process.
+pub fn introduce(process: &Process) {
+    let (name, ids) = sched::with_current(|thread| {
+        let credentials = thread.credentials.borrow();
+        (thread.name.get(), [credentials.uid, credentials.euid, credentials.suid])
+    });
+    let mut text = Vec::from(name.split(|byte| *byte == 0).next().unwrap_or_default());
+    text.push(0);
+    text.extend(command_line(process));
+    let executed = process.family.has_executed.get();
+    let request = Request {
+        operation: op::DESCRIBE,
+        flags: 7,
+        arguments: [ids[0].into(), ids[1].into(), ids[2].into(), executed.into(), 0, 0],
+        ..Request::default()
+    };
+    let _ = session::call(&request, &text);
+    let _ = ask(op::OPTION, &[1, process.subreaper.get().into()]);
+    let _ = ask(op::OPTION, &[2, process.parent_death_signal.get() as u64]);
+    child_signal_changed(process);
+}
+
+/// The program's arguments, as far as others get to see them.
+fn command_line(process: &Process) -> Vec<u8> {
+    const MOST: u64 = 4096;
+    let Some((start, end)) = process.layout.borrow().as_ref().map(|stack| stack.arguments) else {
+        return Vec::new();
+    };
+    let mut bytes = alloc::vec![0; end.saturating_sub(start).min(MOST) as usize];
+    let got = user::read_some(start as usize, &mut bytes);
+    bytes.truncate(got);
+    bytes
+}
+
+/// What the process does with SIGCHLD decides what becomes of its children's ends.
+pub fn child_signal_changed(process: &Process) {
+    use ramet_kcore::signal::{Signal, action::sa};
+    let dispositions = process.dispositions.borrow();
+    let bits = u64::from(dispositions.discards_children())
+        | u64::from(dispositions.get(Signal::CHLD).has(sa::NOCLDSTOP)) << 1;
+    drop(dispositions);
+    let _ = ask(op::OPTION, &[3, bits]);
+}

@@ -6,6 +6,7 @@ use super::inode::SessionInode;
 use super::remote::{RemoteFile, Traits};
 use crate::errno::{Errno, Result};
 use crate::file::flags::{O_DIRECT, O_NONBLOCK};
+use crate::fs::inode::FileType;
 use crate::fs::open_file::{OpenFile, SETTABLE};
 use crate::ipc::eventfd::{EFD_SEMAPHORE, EventFd};
 use crate::ipc::pipe::{Pipe, PipeEnd};
@@ -28,8 +29,9 @@ pub enum Fate {
     Stuck,
 }
 
-/// What becomes of `file` at a fork. Objects that the kernel has beside those of this crate are its own business.
-pub fn fate(file: &OpenFile) -> Fate {
+/// What becomes of `file` at a fork. Objects that the kernel has beside those of this crate are its own business. `is_shared`: whether a
+/// device number is of a file system of the session.
+pub fn fate(file: &OpenFile, is_shared: &dyn Fn(u64) -> bool) -> Fate {
     if file.remote().is_some() {
         return Fate::Shared;
     }
@@ -46,13 +48,12 @@ pub fn fate(file: &OpenFile) -> Fate {
         // A reader gets its own process's signals.
         return Fate::Copied;
     }
-    if file.downcast::<SessionFile>().is_some() || session_inode(file).is_some() {
-        return Fate::Moves;
-    }
-    match file.inode() {
-        Some(inode) if inode.as_any().is::<crate::fs::memfs::Node>() => Fate::Moves,
+    let Some(inode) = file.inode() else { return Fate::Stuck };
+    let file_type = inode.attributes().map(|attributes| attributes.file_type);
+    match file_type {
+        Ok(FileType::Regular | FileType::Directory) if is_shared(inode.id().0) => Fate::Moves,
         // Devices, procfs, volumes: without a state of their own, or with an offset at most.
-        Some(_) if file.file().wait_queue().is_none() => Fate::Copied,
+        _ if file.file().wait_queue().is_none() => Fate::Copied,
         _ => Fate::Stuck,
     }
 }
@@ -90,9 +91,9 @@ impl Sink for Contents {
 ///
 /// # Errors
 /// EAGAIN: not all of a pipe's ends are among them; what the keeper answers.
-pub fn export(client: &Rc<Client>, files: &[Rc<OpenFile>]) -> Result<()> {
+pub fn export(client: &Rc<Client>, files: &[Rc<OpenFile>], is_shared: &dyn Fn(u64) -> bool) -> Result<()> {
     for file in files {
-        if fate(file) != Fate::Moves {
+        if fate(file, is_shared) != Fate::Moves {
             continue;
         }
         if let Some(end) = file.downcast::<PipeEnd>() {

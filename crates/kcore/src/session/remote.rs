@@ -195,8 +195,10 @@ impl RemoteFile {
     /// Repeats `attempt` while it says EAGAIN although `events` are ready; the keeper is asked to tell of changes before the last time.
     fn attempt<T>(&self, events: Events, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         loop {
+            // What is watched already will be told of.
+            let watched = self.watched.get();
             match attempt() {
-                Err(Errno::EAGAIN) if self.traits.waits => {}
+                Err(Errno::EAGAIN) if self.traits.waits && !watched => {}
                 other => return other,
             }
             let always = events.or(Events::ERR).or(Events::HUP);

@@ -37,7 +37,7 @@ use ramet_kcore::fs::path::Path;
 use ramet_kcore::proc::{Source, proc_root, sys_root};
 
 /// Device numbers of the VM's file systems (`st_dev`).
-mod device {
+pub mod device {
     /// The image and its writable layer.
     pub const ROOT: u64 = 0x100;
     /// Shared memory.

@@ -82,8 +82,6 @@ fn held(files: &[Rc<OpenFile>]) -> Vec<Path> {
 }
 
 fn begin(files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
-    // A description of a memory file would need its data moved, too.
-    let root = fs::root_of_everything();
     let input = console::hand_over(wait_for_output);
     transport::open().map_err(|_| refuse("no keeper of sessions could be started"))?;
     let image = fs::pristine()?;
@@ -94,12 +92,22 @@ fn begin(files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
     let held = held(files);
     for mount in fs::vfs().namespace.mounts() {
         let top = mount.root().clone();
-        let Some(fs) = file_system(&top) else { continue };
-        let number = if Rc::ptr_eq(&top, &root.dentry) { tree::ROOT } else { tree::SHM };
+        let (Some(fs), Some(number)) = (file_system(&top), session_tree(top.inode().id().0)) else {
+            continue;
+        };
         session::migrate(&client, number, &fs, Some(&top), &held)?;
     }
     session::finish(&client)?;
     Ok(client)
+}
+
+/// Which file system of the session the one with that `st_dev` becomes.
+pub(super) fn session_tree(device: u64) -> Option<u64> {
+    match device {
+        fs::device::ROOT => Some(tree::ROOT),
+        fs::device::SHM => Some(tree::SHM),
+        _ => None,
+    }
 }
 
 fn file_system(top: &ramet_kcore::fs::dentry::Dentry) -> Option<Rc<MemFs>> {

@@ -1,6 +1,6 @@
 //! What is open moves to the keeper: the objects that only the kernel knows, and those of `ramet_kcore`.
 
-use super::begin::refuse;
+use super::begin::{refuse, session_tree};
 use crate::fs::console;
 use crate::global::Global;
 use alloc::format;
@@ -22,13 +22,18 @@ pub(super) fn keep_input(bytes: Vec<u8>) {
     INPUT.replace(bytes);
 }
 
+/// Whether files of the file system with that `st_dev` are the session's.
+fn is_shared(device: u64) -> bool {
+    session_tree(device).is_some()
+}
+
 /// Whether everything that is open can be shared.
 ///
 /// # Errors
 /// EAGAIN: not everything.
 pub(super) fn check(files: &[Rc<OpenFile>]) -> Result<()> {
     for file in files {
-        if console::stream_of(file).is_none() && session::fate(file) == Fate::Stuck {
+        if console::stream_of(file).is_none() && session::fate(file, &is_shared) == Fate::Stuck {
             let name = file.path().map_or_else(|| file.file().describe(), |path| path.dentry.name().to_vec());
             return Err(refuse(&format!("{} cannot be shared yet", String::from_utf8_lossy(&name))));
         }
@@ -57,5 +62,5 @@ pub(super) fn export(client: &Rc<Client>, files: &[Rc<OpenFile>]) -> Result<()> 
             }
         }
     }
-    session::export(client, files).map_err(|error| refuse(&format!("what is open: {error:?}")))
+    session::export(client, files, &is_shared).map_err(|error| refuse(&format!("what is open: {error:?}")))
 }

@@ -55,16 +55,16 @@ pub fn blocking_with<T>(
     }
 }
 
-/// As [`sched::wait_for`] on whatever object is behind the description: a fork of another thread may move it to the keeper.
+/// As [`sched::wait_for`] after a first attempt, on whatever object is behind the description: a fork of another thread may move it to the keeper.
 fn wait_for<T>(file: &OpenFile, events: Events, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
+        let registration = Registration::new(file.file().wait_queue().ok_or(Errno::EAGAIN)?, events);
+        sched::sleep(None)?;
+        drop(registration);
         match attempt() {
             Err(Errno::EAGAIN) => {}
             other => return other,
         }
-        let registration = Registration::new(file.file().wait_queue().ok_or(Errno::EAGAIN)?, events);
-        sched::sleep(None)?;
-        drop(registration);
     }
 }
 

@@ -70,7 +70,13 @@ impl HostFs {
     }
 
     fn dispatch(&mut self, vm: &mut Vm, area: &SharedArea, call: &Call) -> Result<u64, Errno> {
-        match call.request.operation {
+        let operation = call.request.operation;
+        let adopted = self.fids.get(&call.request.fid).is_some_and(|fid| fid.volume == fid::SESSION);
+        if adopted && !matches!(operation, op::STAT | op::MAP | op::UNMAP | op::CLOSE) {
+            // Its size and content are the session's, which its keeper looks after.
+            return Err(Errno(libc::EBADF));
+        }
+        match operation {
             op::WALK => self.walk(area, call),
             op::STAT => self.stat(area, call),
             op::OPEN => self.open(call),

@@ -84,6 +84,27 @@ fn error(number: i32) -> i64 {
 }
 
 #[test]
+fn memory_of_the_session_is_mapped_and_nothing_else() {
+    use std::os::fd::FromRawFd;
+    let mut guest = Guest::new("adopt");
+    // SAFETY: the name ends with a zero; the descriptor is new and belongs to nobody else.
+    let memory = unsafe { fs::File::from_raw_fd(libc::memfd_create(c"memory".as_ptr(), libc::MFD_CLOEXEC)) };
+    memory.set_len(8192).unwrap();
+    let fid = guest.fs.adopt(memory.try_clone().unwrap()).unwrap();
+    let request = |operation| Request { operation, fid, ..Request::default() };
+    assert_eq!(guest.call(request(op::STAT), b""), 0);
+    assert_eq!(guest.call(Request { flags: 1, length: 8192, ..request(op::MAP) }, b""), 0);
+    for operation in [op::SETATTR, op::WRITE, op::READ, op::OPEN, op::WALK, op::FSYNC] {
+        assert_eq!(guest.call(request(operation), b"x"), -i64::from(libc::EBADF), "{operation}");
+    }
+    assert_eq!(memory.metadata().unwrap().len(), 8192);
+    assert_eq!(guest.call(request(op::CLOSE), b""), 0);
+    assert_eq!(guest.call(request(op::STAT), b""), -i64::from(libc::EBADF));
+    // The mapping lives on without it.
+    assert_eq!(guest.call(Request { operation: op::UNMAP, ..Request::default() }, b""), 0);
+}
+
+#[test]
 fn reads_and_writes_files() {
     let mut guest = Guest::new("data");
     let file = guest.walk(ROOT, "file");

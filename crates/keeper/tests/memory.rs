@@ -68,6 +68,15 @@ fn a_mapped_file_is_one_for_mappings_and_calls() {
     // What has been given memory and not been written is a hole, as tmpfs says.
     assert_eq!(h.ask(first, seek, b"").result, 4096);
     assert_eq!(h.ask(first, size(1 << 50), b"").result, -28);
+    // What several files take together is limited.
+    let half = |name: &[u8]| {
+        let other = h.ask(first, on(op::CREATE, root, &[0o100644]), name).result as u64;
+        let grow = Request { flags: 4, ..on(op::SETATTR, other, &[0, 0, 0, 3 << 30]) };
+        assert_eq!(h.ask(first, grow, b"").result, 0);
+        memory(&mut h, first, other, 0).err()
+    };
+    let results: Vec<Option<i64>> = [b"x", b"y"].map(|name| name.as_slice()).map(half).into();
+    assert_eq!(results, [None, Some(-28)]);
     // Unlinked, it lives while it is open.
     assert_eq!(h.ask(first, on(op::UNLINK, root, &[]), b"data").result, 0);
     assert_eq!(read(&mut h, child, node, 100)[..3], *b"stI");

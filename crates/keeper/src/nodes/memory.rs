@@ -53,7 +53,7 @@ impl Backing for HostMemory {
     }
     fn allocate(&self, from: u64, to: u64) -> Result<()> {
         let mode = libc::FALLOC_FL_KEEP_SIZE;
-        sys::allocate(self.0.as_fd(), mode, from, to.saturating_sub(from).max(1)).map_err(failed)
+        if from < to { sys::allocate(self.0.as_fd(), mode, from, to - from).map_err(failed) } else { Ok(()) }
     }
     fn seek(&self, offset: u64, wants_data: bool) -> Result<u64> {
         let whence = if wants_data { libc::SEEK_DATA } else { libc::SEEK_HOLE };

@@ -58,6 +58,20 @@ impl Node {
         if data.backing.get().is_some() {
             return Err(Errno::EEXIST);
         }
+        self.fs.count_length(0, data.size())?;
+        if let Err(error) = self.copy_to(data, &*backing) {
+            self.fs.count_length(data.size(), 0)?;
+            return Err(error);
+        }
+        // It may have been set before: not since the check above.
+        let _ = data.backing.set(backing);
+        self.keep();
+        data.cut_lower(0);
+        self.fs.give_pages(data.pages.remove(0, u64::MAX));
+        Ok(())
+    }
+
+    fn copy_to(&self, data: &Data, backing: &dyn Backing) -> Result<()> {
         backing.resize(data.size())?;
         let mut offset = 0;
         while offset < data.size() {
@@ -67,11 +81,18 @@ impl Node {
             }
             offset += length;
         }
-        // It may have been set before: not since the check above.
-        let _ = data.backing.set(backing);
-        self.keep();
-        data.cut_lower(0);
-        self.fs.give_pages(data.pages.remove(0, u64::MAX));
+        Ok(())
+    }
+
+    /// A new length of data that are somewhere else.
+    pub(super) fn resize_backed(&self, data: &Data, backing: &dyn Backing, size: u64) -> Result<()> {
+        let old = data.size();
+        self.fs.count_length(old, size)?;
+        if let Err(error) = backing.resize(size) {
+            self.fs.count_length(size, old)?;
+            return Err(error);
+        }
+        data.set_size(size);
         Ok(())
     }
 

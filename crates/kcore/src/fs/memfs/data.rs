@@ -58,6 +58,10 @@ impl Data {
         self.size.get()
     }
 
+    pub(super) fn set_size(&self, size: u64) {
+        self.size.set(size);
+    }
+
     pub(super) fn lower_end(&self) -> u64 {
         self.lower_end.get()
     }
@@ -208,11 +212,15 @@ impl Node {
             }
         }
         if let Some(backing) = data.backing.get() {
-            if offset + want > self.fs.limits.bytes.max(data.size.get()) {
-                return Err(Errno::ENOSPC);
+            let old = data.size.get();
+            let most = old.max(offset + want);
+            self.fs.count_length(old, most)?;
+            let done = backing::write(&**backing, offset, want, from);
+            if let Ok(done) = done {
+                data.size.set(old.max(offset + done as u64));
             }
-            let done = backing::write(&**backing, offset, want, from)?;
-            data.size.set(data.size.get().max(offset + done as u64));
+            self.fs.count_length(most, data.size.get())?;
+            let done = done?;
             self.touch_modified();
             return Ok(done);
         }
@@ -278,11 +286,7 @@ impl Node {
             return Err(Errno::EPERM);
         }
         if let Some(backing) = data.backing.get() {
-            if size > old.max(self.fs.limits.bytes) {
-                return Err(Errno::ENOSPC);
-            }
-            backing.resize(size)?;
-            data.size.set(size);
+            self.resize_backed(data, &**backing, size)?;
         } else if size < old {
             data.cut_lower(size);
             data.size.set(size);
@@ -367,14 +371,11 @@ impl Node {
             return Err(Errno::EPERM);
         }
         if let Some(backing) = data.backing.get() {
-            if to.max(size) > self.fs.limits.bytes {
-                return Err(Errno::ENOSPC);
-            }
             if size > data.size.get() {
-                backing.resize(size)?;
-                data.size.set(size);
+                self.resize_backed(data, &**backing, size)?;
             }
-            backing.allocate(from, to)?;
+            // Beyond the end nothing is counted, so that nothing is given.
+            backing.allocate(from, to.min(data.size.get()).max(from))?;
             self.touch_modified();
             return Ok(());
         }

@@ -227,6 +227,16 @@ impl MemFs {
         Ok(page)
     }
 
+    /// Counts a file whose data are somewhere else by its length, which becomes `new`.
+    fn count_length(&self, old: u64, new: u64) -> Result<()> {
+        let (old, new) = (old.div_ceil(PAGE), new.div_ceil(PAGE));
+        if new > old && self.used_pages.get() + (new - old) > self.limits.bytes / PAGE {
+            return Err(Errno::ENOSPC);
+        }
+        self.used_pages.set(self.used_pages.get() + new - old);
+        Ok(())
+    }
+
     fn give_pages(&self, count: u64) {
         self.used_pages.set(self.used_pages.get() - count);
     }

@@ -305,6 +305,9 @@ impl Drop for Node {
         }
         if let Content::Regular(data) = &self.content {
             self.fs.give_pages(data.pages.page_count());
+            if data.backing.get().is_some() {
+                self.fs.give_pages(data.size().div_ceil(super::PAGE));
+            }
         }
         if self.lower.is_none() {
             self.fs.used_nodes.set(self.fs.used_nodes.get() - 1);

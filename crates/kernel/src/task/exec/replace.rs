@@ -82,6 +82,8 @@ fn forget_old(thread: &Thread, process: &Process) {
     }
     process.dispositions.borrow_mut().reset_for_exec();
     process.barriers.set(0);
+    // Whatever clone(2) asked for (Linux: `de_thread`).
+    process.family.exit_signal.set(Signal::CHLD.number() as i32);
 }
 
 /// The signal that ends a process whose new program could not be loaded: as the OOM killer's if memory is short, as Linux's for a

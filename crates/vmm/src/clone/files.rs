@@ -73,9 +73,51 @@ pub fn exit_document(ending: &Ending) -> Value {
     document
 }
 
-/// Writes `exit.json`.
+/// Size of the file that waits beside `exit.json` to become it.
+const RESERVED: usize = 4096;
+
+/// Writes `exit.json`: over the file that the directory's maker has reserved for it, which works on a full disk too.
 pub fn write_exit(directory: &Path, document: &Value) -> Result<(), Error> {
-    let path = directory.join("exit.json");
-    write_atomically(&path, format!("{document}\n").as_bytes())
+    let mut content = format!("{document}\n");
+    if content.len() > RESERVED {
+        // What a guest has to say may be long.
+        let mut short = document.clone();
+        let message = document["message"].as_str().unwrap_or_default();
+        short["message"] = message.chars().take(RESERVED / 8).collect::<String>().into();
+        content = format!("{short}\n");
+    }
+    let (path, reserved) = (directory.join("exit.json"), directory.join("exit.json.new"));
+    std::fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&reserved)
+        .and_then(|mut file| {
+            file.write_all(content.as_bytes())?;
+            file.set_len(content.len() as u64)
+        })
+        .and_then(|()| std::fs::rename(&reserved, &path))
         .map_err(Error::host(path.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserved_file_becomes_the_end() {
+        let directory = std::env::temp_dir().join(format!("ramet-exit-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let read = || std::fs::read_to_string(directory.join("exit.json")).unwrap();
+        std::fs::write(directory.join("exit.json.new"), [0; RESERVED]).unwrap();
+        write_exit(&directory, &json!({"status": 3})).unwrap();
+        assert_eq!(read(), "{\"status\":3}\n");
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1);
+        // Nothing was reserved, and the guest says more than there is room for.
+        write_exit(&directory, &json!({"status": 125, "message": "\u{1}".repeat(10_000)})).unwrap();
+        assert!(read().len() <= RESERVED);
+        let document: Value = serde_json::from_str(&read()).unwrap();
+        assert_eq!(document["status"], 125);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
 }

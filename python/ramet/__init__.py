@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ramet.errors import TemplateNotFound as TemplateNotFound
     from ramet.errors import TimeoutExpired as TimeoutExpired
     from ramet.errors import UsageError as UsageError
+    from ramet.errors import VMCrashed as VMCrashed
     from ramet.errors import VMError as VMError
     from ramet.errors import VMNotFound as VMNotFound
     from ramet.image import build as build
@@ -62,6 +63,7 @@ _HOMES = {
         "TemplateNotFound",
         "TimeoutExpired",
         "UsageError",
+        "VMCrashed",
         "VMError",
         "VMNotFound",
     ),
@@ -91,6 +93,7 @@ __all__ = [
     "TemplateNotFound",
     "TimeoutExpired",
     "UsageError",
+    "VMCrashed",
     "VMError",
     "VMNotFound",
     "__version__",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ramet import registry
 from ramet.errors import CloneError, HostError, RametError, UsageError
-from ramet.launch import check_environment, parse_size
+from ramet.launch import check_arguments, check_environment, parse_size
 from ramet.registry import Entry
 from ramet.registry.control import Control, Refused, connect
 from ramet.streams import DEVNULL, PIPE, Stream, Streams, make_room
@@ -108,6 +108,7 @@ class Parent:
         parent = self._entry
         if detach and stdin == PIPE:
             stdin = DEVNULL
+        check_arguments(args)
         if n is not None and n < 0:
             raise UsageError(f"cannot make {n} clones")
         document: dict[str, Any] = {

@@ -19,6 +19,7 @@ __all__ = [
     "TemplateNotFound",
     "TimeoutExpired",
     "UsageError",
+    "VMCrashed",
     "VMError",
     "VMNotFound",
 ]
@@ -88,6 +89,17 @@ class StoreFull(BuildError):
 
 class VMError(RametError):
     """A VM failed, or refused what was asked of it. ``vm`` names it."""
+
+
+class VMCrashed(VMError):
+    """The VM died under its program: its kernel, or the host, failed.
+
+    ``status`` is 125, as `ramet run` would exit; ``stdout`` and ``stderr`` are what the program had written.
+    """
+
+    status = 125
+    stdout = b""
+    stderr = b""
 
 
 class VMNotFound(VMError, LookupError):

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from ramet.image import Image
     from ramet.registry import Entry
 
-__all__ = ["DEFAULT_MEMORY", "check_environment", "check_host", "parse_size", "parse_volume", "prepare"]
+__all__ = [
+    "DEFAULT_MEMORY",
+    "check_arguments",
+    "check_environment",
+    "check_host",
+    "parse_size",
+    "parse_volume",
+    "prepare",
+]
 
 #: RAM limit of a VM when neither the caller nor the image gives one.
 DEFAULT_MEMORY = 512 << 20
@@ -71,6 +79,15 @@ def check_environment(environment: Mapping[str, str]) -> dict[str, str]:
         if not name or "=" in name or "\0" in name or "\0" in value:
             raise UsageError(f"{name!r} cannot be a variable of the environment")
     return dict(environment)
+
+
+def check_arguments(args: Sequence[str]) -> None:
+    """Raises :class:`UsageError` unless the arguments are a sequence of strings."""
+    if isinstance(args, str | bytes):
+        raise UsageError(f"{args!r} is not a list of arguments", hint='write ["ls", "-l"], or use shlex.split')
+    for argument in args:
+        if not isinstance(argument, str) or "\0" in argument:
+            raise UsageError(f"{argument!r} cannot be an argument of a program", hint="give strings without NUL")
 
 
 def check_host() -> tuple[Path, Path]:
@@ -129,6 +146,7 @@ def prepare(
     ``args`` replace the image's ``cmd`` and follow its ``entrypoint``. With ``warmup`` and no ``args``, the image's
     warm-up command is run.
     """
+    check_arguments(args)
     vmm, kernel = check_host()
     found = find_image(image) if isinstance(image, str) else image.to_json()
     if warmup and not args and found["warmup"]:
@@ -137,9 +155,6 @@ def prepare(
         command = [*found["entrypoint"], *(args or found["cmd"])]
     if not command:
         raise UsageError(f"image {found['name']} has no default command", hint="say what to run: ramet run IMAGE CMD")
-    for argument in command:
-        if not isinstance(argument, str) or "\0" in argument:
-            raise UsageError(f"{argument!r} cannot be an argument of a program")
     environment = {"PATH": _PATH, **found["env"], **check_environment(env or {})}
     if tty:
         environment.setdefault("TERM", os.environ.get("TERM", "xterm"))

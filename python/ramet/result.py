@@ -8,6 +8,13 @@ from ramet.registry.entry import Ended
 __all__ = ["Output", "Result"]
 
 
+_WHAT_TO_DO = {
+    "timeout": "give it more time",
+    "killed": "somebody ended it; with less memory than it needs, that was the host's kernel",
+    "signal": "run it with strace=True to see its last calls",
+}
+
+
 class Output(bytes):
     """Bytes that a program wrote. Printing them, or ``str()``, gives them as text (UTF-8)."""
 
@@ -56,6 +63,7 @@ class Result:
             last = self.stderr.text.strip().rpartition("\n")[2]
             raise VMError(
                 f"the program ended with status {self.status} ({self.reason})" + (f": {last}" if last else ""),
+                hint=_WHAT_TO_DO.get(self.reason, "what it wrote is in the result's stdout and stderr"),
                 vm=self.vm,
             )
         return self

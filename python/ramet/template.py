@@ -125,9 +125,13 @@ def freeze_entry(
     directory = paths.templates_dir()
     if name is not None:
         check_name(name, "template name")
+        # Before the link: whoever removes the VM finds the link by it, whatever becomes of us.
+        note = entry.directory / "template"
         try:
+            note.write_text(name)
             link(directory, name, entry)
         except FileExistsError as error:
+            note.unlink(missing_ok=True)
             raise TemplateError(
                 f"the template name {name!r} is taken",
                 hint=f"choose another one, or remove it with `ramet template rm {name}`",
@@ -136,15 +140,14 @@ def freeze_entry(
         started = time.monotonic()
         with connect(entry) as control:
             if on_ready:
-                request = {"op": "wait_ready", "timeout": timeout}
-                control.call(request, timeout=None if timeout is None else timeout + 5.0)
+                control.wait_ready(timeout)
             left = None if timeout is None else max(1.0, timeout - (time.monotonic() - started))
             control.call({"op": "freeze"}, timeout=left if left is not None else 60.0)
-        if name is not None:
-            (entry.directory / "template").write_text(name)
     except BaseException as error:
         if name is not None:
             unlink(directory, name, entry)
+            with contextlib.suppress(OSError):
+                note.unlink()
         if isinstance(error, VMError):
             raise _why_not(entry, error) from error
         raise
@@ -157,7 +160,11 @@ def _why_not(entry: Entry, error: VMError) -> VMError:
     if ended is None:
         return error
     if ended.reason == "failed":
-        return VMError(f"the program could not run: {ended.message or 'the VMM did not say why'}", vm=entry.name)
+        return VMError(
+            f"the program could not run: {ended.message or 'the VMM did not say why'}",
+            hint="`ramet run` it first, to see that it works",
+            vm=entry.name,
+        )
     last = ended.message or ""
     if not last:
         with contextlib.suppress(OSError):

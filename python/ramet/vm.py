@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from ramet import registry
 from ramet.cloning import Parent
-from ramet.errors import RametError, TimeoutExpired, UsageError, VMError
+from ramet.errors import RametError, TimeoutExpired, UsageError, VMCrashed, VMError
 from ramet.registry import Ended, Entry
 from ramet.registry.control import Control, connect
 from ramet.registry.files import read_object
@@ -234,9 +234,8 @@ class VM(Parent):
 
     def wait_ready(self, timeout: float | None = None) -> None:
         """Waits until the program has written ``ready`` to ``/dev/ramet``."""
-        request = {"op": "wait_ready", "timeout": timeout}
         with self._connect() as control:
-            control.call(request, timeout=None if timeout is None else timeout + 5.0)
+            control.wait_ready(timeout)
 
     # Copies
 
@@ -327,7 +326,19 @@ class VM(Parent):
         assert ended is not None
         if ended.reason == "failed":
             said = ended.message or Output(stderr).text.strip().rpartition("\n")[2] or f"status {ended.status}"
-            raise VMError(f"the program could not run: {said.removeprefix('ramet-vmm: ')}", vm=self.name)
+            raise VMError(
+                f"the program could not run: {said.removeprefix('ramet: ')}",
+                hint=_NOT_RUN.get(ended.status, "`ramet doctor` looks at the host"),
+                vm=self.name,
+            )
+        if ended.reason == "crashed":
+            crash = VMCrashed(
+                ended.message or "it died while its program ran",
+                hint="what the program had written is in the error's stdout and stderr",
+                vm=self.name,
+            )
+            crash.status, crash.stdout, crash.stderr = ended.status, Output(stdout), Output(stderr)
+            raise crash
         return Result(self.name, ended, stdout, stderr)
 
     def close_streams(self) -> None:
@@ -351,6 +362,9 @@ class VM(Parent):
             if descriptor is not None:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
+
+
+_NOT_RUN = {126: "make it executable in the image", 127: "give the path of a program that the image has"}
 
 
 def _parse_status(text: bytes) -> Ended:

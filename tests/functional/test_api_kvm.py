@@ -154,3 +154,37 @@ def test_asyncio() -> None:
             assert len({json.loads(result.stdout)["uuid"] for result in results}) == 10
 
     asyncio.run(main())
+
+
+def test_a_kernel_that_dies_under_its_program() -> None:
+    script = (
+        "import ctypes, mmap\n"
+        "page = mmap.mmap(-1, 4096, prot=7); page.write(b'\\xe6\\x84')\n"  # out %al,$0x84: the hypercall PANIC
+        "print('said', flush=True)\n"
+        "ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()\n"
+    )
+    with ramet.run("python", ["python3", "-c", script]) as vm:
+        with pytest.raises(ramet.VMCrashed, match="died while its program ran") as caught:
+            vm.communicate(timeout=60)
+        assert (caught.value.status, caught.value.stdout, vm.ended and vm.ended.status) == (125, b"said\n", 125)
+
+
+def test_errors_say_what_to_do() -> None:
+    with pytest.raises(ramet.TimeoutExpired, match="not ready within") as late:
+        ramet.freeze("python", ["python3", "-c", "import time; time.sleep(60)"], timeout=0.7)
+    assert late.value.timeout == 0.7 and late.value.hint
+    slow = ramet.run("python", ["python3", "-c", "import time; time.sleep(60)"])
+    with slow as vm, pytest.raises(ramet.TimeoutExpired, match="not ready within"):
+        vm.wait_ready(timeout=0.2)
+    for arguments in ("ls", b"ls", ["a\0b"], [1]):
+        with pytest.raises(ramet.UsageError) as wrong:
+            ramet.run("python", arguments)  # type: ignore[arg-type]
+        assert wrong.value.hint
+    three = ramet.run("python", ["python3", "-c", "raise SystemExit(3)"])
+    with three as vm, pytest.raises(ramet.VMError, match="status 3") as failed:
+        vm.communicate(timeout=60).check()
+    assert failed.value.hint
+    with ramet.run("python", ["/no/such"]) as vm, pytest.raises(ramet.VMError) as failed:
+        vm.communicate(timeout=60)
+    assert failed.value.hint
+    assert list(registry.entries()) == []

@@ -240,3 +240,34 @@ def test_full_disk_under_stdout(cli, options: list[str]) -> None:
         "except OSError as e: sys.exit(7 if e.errno == errno.ENOSPC else 8)\n"
     )
     assert run(script) == (7, FULL)
+
+
+PANIC = (
+    "import ctypes, mmap\n"
+    "page = mmap.mmap(-1, 4096, prot=7)\n"
+    "page.write(b'\\xe6\\x84')\n"  # out %al,$0x84: the hypercall PANIC, as the kernel does it
+    "{before}\n"
+    "print('said', flush=True)\n"
+    "ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()\n"
+)
+
+
+def test_a_kernel_that_dies_under_its_program(cli) -> None:
+    """One line and the same status for `run`, `clone --attach` and `wait`; what the program has said is there."""
+
+    def check(done: subprocess.CompletedProcess[str]) -> None:
+        assert done.stdout == "said\n"
+        assert re.fullmatch(r"ramet: the VM died while its program ran: [^\n]*\n", done.stderr)
+
+    for options in ([], ["--rm"]):
+        check(cli("run", *options, "python", "python3", "-c", PANIC.format(before=""), check=125))
+    # It ran: it is not cleaned away as one that never came to run.
+    assert [vm["reason"] for vm in json.loads(cli("ps", "-a", "--json", check=0).stdout)] == ["crashed"]
+    script = PANIC.format(before="open('/dev/ramet', 'w').write('ready')")
+    cli("run", "-d", "--name", "w", "python", "python3", "-c", script, check=0)
+    cli("freeze", "w", "--on-ready", "--timeout", "20", "-t", "warm", check=0)
+    check(cli("clone", "warm", "--attach", "--rm", check=125))
+    cli("clone", "warm", "--name", "c", check=0)
+    assert cli("wait", "c", check=125).stderr == ""
+    cli("template", "rm", "warm", check=0)
+    cli("rm", "-f", "-a", check=0)

@@ -97,7 +97,7 @@ def test_missing_vmm_and_kernel(cli, fake_image, monkeypatch) -> None:
 
 
 def test_ps_wait_logs_rm(cli, fake_image) -> None:
-    identifier = cli("run", "-d", "--name", "d", fake_image, "sh", "-c", "echo hi; sleep 0.5; echo ho; exit 5", check=0)
+    identifier = cli("run", "-d", "--name", "d", fake_image, "sh", "-c", "echo hi; sleep 2; echo ho; exit 5", check=0)
     assert re.fullmatch(r"[0-9a-f]{16}\n", identifier.stdout)
     (vm,) = json.loads(cli("ps", "--json", check=0).stdout)
     assert (vm["id"], vm["name"], vm["state"], vm["image"]) == (identifier.stdout.strip(), "d", "running", "fake")
@@ -268,3 +268,63 @@ def test_doctor(cli, fake_image) -> None:
     document = json.loads(cli("doctor", "--json", check=0).stdout)
     assert document["kvm"]["kind"] == "software"
     assert cli("doctor", check=0).stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", "> /dev/full"])
+def test_standard_output_that_takes_nothing(cli, fake_image, closed: str) -> None:
+    """One line, and no success; what needs no output goes on."""
+
+    def shell(line: str) -> tuple[int, str]:
+        command = ["sh", "-c", f'exec "$@" {closed}', "sh", *cli.command, *line.split()]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60)
+        return done.returncode, done.stderr
+
+    for line in ("images", "ps -a", "ps --json", "-h", "--version"):
+        status, said = shell(line)
+        assert status == 1 and one_line(said), (line, status, said)
+    assert shell(f"run --rm {fake_image} sh -c true") == (0, "")
+    assert shell(f"run --rm {fake_image} false") == (1, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_other_streams_closed(cli, fake_image, closed: str) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *cli.command, "run", "--rm", fake_image, "echo", "out"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "out\n")
+
+
+def test_what_cannot_be_meant_is_refused(cli, fake_image) -> None:
+    cli("run", "-d", "--name", "w", fake_image, "sh", "-c", READY, check=0)
+    done = cli("rmi", fake_image, check=1)
+    assert one_line(done.stderr) and "VM w" in done.stderr
+    done = cli("wait", "--timeout", "0.1", "w", check=1)
+    assert "ramet kill w" in done.stderr
+    cli("freeze", "w", "--on-ready", "-t", "T", check=0)
+    assert one_line(cli("clone", "-n", "0", "T", check=2).stderr)
+    (document,) = json.loads(cli("clone", "--json", "T", check=0).stdout)
+    (vm,) = (vm for vm in json.loads(cli("ps", "-a", "--json", check=0).stdout) if vm["id"] == document["id"])
+    assert document["name"] == vm["name"]
+    done = cli("rm", "-f", "T", check=1)
+    assert one_line(done.stderr) and "ramet template rm T" in done.stderr
+    assert json.loads(cli("template", "ls", "--json", check=0).stdout)[0]["name"] == "T"
+    cli("template", "rm", "T", check=0)
+    cli("rm", "-f", "-a", "no-such", check=0)
+    cli("rmi", fake_image, check=0)
+
+
+def test_a_freeze_that_was_killed_leaves_no_name(cli, fake_image, ramet_home: Path) -> None:
+    """Between taking the template's name and having frozen, `ramet freeze` may end at any moment."""
+    cli("run", "-d", "--name", "w", fake_image, "sleep", "60", check=0)
+    command = [*cli.command, "freeze", "w", "--on-ready", "-t", "T"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as freeze:
+        link = ramet_home / "run/templates/T"
+        deadline = time.monotonic() + 20
+        while not link.is_symlink() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        freeze.kill()
+    cli("rm", "-f", "-a", check=0)
+    assert not link.is_symlink()
+    # And one of a VM whose directory is gone without us.
+    link.symlink_to("../vms/0123456789abcdef")
+    cli("rm", "-f", "-a", check=0)
+    assert not link.is_symlink()

@@ -66,7 +66,7 @@ def test_the_status_is_kept(tmp_path: Path) -> None:
         assert ramet("rm", "a")[0] == 0
         os.unlink(f"{disk}/ballast")
 
-        log = "import os, sys\\ntry:\\n    while True: os.write(1, b'x' * 4096)\\nexcept OSError as e: sys.exit(e.errno)"
+        log = "import os, sys\\ntry:\\n  while True: os.write(1, b'x' * 4096)\\nexcept OSError as e: sys.exit(e.errno)"
         status, _, said = ramet("run", "-d", "--name", "b", "python", "python3", "-c", log)
         assert status in (0, 125), said
         assert ramet("wait", "b")[0] == 28

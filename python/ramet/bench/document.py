@@ -29,6 +29,13 @@ def write(document: dict[str, Any], file: Path) -> None:
     for row in document["rows"]:
         native = show(row["baseline_p50"], row["unit"]) if row["baseline_p50"] is not None else ""
         ratio = f"{row['ratio']:.3g}" if row["ratio"] is not None else ""
+        others = [other for other in row.get("others", []) if other["ratio"] is not None]
+        native = "; ".join(
+            [native, *(f"{show(other['p50'], row['unit'])} {other['baseline']}" for other in others)]
+            if others
+            else [native]
+        )
+        ratio = "; ".join([ratio, *(f"{other['ratio']:.3g}" for other in others)])
         met = {True: "reached", False: "missed", None: ""}[row.get("met")]
         cells = (
             f"`{row['name']}`",

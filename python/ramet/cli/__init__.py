@@ -61,13 +61,71 @@ def _usage() -> str:
     )
 
 
+def _open_standard() -> None:
+    """Whoever started us may have closed 0, 1 or 2: then Python has no stream, and the next file gets the number.
+
+    In the place of an output comes a descriptor that takes nothing, as writing to a closed one: EBADF.
+    """
+    if sys.stdin is not None and sys.stdout is not None and sys.stderr is not None:
+        return
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is None:
+            null = os.open(os.devnull, os.O_RDONLY)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            os.set_inheritable(number, True)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, closefd=False)
+    # Line by line: what cannot be written is an error at once, not at the end.
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", buffering=1)
+
+
+def _give_up_output() -> None:
+    """What cannot be written to standard output is not to be tried again, with a complaint, when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the command line says; returns the exit status."""
+    _open_standard()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given:
         print(_usage(), file=sys.stderr)
         return USAGE
     verb, *rest = given
+    entry = VERBS.get(verb)
+    not_run = NOT_RUN if entry is not None and entry.runs_program else FAILED
+    try:
+        status = _about_itself(verb) if entry is None else _do(verb, rest)
+        sys.stdout.flush()
+        return status
+    except UsageError as error:
+        print(f"ramet: {error}", file=sys.stderr)
+        return USAGE
+    except RametError as error:
+        print(f"ramet: {error}", file=sys.stderr)
+        return not_run
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python would complain again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
+    except OSError as error:
+        _give_up_output()
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"ramet: {verb} failed: {where}{error.strerror or error}", file=sys.stderr)
+        return not_run
+
+
+def _about_itself(verb: str) -> int:
     if verb in ("-h", "--help", "help"):
         print(_usage())
         return 0
@@ -76,34 +134,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"ramet {__version__}")
         return 0
-    if verb not in VERBS:
-        print(f"ramet: no such command: {verb}; `ramet -h` lists them", file=sys.stderr)
-        return USAGE
-    entry = VERBS[verb]
-    try:
-        parser, module = make_parser(verb)
-        if entry.splits and "--" in rest:
-            split = rest.index("--")
-            options = parser.parse_args(rest[:split])
-            options.args = rest[split + 1 :]
-        else:
-            options = parser.parse_args(rest)
-        status: int = getattr(module, entry.run)(options)
-        sys.stdout.flush()
-        return status
-    except UsageError as error:
-        print(f"ramet: {error}", file=sys.stderr)
-        return USAGE
-    except RametError as error:
-        print(f"ramet: {error}", file=sys.stderr)
-        return NOT_RUN if entry.runs_program else FAILED
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone. Python would complain again when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return FAILED
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"ramet: {verb} failed: {where}{error.strerror or error}", file=sys.stderr)
-        return NOT_RUN if entry.runs_program else FAILED
+    raise UsageError(f"no such command: {verb}", hint="`ramet -h` lists them")
+
+
+def _do(verb: str, rest: Sequence[str]) -> int:
+    parser, module = make_parser(verb)
+    if VERBS[verb].splits and "--" in rest:
+        split = rest.index("--")
+        options = parser.parse_args(rest[:split])
+        options.args = rest[split + 1 :]
+    else:
+        options = parser.parse_args(rest)
+    status: int = getattr(module, VERBS[verb].run)(options)
+    return status

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
-from ramet.errors import RametError
+from ramet.errors import RametError, VMError
 from ramet.vm import VM
 
 __all__ = ["attach"]
@@ -26,8 +26,18 @@ def attach(vm: VM) -> int:
     for number in _HANDED_ON:
         signal.signal(number, hand_on)
     if vm.tty:
-        return _terminal(vm)
-    return vm.wait()
+        return _wait(vm, _terminal)
+    return _wait(vm, VM.wait)
+
+
+def _wait(vm: VM, wait: Callable[[VM], int]) -> int:
+    try:
+        return wait(vm)
+    except VMError:
+        # Its VMM has said so, on the same standard error.
+        if vm.ended is None or not vm.ended.message:
+            raise
+        return vm.ended.status
 
 
 def _terminal(vm: VM) -> int:

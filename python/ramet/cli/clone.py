@@ -58,6 +58,8 @@ def run(options: Namespace) -> int:
     from ramet.cloning import Parent
 
     count = 1 if options.n is None else options.n
+    if count < 1:
+        raise UsageError(f"cannot make {count} clones")
     results = Parent(parent).clone(count, detach=True, **_common(options))
     documents: list[dict[str, Any]] = []
     failed = 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ramet import registry
 from ramet.cli.output import add_json, age, complain, print_json, print_table, size
-from ramet.errors import RametError
+from ramet.errors import ImageError, RametError
 from ramet.image import Store
 
 TYPE_CHECKING = False
@@ -35,15 +36,29 @@ def run_images(options: Namespace) -> int:
 
 def configure_rmi(parser: ArgumentParser) -> None:
     """Adds the options."""
+    parser.add_argument("-f", "--force", action="store_true", help="also images that VMs use")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="name or digest")
 
 
+def _check_unused(store: Store, reference: str, used: dict[str, str]) -> None:
+    for image in store.list():
+        last = set(image.names) <= {reference} if reference in image.names else image.digest.startswith(reference)
+        if last and image.digest in used:
+            raise ImageError(
+                f"image {reference} is used by VM {used[image.digest]}", hint="end the VM, or force it with -f"
+            )
+
+
 def run_rmi(options: Namespace) -> int:
-    """Removes images, as many of them as it can. VMs that run keep theirs until they end."""
+    """Removes images, as many of them as it can. What a VM uses stays, unless it is forced."""
     store = Store()
+    used: dict[str, str] = {}
+    if not options.force:
+        used = {str(e.record.get("image_digest")): e.name for e in registry.entries() if e.status(ask=False).alive}
     failed = 0
     for reference in options.images:
         try:
+            _check_unused(store, reference, used)
             store.remove(reference)
         except RametError as error:
             complain(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ramet import registry
 from ramet.cli.output import complain
-from ramet.errors import RametError, UsageError
+from ramet.errors import RametError, TemplateError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,14 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("vms", metavar="VM", nargs="*", help="name or id")
 
 
+def _is_template(reference: str) -> bool:
+    try:
+        registry.find_any(reference)
+    except RametError:
+        return False
+    return True
+
+
 def run(options: Namespace) -> int:
     """Removes VMs, as many of them as it can."""
     if not options.vms and not options.all:
@@ -32,9 +40,13 @@ def run(options: Namespace) -> int:
         except UsageError:
             raise
         except RametError as error:
-            if options.force and isinstance(error, LookupError):
+            if isinstance(error, LookupError) and _is_template(reference):
+                hint = f"`ramet template rm {reference}` removes it"
+                complain(TemplateError(f"{reference} is a template, not a VM", hint=hint))
+            elif options.force and isinstance(error, LookupError):
                 continue
-            complain(error)
+            else:
+                complain(error)
             failed = 1
     if options.all:
         for entry in registry.entries():

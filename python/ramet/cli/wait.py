@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ramet.cli.options import seconds
 from ramet.cli.output import add_json, print_json
-from ramet.errors import VMError
+from ramet.errors import TimeoutExpired, VMError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ def run(options: Namespace) -> int:
     status: int
     try:
         status = vm.wait(options.timeout)
-    except VMError:
+    except VMError as error:
         if vm.ended is None:
+            if isinstance(error, TimeoutExpired):
+                error.hint = f"give it more time, or end it with `ramet kill {vm.name}`"
             raise
         status = vm.ended.status
     assert vm.ended is not None

@@ -22,6 +22,8 @@ __all__ = ["Control", "Refused", "connect"]
 
 # Longest answer taken; what a VMM says comes from a guest in part.
 _ANSWER_MAX = 1 << 22
+# Seconds that a VMM may take beside the time that a request itself allows.
+_ANSWER_TIME = 5.0
 
 
 class Refused(VMError):
@@ -109,6 +111,22 @@ class Control:
         """Sends a request and waits for its answer."""
         self.send(request, descriptors)
         return self.receive(request, timeout=timeout)
+
+    def wait_ready(self, timeout: float | None) -> None:
+        """Waits until the program has said that it is ready; :class:`TimeoutExpired` when it has not in time."""
+        try:
+            self.call(
+                {"op": "wait_ready", "timeout": timeout}, timeout=None if timeout is None else timeout + _ANSWER_TIME
+            )
+        except Refused as error:
+            if error.errno != "ETIMEDOUT" or timeout is None:
+                raise
+            raise TimeoutExpired(
+                f"the program was not ready within {timeout:g} s",
+                timeout=timeout,
+                hint="give it more time; it says so by writing `ready` to /dev/ramet",
+                vm=self._vm,
+            ) from error
 
     def _gone(self, request: dict[str, Any], error: OSError | None) -> VMError:
         reason = "it has ended" if error is None else f"it has ended ({error.strerror or error})"

@@ -294,6 +294,11 @@ def sweep() -> None:
         removed = [item.path for item in directory if item.name.startswith(_REMOVED)]
     for path in removed:
         _delete(path)
+    for links in (names_dir(), paths.templates_dir()):
+        for name in links.iterdir():
+            with contextlib.suppress(OSError):  # somebody else was faster
+                if name.is_symlink() and not name.exists():
+                    unlink(links, name.name, Entry(vms / name.readlink().name))
     for entry in entries():
         status = entry.status(ask=False)
         if not status.alive and (entry.record.get("remove") or _never_was(entry, status)):

@@ -2,7 +2,6 @@
 //
 // The program leads a session of its own, in namespaces of its own for processes, SysV objects and mounts, below an init that
 // takes in orphans. So kill(-1) and what a test leaves behind stay inside, and everything ends when this process does.
-#define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
-// Growing a shared anonymous mapping, MAP_SHARED_VALIDATE, MAP_POPULATE and memory locks over fork.
+// Moving, growing and doubling a shared anonymous mapping, MAP_POPULATE and memory locks over fork.
 #include "process.h"
 int main(void)
 {
-    char *p = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    char *p = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     say("mapped %d", p != MAP_FAILED);
-    RET(mlock(p, PAGE));
+    RET(mlock(p, 2 * PAGE));
     reap("child", CHILD({
-        RET(munlock(p, PAGE));
+        RET(munlock(p, 2 * PAGE));
         strcpy(p, "child");
         char *q = mremap(p, 2 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
         YES(q != MAP_FAILED);

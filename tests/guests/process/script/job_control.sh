@@ -2,9 +2,9 @@
 # variants: bash
 set -m
 sleep 100 &
-kill -STOP $!; sleep 0.1
+kill -STOP $!; until jobs -s | grep -q .; do sleep 0.01; done
 jobs | sed 's/[0-9]\{3,\}/N/'
-kill -CONT $!; sleep 0.1
+kill -CONT $!; until jobs -r | grep -q .; do sleep 0.01; done
 jobs | sed 's/[0-9]\{3,\}/N/'
 kill %1; wait %1 2>/dev/null; echo $?
 (exit 3) & wait $!; echo $?

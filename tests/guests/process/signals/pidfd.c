@@ -20,10 +20,10 @@ int main(void)
     await(ready);
     int fd = OK(syscall(SYS_pidfd_open, child, 0));
     say("close on exec %d", fcntl(fd, F_GETFD));
-    RET(syscall(SYS_pidfd_send_signal, fd, SIGUSR1, NULL, 0));
+    MUST(syscall(SYS_pidfd_send_signal, fd, SIGUSR1, NULL, 0));
     await(ready);
     siginfo_t info = {.si_signo = SIGUSR1, .si_code = SI_QUEUE, .si_value.sival_int = 7};
-    RET(syscall(SYS_pidfd_send_signal, fd, SIGUSR1, &info, 0));
+    MUST(syscall(SYS_pidfd_send_signal, fd, SIGUSR1, &info, 0));
     await(ready);
     RET(syscall(SYS_pidfd_send_signal, fd, SIGUSR2, &info, 0));
     RET(syscall(SYS_pidfd_send_signal, fd, 65, NULL, 0));

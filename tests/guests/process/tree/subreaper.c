@@ -21,7 +21,12 @@ int main(void)
     reap("child", child);
     pid_t second = CHILD({
         CHILD({
-            CHILD(await(go); _exit(getppid() == me ? 31 : 32));
+            CHILD({
+                await(go);
+                for (int i = 0; i < 3000 && getppid() != me; i++)
+                    sleep_ms(1);
+                _exit(getppid() == me ? 31 : 32);
+            });
             _exit(0);
         });
         _exit(2);

@@ -36,9 +36,9 @@ int main(int argc, char **argv)
         RET(shutdown(s[1], SHUT_RD));
     });
     if (kind != SOCK_DGRAM)
-        RET(shutdown(s[0], SHUT_WR));
+        MUST(shutdown(s[0], SHUT_WR));
     else
-        RET(send(s[0], "", 0, 0));
+        MUST(send(s[0], "", 0, 0));
     reap("child", child);
     RET(read(s[0], b, 100));
     return 0;

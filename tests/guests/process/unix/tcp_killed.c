@@ -34,7 +34,7 @@ int main(void)
         write(s, "first;", 6);
         close(s);
         pass(ready);
-        reap("second", second);
+        status_of(second);
     });
     c = accept(listener, NULL, NULL);
     await(ready);

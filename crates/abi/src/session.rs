@@ -30,6 +30,18 @@ pub const CONTROL_OFFSET: u64 = 0;
 pub const NOTICES_OFFSET: u64 = 0x1000;
 /// Notices that the ring holds, a power of two.
 pub const NOTICES: u32 = 512;
+/// Offset of [`VERSIONS`] counters (u32): the one at [`version_slot`] of a directory changes with every change of a name in it, and that of any
+/// inode with every change of its owner or permissions, before that is answered. What is known of others stays right meanwhile,
+/// although [`Control::names`] has changed.
+pub const VERSIONS_OFFSET: u64 = 0x7000;
+/// Number of those counters, a power of two.
+pub const VERSIONS: u64 = 1024;
+
+/// The counter of the inode with that device and number. Several inodes share one.
+pub const fn version_slot(device: u64, inode: u64) -> u64 {
+    (inode ^ device << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - VERSIONS.ilog2())
+}
+
 /// Offset of the map of inodes of the image that differ from it: bit [`touched_bit`] is set (the lowest bit of a byte first) before anything
 /// of the inode is different in the session's root file system: a directory's names, a file's data, any attribute but the access time. Bits are
 /// never taken back, and several inodes share one. While its bit is 0, an inode may be read from the image without asking.
@@ -459,7 +471,8 @@ pub mod sysv {
 
 const _: () = {
     assert!(size_of::<Notice>() == 48);
-    assert!(NOTICES_OFFSET + NOTICES as u64 * 48 <= TOUCHED_OFFSET);
+    assert!(NOTICES_OFFSET + NOTICES as u64 * 48 <= VERSIONS_OFFSET);
+    assert!(VERSIONS_OFFSET + VERSIONS * 4 <= TOUCHED_OFFSET && VERSIONS.is_power_of_two());
     assert!(TOUCHED_OFFSET + TOUCHED_SIZE <= REQUEST_OFFSET && TOUCHED_SIZE.is_power_of_two());
     assert!(size_of::<Request>() <= 0x1000 && size_of::<Reply>() <= 0x1000);
     assert!(DATA_OFFSET + DATA_MAX <= CHANNEL_SIZE);

@@ -7,14 +7,15 @@ use crate::session::Note;
 use crate::sys;
 use ramet_abi::session::{
     CHANNEL_SIZE, CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice,
-    REPLY_OFFSET, REQUEST_OFFSET, Reply, Request, TOUCHED_OFFSET, TOUCHED_SIZE, notice,
+    REPLY_OFFSET, REQUEST_OFFSET, Reply, Request, TOUCHED_OFFSET, TOUCHED_SIZE, VERSIONS, VERSIONS_OFFSET,
+    notice,
 };
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU8, AtomicU32};
 
 /// Most signals that wait for a VM that does not read its notices, as RLIMIT_SIGPENDING would have it.
 const SIGNALS_MAX: usize = 4096;
@@ -117,6 +118,15 @@ impl Channel {
     /// Tells the VM that names or attributes have changed.
     pub fn set_names(&self, value: u64) {
         self.control().names.store(value, Release);
+    }
+
+    /// Sets the version of inodes.
+    pub fn set_version(&self, slot: u64, version: u32) {
+        assert!(slot < VERSIONS);
+        // SAFETY: the counter lies in the mapping (the contract asserts it), aligned to 4 bytes, and any bytes are a value of an atomic.
+        let counter =
+            unsafe { self.base.add((VERSIONS_OFFSET + slot * 4) as usize).cast::<AtomicU32>().as_ref() };
+        counter.store(version, Release);
     }
 
     /// Sets a bit of the map of inodes that differ from the image.

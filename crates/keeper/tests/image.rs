@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Answer, Harness, numbers};
-use ramet_abi::session::{Request, TOUCHED_OFFSET, TOUCHED_SIZE, op, touched_bit, tree};
+use ramet_abi::session::{
+    Request, TOUCHED_OFFSET, TOUCHED_SIZE, VERSIONS_OFFSET, op, touched_bit, tree, version_slot,
+};
 use ramet_kcore::errno::Result;
 use ramet_kcore::file::{Page, PageSource};
 use ramet_kcore::fs::erofs::Image;
@@ -73,6 +75,10 @@ fn is_touched(h: &Harness, vm: ClientId, inode: u64) -> bool {
     h.word(vm, TOUCHED_OFFSET + bit / 32 * 4) >> (bit % 32) & 1 == 1
 }
 
+fn version(h: &Harness, vm: ClientId, of: &Answer) -> u32 {
+    h.word(vm, VERSIONS_OFFSET + version_slot(of.stat.device, of.stat.inode) * 4)
+}
+
 #[test]
 fn what_differs_from_the_image_is_marked_for_all() {
     let mut h = Harness::with(Some(image("marks")), 64);
@@ -101,9 +107,27 @@ fn what_differs_from_the_image_is_marked_for_all() {
     assert!(h.ask(first, create, b"new").result > 0);
     assert!(is_touched(&h, child, dir.stat.inode) && !is_touched(&h, child, other.stat.inode));
     assert!(!is_touched(&h, child, b.stat.inode));
+    // Through a description as well; a write takes the set-user-ID bit, which is an attribute.
+    let mode = Request { flags: 1, ..on(op::SETATTR, b.result as u64, &[0o4755]) };
+    assert_eq!(h.ask(first, mode, b"").result, 0);
+    let open = Request { flags: 1, ..on(op::OPEN, b.result as u64, &[]) };
+    let id = h.ask(first, open, b"").result as u64;
+    let c_open = Request { flags: 1 | 0o1000, ..on(op::OPEN, c.result as u64, &[]) };
+    let before = [&b, &c, &dir, &other].map(|answer| version(&h, child, answer));
+    assert_eq!(h.ask(first, on(op::WRITE, id, &[0, u64::MAX]), b"x").result, 1);
+    assert!(is_touched(&h, child, b.stat.inode));
+    assert!(h.ask(child, c_open, b"").result > 0);
+    let after = [&b, &c, &dir, &other].map(|answer| version(&h, child, answer));
+    assert_eq!(before.iter().zip(after).map(|(a, b)| b.wrapping_sub(*a)).collect::<Vec<_>>(), [1, 0, 0, 0]);
+    let there = walk(&mut h, first, "/other").result as u64;
+    let rename = Request { other: there, ..on(op::RENAME, dir.result as u64, &[1]) };
+    assert_eq!(h.ask(first, rename, b"az").result, 0);
+    let last = [&b, &c, &dir, &other].map(|answer| version(&h, child, answer));
+    assert_eq!(after.iter().zip(last).map(|(a, b)| b.wrapping_sub(*a)).collect::<Vec<_>>(), [0, 0, 1, 1]);
     // Who comes later sees the same.
     let late = h.fork(child).unwrap();
     assert!(all.iter().all(|inode| is_touched(&h, late, *inode) == is_touched(&h, first, *inode)));
+    assert_eq!([&b, &c, &dir, &other].map(|answer| version(&h, late, answer)), last);
 }
 
 #[test]

@@ -61,12 +61,17 @@ pub fn write(session: &mut Session, client: ClientId, request: &Request, data: &
     let keeps = request.flags & MAY_KEEP_ID_BITS != 0;
     let credentials = if keeps { Credentials::root() } else { Credentials::user(u32::MAX, u32::MAX, &[]) };
     let writer = Writer { credentials: &credentials, size_limit: request.arguments[1] };
+    let permissions = || file.inode().and_then(|inode| inode.attributes().ok()).map(|a| a.permissions);
+    let before = permissions();
     let mut source = SliceSource(data);
     let written = if request.flags & AT != 0 {
         file.write_at(request.arguments[0], &mut source, &writer)
     } else {
         file.write(&mut source, &writer)
     };
+    if let Some(path) = file.path().filter(|_| before != permissions()) {
+        nodes::changed(session, path);
+    }
     match written {
         Ok(count) => Ok(number(count as u64)),
         Err(Errno::EPIPE) => {

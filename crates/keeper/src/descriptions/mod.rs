@@ -122,6 +122,7 @@ pub fn serve(
     if !keep {
         data.clear();
     }
+    crate::nodes::show_changes(session);
     crate::objects::settle(session);
     answered
 }

@@ -1,6 +1,6 @@
 //! Attributes of nodes.
 
-use super::{encode, path};
+use super::{changed, encode, path};
 use crate::client::ClientId;
 use crate::session::Session;
 use ramet_abi::hostfs::set;
@@ -34,7 +34,7 @@ pub fn set(session: &mut Session, client: ClientId, request: &Request) -> Result
         modified: on(set::MODIFIED).then_some(modified as i64),
     })?;
     if on(set::MODE | set::OWNER) {
-        session.names_changed();
+        changed(session, &place);
     }
     Ok(Reply { stat: encode(&place.inode().stat()?), ..Reply::default() })
 }

@@ -10,6 +10,7 @@ mod names;
 mod pages;
 mod touched;
 mod tree;
+mod versions;
 
 pub(crate) use memory::{HostMemory, memory};
 pub(crate) use tree::display;
@@ -49,6 +50,7 @@ pub struct State {
     imported: Vec<(ClientId, usize, BTreeMap<u64, Rc<Node>>)>,
     touched: Rc<Touched>,
     shared: memory::Shared,
+    versions: versions::Versions,
 }
 
 impl Default for State {
@@ -62,6 +64,7 @@ impl Default for State {
             imported: Vec::new(),
             touched: Rc::default(),
             shared: memory::Shared::default(),
+            versions: versions::Versions::default(),
         }
     }
 }
@@ -176,13 +179,26 @@ pub fn serve(
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
     let answered = operate(session, client, request, data);
-    let touched = session.nodes.touched.take();
-    if !touched.is_empty() {
-        for (_, client) in session.clients.iter() {
-            touched.iter().for_each(|&bit| client.channel.touch(bit));
-        }
-    }
+    show_changes(session);
     answered
+}
+
+/// Shows all VMs what has changed.
+pub(crate) fn show_changes(session: &mut Session) {
+    let (touched, versions) = (session.nodes.touched.take(), session.nodes.versions.take());
+    if touched.is_empty() && versions.is_empty() {
+        return;
+    }
+    for (_, client) in session.clients.iter() {
+        touched.iter().for_each(|&bit| client.channel.touch(bit));
+        versions.iter().for_each(|&(slot, version)| client.channel.set_version(slot, version));
+    }
+}
+
+/// A name in the directory, or owner or permissions of the inode, have changed.
+pub(crate) fn changed(session: &mut Session, path: &Path) {
+    session.nodes.versions.changed(path.inode().id());
+    session.names_changed();
 }
 
 fn operate(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
@@ -259,6 +275,7 @@ pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
     if let Some(child) = session.clients.get_mut(child) {
         child.nodes = held;
         session.nodes.touched.all(|bit| child.channel.touch(bit));
+        session.nodes.versions.all().for_each(|(slot, version)| child.channel.set_version(slot, version));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Names: looking them up, making and removing them.
 
-use super::{answer, entry, path, tree};
+use super::{answer, changed, entry, path, tree};
 use crate::bytes::BoundedSink;
 use crate::client::ClientId;
 use crate::session::Session;
@@ -68,7 +68,7 @@ pub fn create(session: &mut Session, client: ClientId, request: &Request, data: 
     };
     let name = component(name)?;
     let inode = above.inode().create(name, new, creation)?;
-    session.names_changed();
+    changed(session, &above);
     tree::get(session, index)?.namespace.note_cached();
     let dentry = above.dentry.add(name, inode);
     answer(session, client, index, Path { mount: above.mount, dentry })
@@ -83,7 +83,7 @@ pub fn unlink(session: &mut Session, client: ClientId, request: &Request, data: 
         _ => return Err(Errno::EINVAL),
     }
     above.dentry.delete(name);
-    session.names_changed();
+    changed(session, &above);
     Ok(Reply::default())
 }
 
@@ -129,7 +129,8 @@ pub fn rename(session: &mut Session, client: ClientId, request: &Request, data: 
     } else {
         from.dentry.rename(old, &to.dentry, new);
     }
-    session.names_changed();
+    changed(session, &from);
+    changed(session, &to);
     Ok(Reply::default())
 }
 
@@ -141,7 +142,7 @@ pub fn link(session: &mut Session, client: ClientId, request: &Request, data: &[
     above.inode().link(name, target)?;
     tree::get(session, index)?.namespace.note_cached();
     above.dentry.add(name, target.clone());
-    session.names_changed();
+    changed(session, &above);
     Ok(Reply::default())
 }
 

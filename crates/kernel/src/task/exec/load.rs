@@ -102,7 +102,7 @@ fn map_segments(elf: &Elf, file: &Opened, bias: u64) -> Result<()> {
                 at(segment.address),
                 segment.file_length,
                 segment.protection,
-                &file.file,
+                file.file(),
                 &file.name,
                 segment.file_offset,
             )?;

@@ -58,24 +58,31 @@ impl Program {
     }
 }
 
-/// A file that is read and mapped: its contents, length and name.
+/// A file that is read and mapped: its contents, length and name. It stays open until it has been mapped.
 pub(super) struct Opened {
-    pub(super) file: Rc<dyn File>,
+    open: Rc<OpenFile>,
     size: u64,
     pub(super) name: Rc<str>,
+}
+
+impl Opened {
+    /// What is mapped.
+    pub(super) fn file(&self) -> &Rc<dyn File> {
+        self.open.file()
+    }
 }
 
 impl ReadAt for Opened {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let mut sink = SliceSink::new(buffer);
-        self.file.read(offset, &mut sink, 0)
+        self.open.file().read(offset, &mut sink, 0)
     }
     fn size(&self) -> u64 {
         self.size
     }
 }
 
-fn opened(file: &OpenFile) -> Result<Opened> {
+fn opened(file: &Rc<OpenFile>) -> Result<Opened> {
     // Nobody may be writing it now; only what the program runs from stays so.
     if file.path().and_then(|path| path.inode().used_state()).is_some_and(|state| state.writers.get() > 0) {
         return Err(Errno::ETXTBSY);
@@ -83,7 +90,7 @@ fn opened(file: &OpenFile) -> Result<Opened> {
     let size = file.stat()?.size;
     let root = crate::fs::root_of_everything();
     let name = String::from_utf8_lossy(&file.display(&root)).into_owned();
-    Ok(Opened { file: file.file().clone(), size, name: name.into() })
+    Ok(Opened { open: file.clone(), size, name: name.into() })
 }
 
 /// Who the new program runs as.

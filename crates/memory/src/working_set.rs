@@ -1,4 +1,4 @@
-//! Which pages a clone writes first.
+//! Which pages a clone, or a child of a fork, writes first.
 //!
 //! A page that a clone writes for the first time costs a fault in the guest's page tables, one in the host's, and a copy; on
 //! software KVM ten times what it costs to write the page from the VMM before the clone runs. So a template's first clone
@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// Most pages in a list. The lowest are kept: the kernel's own data and stacks come before the program's.
-const MOST: usize = 96;
+const MOST: usize = 256;
 
 const EMPTY: u32 = 0;
 const CLAIMED: u32 = 1;

@@ -136,7 +136,9 @@ pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<
     if let Some(limit) = spec.memory {
         body.ram.set_limit(limit);
     }
-    for page in working_set.iter().flat_map(WorkingSet::pages) {
+    // More would delay its first instruction by more than they save.
+    const FIRST: usize = 96;
+    for page in working_set.iter().flat_map(WorkingSet::pages).take(FIRST) {
         body.ram.make_private(page);
     }
     body.shared.note_ram(body.ram.present(), body.ram.limit());

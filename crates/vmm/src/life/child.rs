@@ -58,7 +58,7 @@ fn bring_up(parent: (Machine, Runner), newborn: Newborn) -> Result<(Machine, Run
     drop((vcpu, vm, runner));
     let Newborn { berth, detached } = newborn;
     let host = |what: &'static str| Error::host(what);
-    let (generation, life) = match body.session.take() {
+    let (generation, (life, working_set)) = match body.session.take() {
         Some(session) => (session.generation + 1, session.inherit()),
         None => return Err(Error::Request("a fork without a session".into())),
     };
@@ -72,7 +72,7 @@ fn bring_up(parent: (Machine, Runner), newborn: Newborn) -> Result<(Machine, Run
     leave_parent(&body, &berth.socket, &life, detached)?;
     body.shared.adopt();
     let pid = berth.pid;
-    let session = Session::begin(channel, berth.socket, life, generation, false)
+    let mut session = Session::begin(channel, berth.socket, life, generation, false)
         .map_err(|gone| Error::Request(gone.to_string()))?;
 
     let mut vm = Vm::new(&body.host)?;
@@ -82,6 +82,13 @@ fn bring_up(parent: (Machine, Runner), newborn: Newborn) -> Result<(Machine, Run
     body.hostfs.add_slots(&mut vm)?;
     let mut vcpu = Vcpu::new(&body.host, &vm, &[KICK, TIMER])?;
     start_vcpu(&mut vcpu, &body.host, &body.sregs, body.header.fork_entry)?;
+    if let Some(set) = working_set {
+        if set.claim() {
+            session.learning = Some(set);
+        } else {
+            set.pages().into_iter().for_each(|page| body.ram.make_private(page));
+        }
+    }
     let area = &body.shared.area;
     body.clock.restart(area.time(), || vcpu.tsc())?;
     renew_identity(area, pid, generation)?;

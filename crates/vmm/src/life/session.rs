@@ -7,6 +7,7 @@ use crate::io::Streams;
 use crate::run::{answer, errno};
 use crate::session::{Berth, Gone, Session, keeper};
 use crate::vm::{Ending, Error, Machine};
+use ramet_memory::WorkingSet;
 use std::io;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Acquire;
@@ -25,7 +26,7 @@ pub struct Newborn {
 /// Nothing of the vCPU is read or saved: the child's starts at an entry point of its kernel. `desk`: where there is an I/O thread.
 pub fn split(machine: &mut Machine, desk: Option<&Desk>) -> Result<Option<Newborn>, Gone> {
     let Machine { vcpu, body, .. } = machine;
-    let Some(session) = &body.session else {
+    let Some(session) = &mut body.session else {
         answer(machine, errno(libc::ENOTCONN));
         return Ok(None);
     };
@@ -36,6 +37,10 @@ pub fn split(machine: &mut Machine, desk: Option<&Desk>) -> Result<Option<Newbor
             return Ok(None);
         }
     };
+    if session.children_write.is_none() {
+        // Without it children are slower, nothing else.
+        session.children_write = WorkingSet::new().ok();
+    }
     // Only a counter of the guest's own is read here.
     if let Err(error) = body.clock.stop(|| vcpu.tsc()) {
         crate::complain(&error.to_string());

@@ -23,6 +23,9 @@ pub fn answer(machine: &Machine, result: u64) {
 
 /// Serves hypercall `number`. The guest's registers are not touched.
 pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<Option<Stop>, GuestFault> {
+    if matches!(number, WAIT | EXIT | FORK) {
+        machine.body.tell_working_set();
+    }
     let call = &machine.body.shared.area.mailbox().hypercall;
     let [first, second] = [0, 1].map(|i: usize| call.arguments[i].load(Acquire));
     let result = match number {

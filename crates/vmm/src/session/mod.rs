@@ -15,7 +15,7 @@ mod life;
 
 use crate::message::{self, Received};
 use ramet_abi::session::{message as packet, op};
-use ramet_memory::Channel;
+use ramet_memory::{Channel, WorkingSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -60,6 +60,10 @@ pub struct Session {
     pub generation: u64,
     /// Whether this is the process with which the session began.
     pub first: bool,
+    /// Which pages this process's children write first, once it has any.
+    pub children_write: Option<WorkingSet>,
+    /// To be told which pages this process has written, soon after its beginning: the first child of its parent.
+    pub learning: Option<WorkingSet>,
 }
 
 impl Session {
@@ -72,7 +76,7 @@ impl Session {
         first: bool,
     ) -> Result<Self, Gone> {
         message::send(socket.as_fd(), &[packet::HELLO]).map_err(|_| Gone)?;
-        Ok(Self { channel, socket, life, generation, first })
+        Ok(Self { channel, socket, life, generation, first, children_write: None, learning: None })
     }
 
     /// Has the request in the channel served. What came with the answer. The keeper answers at once, but for the first process's EXIT.
@@ -115,11 +119,11 @@ impl Session {
     }
 
     /// In a child of fork(2): what it takes from its parent's session. The rest is the parent's: left to be closed by number.
-    pub fn inherit(self) -> Life {
-        let Self { channel, socket, life, .. } = self;
+    pub fn inherit(self) -> (Life, Option<WorkingSet>) {
+        let Self { channel, socket, life, children_write, .. } = self;
         channel.forget();
         std::mem::forget(socket);
-        life
+        (life, children_write)
     }
 
     /// Descriptors that a process keeps.

@@ -17,7 +17,7 @@ use crate::session::Session;
 use ramet_abi::header::KernelHeader;
 use ramet_abi::mailbox::event;
 use ramet_kvm::{Host, SystemRegisters, Vcpu, Vm};
-use ramet_memory::{Mapping, Ram};
+use ramet_memory::{Mapping, Ram, private_pages};
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -73,6 +73,18 @@ impl Body {
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> + '_ {
         let image = self.image.as_ref().and_then(|image| image.file.as_ref()).map(AsRawFd::as_raw_fd);
         [self.host.descriptor()].into_iter().chain(image).chain(self.hostfs.descriptors())
+    }
+
+    /// A new process comes to rest for the first time: tells those that its parent will make which pages it has written. Only this
+    /// process's own time is at stake, so that a failure is nothing.
+    pub fn tell_working_set(&mut self) {
+        // What is written first is the kernel's, at the low end; looking at all of a large RAM would take long.
+        const MOST: u64 = 256 << 20;
+        if let Some(set) = self.session.as_mut().and_then(|session| session.learning.take())
+            && let Ok(pages) = private_pages(self.ram.address(0), self.ram.present().min(MOST))
+        {
+            set.publish(&pages);
+        }
     }
 
     /// Tells the guest of notices in its session's channel. The keeper sends a kick after it has written some.

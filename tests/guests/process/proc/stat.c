@@ -5,7 +5,7 @@ static void show(const char *what, pid_t pid)
     char path[40], text[2000] = {0}, name[20], state;
     int parent, group, session, tty, foreground;
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    int fd = open(path, O_RDONLY);
+    int fd = MUST(open(path, O_RDONLY));
     read(fd, text, 1999);
     close(fd);
     char *rest = strrchr(text, ')') + 2;

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ramet.bench import show
+from ramet.bench.document import write
 from ramet.bench.samples import percentile, row
 
 KEYS = {"name", "unit", "n", "p50", "p90", "p99", "min", "max", "baseline", "baseline_p50", "ratio", "params"}
@@ -26,6 +27,14 @@ def test_row() -> None:
     assert row([2.0], "s", limit=1.0)["met"] is False
     with pytest.raises(ValueError, match="no samples"):
         row([], "s")
+
+
+def test_document_shows_every_baseline(tmp_path: Path) -> None:
+    made = row([2.0], "s", baseline="native", baseline_samples=[4.0], others=[("native, one CPU", [8.0])])
+    host = {"cpu": "c", "cores": 1, "kernel": "k", "kvm": "software"}
+    document = {"bench": "x", "quick": False, "time": 0, "host": host, "rows": [{"name": "x.y", **made}], "failed": []}
+    write(document, tmp_path / "page.md")
+    assert "| `x.y` | 2 s | 2 s | 1 | 4 s; 8 s (native, one CPU) | 0.5; 0.25 |" in (tmp_path / "page.md").read_text()
 
 
 def test_show() -> None:

@@ -200,26 +200,6 @@ def test_doctor(cli) -> None:
     assert document["ok"] and document["kvm"]["kind"] in ("vmx", "svm", "software")
 
 
-def test_no_kvm(cli, tmp_path: Path) -> None:
-    """As an ordinary user may see it: no permission on /dev/kvm. One line, 125, nothing left."""
-    if os.geteuid() != 0:
-        pytest.skip("takes root, to become somebody who may not")
-    home = tmp_path / "home"
-    home.mkdir()
-    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *cli.command, "doctor", "--json"]
-    if os.stat("/dev/kvm").st_mode & 0o006:
-        pytest.skip("everybody may use /dev/kvm here")
-    tmp_path.chmod(0o777)
-    home.chmod(0o777)
-    environment = {**os.environ, "RAMET_HOME": str(home / "own")}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if "Permission denied" in done.stderr and "python" in done.stderr:
-        pytest.skip("the interpreter is not readable by others")
-    assert done.returncode == 1, done.stderr
-    document = json.loads(done.stdout)
-    assert document["kvm"]["kvm"] is False and "kvm" in document["kvm"]["error"]
-
-
 FULL = "ramet: standard output is not complete: No space left on device (os error 28)\n"
 
 

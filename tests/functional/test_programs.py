@@ -418,8 +418,7 @@ def test_compiled_c(compiled: Path, name: str) -> None:
 
 
 def test_compiled_go(compiled: Path) -> None:
-    if not (compiled / "go").exists():
-        pytest.skip("go is not installed")
+    assert (compiled / "go").exists(), "go is missing: `make setup` as root installs it (golang-go)"
     result = run("test-busybox", ["/mnt/go", "x"], volumes=[f"{compiled}:/mnt:ro"], env={"A": "b"})
     expected = (
         "827170 user defined signal 1\npipe [x] b\nruntime error: invalid memory address or nil pointer dereference\n"

@@ -22,6 +22,7 @@ def write(document: dict[str, Any], file: Path) -> None:
         + f" --write-docs` on {time.strftime('%Y-%m-%d', time.gmtime(document['time']))}.",
         f"Host: {host['cpu']}, {host['cores']} CPUs, Linux {host['kernel']}, KVM: {host['kvm']}.",
         "Native: the same program from the same files as a process of the host, by turns with the VM.",
+        "Other baselines follow by name, and the ratios to them after the ratio to native.",
         "",
         "| row | p50 | p99 | n | native p50 | ratio | to reach | |",
         "|---|---|---|---|---|---|---|---|",
@@ -29,13 +30,9 @@ def write(document: dict[str, Any], file: Path) -> None:
     for row in document["rows"]:
         native = show(row["baseline_p50"], row["unit"]) if row["baseline_p50"] is not None else ""
         ratio = f"{row['ratio']:.3g}" if row["ratio"] is not None else ""
-        others = [other for other in row.get("others", []) if other["ratio"] is not None]
-        native = "; ".join(
-            [native, *(f"{show(other['p50'], row['unit'])} {other['baseline']}" for other in others)]
-            if others
-            else [native]
-        )
-        ratio = "; ".join([ratio, *(f"{other['ratio']:.3g}" for other in others)])
+        for other in row.get("others", []):
+            native += f"; {show(other['p50'], row['unit'])} ({other['baseline']})"
+            ratio += f"; {other['ratio']:.3g}" if other["ratio"] is not None else "; "
         met = {True: "reached", False: "missed", None: ""}[row.get("met")]
         cells = (
             f"`{row['name']}`",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 import signal
 import time
 
@@ -51,6 +53,12 @@ def test_no_program(guests: Guests, name: str) -> None:
     assert done.returncode == entry["status"], done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("ramet"), done.stderr
     assert done.stdout == ""
+    # What cannot be opened is named, and no error is a bare number's name.
+    assert {
+        "interpreter-missing": "its interpreter /lib64/no-linux-x86-64.so.2: no such file",
+        "script-without-interpreter": "its interpreter /no/such/interpreter: no such file",
+    }.get(name, "") in done.stderr
+    assert not re.search(r": E[A-Z]+\n", done.stderr), done.stderr
 
 
 def test_every_bad_program_is_listed(guests: Guests) -> None:
@@ -60,7 +68,7 @@ def test_every_bad_program_is_listed(guests: Guests) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_hundred_thousand_kicks(guests: Guests) -> None:
-    """Timer signals from inside at 5 kHz, and signals from the host at random instants, change no result."""
+    """A timer inside that goes off after random times, and signals from the host, change no result."""
     (case,) = [case for case in CASES if case["name"].startswith("signals/kicks-static")]
     program = {**case, "argv": [case["path"], "100000"]}
     sent = 0
@@ -72,8 +80,10 @@ def test_hundred_thousand_kicks(guests: Guests) -> None:
             except Exception:
                 break  # it has ended in the meantime: what counts is its output
             sent += 1
-            time.sleep(0.003)
+            time.sleep(random.uniform(0, 0.006))
         done = vm.communicate()
     assert done.status == 0, done.stderr
     assert "general 0, double 0, x87 0, vector 0, calls 0, other thread 0" in done.stdout.text
-    assert sent > 10
+    assert "enough kicks: yes" in done.stdout.text
+    # Of the host's kicks a few hundred a second, whatever else the machine does.
+    assert sent > 500, sent

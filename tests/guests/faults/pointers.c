@@ -6,7 +6,7 @@
 // args: process
 // args: poll
 // args: sockets
-// allow: .* -> .* => .* -> ENOSYS : a call that the kernel does not serve
+// allow: getdents .* -> .* => getdents .* -> ENOSYS : the call that getdents64 has replaced
 #include "guest.h"
 #include <linux/capability.h>
 #include <linux/futex.h>

@@ -1,5 +1,4 @@
 // splice, tee, vmsplice: moving between pipes and files, or ENOSYS said honestly.
-// optional: splice and tee may be ENOSYS
 #include "guest.h"
 #include <sys/uio.h>
 int main(void)

@@ -1,5 +1,4 @@
 // Priority-inheriting mutexes work, or say honestly that they do not.
-// optional: priority inheritance may be ENOSYS, which the C library makes ENOTSUP
 #include "guest.h"
 static pthread_mutex_t lock;
 static long count;

@@ -70,7 +70,7 @@ pub fn start() -> ! {
     set_hostname(records.hostname.clone());
     let root = match fs::mount_all() {
         Ok(root) => root,
-        Err(error) => not_started(FAILED, &format!("the image cannot be mounted: {error:?}")),
+        Err(error) => not_started(FAILED, &format!("the image cannot be mounted: {}", mount_message(error))),
     };
     if let Err(text) = fs::volumes::mount(&root, &records) {
         not_started(FAILED, &text);
@@ -100,7 +100,12 @@ pub fn start() -> ! {
     let process = Process::new(pid, mm::new_space(), context, fs::standard_files(&credentials));
     process::set_first(process.clone());
     process::activate(&process.space);
-    let open = |path: &[u8]| fs::open_executable(&process.context.borrow(), path, &credentials);
+    // What it is that cannot be opened: the interpreter of the program, or of a script.
+    let missing = RefCell::new(None);
+    let open = |path: &[u8]| {
+        let opened = fs::open_executable(&process.context.borrow(), path, &credentials);
+        opened.inspect_err(|_| *missing.borrow_mut() = Some(path.to_vec()))
+    };
     let stack_limit = process.limit(process::resource::STACK);
     let (credentials, loaded) =
         match Program::new(file, path, &records.arguments, &records.environment, stack_limit)
@@ -108,7 +113,12 @@ pub fn start() -> ! {
             .and_then(|plan| Ok((plan.identity.credentials.clone(), exec::load(plan, &process)?)))
         {
             Ok(started) => started,
-            Err(error) => start_failed(&name, error),
+            Err(error) => match missing.take() {
+                Some(interpreter) => {
+                    start_failed(&[&name, &b": its interpreter "[..], &interpreter].concat(), error)
+                }
+                None => start_failed(&name, error),
+            },
         };
     let thread = Thread::new(pid, process.clone(), credentials, &loaded.frame, xsave::Area::new(), 0, 0);
     thread.name.set(loaded.comm);
@@ -134,7 +144,18 @@ fn message(error: Errno) -> &'static str {
         Errno::ELOOP => "too many levels of symbolic links or #! lines",
         Errno::ENOMEM => "not enough memory: give the VM more with -m",
         Errno::E2BIG => "arguments and environment are too long",
+        Errno::EINVAL => "its program headers cannot be",
+        Errno::ETXTBSY => "somebody writes to it",
+        Errno::EUCLEAN => "the image is damaged there",
         other => other.name(),
+    }
+}
+
+fn mount_message(error: Errno) -> String {
+    match error {
+        Errno::EUCLEAN => "it is damaged; `ramet build` makes a new one".into(),
+        Errno::EINVAL => "it is no EROFS image".into(),
+        other => other.name().into(),
     }
 }
 

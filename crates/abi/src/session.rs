@@ -374,7 +374,7 @@ pub mod op {
     pub const PTY: u32 = 0x409;
     /// The console: `arguments[0]` 0, 1, 2: the session's standard streams (a terminal: `arguments[1]`: open(2) flags). With data: input that has been taken from the host already, or the terminal's state as `ramet_kcore::ipc::tty` exports it.
     pub const CONSOLE: u32 = 0x40a;
-    /// Opens what another process of the session has open, `/proc/<pid>/fd`: reserved.
+    /// Opens what description `id`, which has no path, refers to once more (`/proc/self/fd`), with open(2) `flags`. Result: the description.
     pub const REOPEN: u32 = 0x40b;
 
     // Shared memory.

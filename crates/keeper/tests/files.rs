@@ -279,6 +279,25 @@ fn a_pipe_without_readers_breaks() {
 }
 
 #[test]
+fn a_pipe_can_be_opened_again() {
+    let (mut files, vm, _) = Files::new();
+    let pipe = files.ask(vm, numbers(op::PIPE, &[]), b"").values;
+    let again = Request { flags: O_WRONLY | O_NONBLOCK, ..Files::on(op::REOPEN, pipe[0], &[]) };
+    let writer = files.ask(vm, again, b"").result as u64;
+    let release = Request { flags: 1, ..numbers(op::RELEASE, &[]) };
+    assert_eq!(files.ask(vm, release, &pipe[1].to_le_bytes()).result, 0);
+    assert_eq!(files.write(vm, writer, b"again").result, 5);
+    assert_eq!(files.read(vm, pipe[0], 9).unwrap(), b"again");
+    assert_eq!(files.read(vm, pipe[0], 9), Err(EAGAIN));
+    let out = files.ask(vm, numbers(op::CONSOLE, &[1]), b"").result as u64;
+    let reopen = |flags| Request { flags, ..Files::on(op::REOPEN, out, &[]) };
+    assert_eq!(files.ask(vm, reopen(0), b"").result, -13);
+    let same = files.ask(vm, reopen(O_WRONLY), b"").result as u64;
+    assert_ne!(same, out);
+    assert_eq!(files.write(vm, same, b"x").result, 1);
+}
+
+#[test]
 fn fifos_wait_for_their_other_side() {
     let (mut files, first, second) = Files::new();
     let root = files.root(first);

@@ -11,7 +11,9 @@ use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::sync::atomic::Ordering::Acquire;
-use ramet_abi::session::{Control, DATA_MAX, Reply, Request, TOUCHED_SIZE, op, touched_bit};
+use ramet_abi::session::{
+    Control, DATA_MAX, Reply, Request, TOUCHED_SIZE, VERSIONS, op, touched_bit, version_slot,
+};
 
 /// Nodes that are no longer used are told of when there are so many.
 const RELEASE_BATCH: usize = 128;
@@ -29,6 +31,9 @@ pub trait Transport {
 
     /// Byte `index` of the map of the image's inodes that differ from it, below [`TOUCHED_SIZE`].
     fn touched(&self, index: u64) -> u8;
+
+    /// The counter at `slot`, below [`VERSIONS`], of directories' names and inodes' attributes.
+    fn version(&self, slot: u64) -> u32;
 }
 
 /// What a VM has by itself.
@@ -96,6 +101,11 @@ impl Client {
     /// Changes whenever a name, an owner or permissions in the session's file system do.
     pub fn names(&self) -> u64 {
         self.transport.control().names.load(Acquire)
+    }
+
+    /// Changes whenever a name in that directory, or owner or permissions of that inode do.
+    pub fn version(&self, device: u64, inode: u64) -> u32 {
+        self.transport.version(version_slot(device, inode) % VERSIONS)
     }
 
     /// Whether the image's inode `number` may differ from it.

@@ -29,8 +29,8 @@ pub struct SessionInode {
     tree: u64,
     id: u64,
     file_type: FileType,
-    /// As of the last answer, and the count of names then.
-    known: Cell<(abi::Stat, u64)>,
+    /// As of the last answer, and the inode's version then.
+    known: Cell<(abi::Stat, u32)>,
     /// Its data were the image's when it was looked up.
     image_data: bool,
     /// The image's file, if it is one.
@@ -84,7 +84,14 @@ impl SessionInode {
         Self::answered(client, number, &reply, names)
     }
 
-    /// The node that an answer gives. `names`: the count before the question.
+    /// The version of the inode in an answer. It is not known for sure if anything has changed since the count was `names`, before
+    /// the question: then it is one that will not be met again.
+    fn version_of(client: &Client, reply: &Reply, names: u64) -> u32 {
+        let version = client.version(reply.stat.device, reply.stat.inode);
+        if client.names() == names { version } else { version.wrapping_sub(1) }
+    }
+
+    /// The node that an answer gives. `names`: the count before the question, and what the question itself adds to it.
     pub(super) fn answered(
         client: &Rc<Client>,
         number: u64,
@@ -94,7 +101,7 @@ impl SessionInode {
         let id = reply.result as u64;
         let held = client.nodes.borrow().get(&id).and_then(Weak::upgrade);
         if let Some(held) = held {
-            held.known.set((reply.stat, names));
+            held.known.set((reply.stat, Self::version_of(client, reply, names)));
             return Ok(held);
         }
         let file_type = FileType::from_mode(reply.stat.mode).ok_or(Errno::EIO)?;
@@ -109,7 +116,7 @@ impl SessionInode {
             tree: number,
             id,
             file_type,
-            known: Cell::new((reply.stat, names)),
+            known: Cell::new((reply.stat, Self::version_of(client, reply, names))),
             image_data: reply.values[0] != 0,
             pristine,
             state: OnceCell::new(),
@@ -163,15 +170,20 @@ impl SessionInode {
         if self.untouched().is_some() {
             return Ok(self.known.get().0);
         }
-        let names = self.client.names();
+        let version = self.version();
         let reply = self.client.call(&self.request(op::STAT)?, &[])?;
-        self.known.set((reply.stat, names));
+        self.known.set((reply.stat, version));
         Ok(reply.stat)
     }
 
-    /// A request that gives a node.
-    fn ask(&self, request: &Request, data: &[u8]) -> Result<Rc<SessionInode>> {
-        let names = self.client.names();
+    fn version(&self) -> u32 {
+        let (known, _) = self.known.get();
+        self.client.version(known.device, known.inode)
+    }
+
+    /// A request that gives a node, and changes names so often.
+    fn ask(&self, request: &Request, data: &[u8], changes: u64) -> Result<Rc<SessionInode>> {
+        let names = self.client.names().wrapping_add(changes);
         let reply = self.client.call(request, data)?;
         Self::answered(&self.client, self.tree, &reply, names)
     }
@@ -218,8 +230,8 @@ impl Inode for SessionInode {
     }
 
     fn attributes(&self) -> Result<Attributes> {
-        let (mut known, names) = self.known.get();
-        if names != self.client.names() {
+        let (mut known, version) = self.known.get();
+        if version != self.version() {
             known = self.refresh()?;
         }
         Ok(Attributes {
@@ -256,8 +268,11 @@ impl Inode for SessionInode {
                 request.flags |= bit;
             }
         }
+        // This change counts as one, unless it is of size or times only.
+        let own = u32::from(request.flags & (set::MODE | set::OWNER) != 0);
+        let version = self.version().wrapping_add(own);
         let reply = self.client.call(&request, &[])?;
-        self.known.set((reply.stat, self.client.names()));
+        self.known.set((reply.stat, version));
         Ok(())
     }
 
@@ -267,11 +282,11 @@ impl Inode for SessionInode {
             // A name that is not there costs no request.
             pristine.lookup(name)?;
         }
-        Ok(self.ask(&self.request(op::WALK)?, name)?)
+        Ok(self.ask(&self.request(op::WALK)?, name, 0)?)
     }
 
     fn names_version(&self) -> u64 {
-        if self.untouched().is_some() { 0 } else { self.client.names() }
+        if self.untouched().is_some() { 0 } else { u64::from(self.version()) }
     }
 
     fn create(&self, name: &[u8], node: NewNode<'_>, creation: Creation) -> Result<Rc<dyn Inode>> {
@@ -287,14 +302,14 @@ impl Inode for SessionInode {
             }
             _ => {}
         }
-        Ok(self.ask(&request, &data)?)
+        Ok(self.ask(&request, &data, 1)?)
     }
 
     fn create_unnamed(&self, creation: Creation, linkable: bool) -> Result<Rc<dyn Inode>> {
         let mode = FileType::Regular.mode_bits() | creation.permissions;
         let mut request = Request { flags: if linkable { 1 } else { 3 }, ..self.request(op::CREATE)? };
         request.arguments[..3].copy_from_slice(&[mode, creation.uid, creation.gid].map(u64::from));
-        Ok(self.ask(&request, &[])?)
+        Ok(self.ask(&request, &[], 0)?)
     }
 
     fn link(&self, name: &[u8], target: &Rc<dyn Inode>) -> Result<()> {

@@ -472,6 +472,11 @@ impl File for RemoteFile {
         }
     }
 
+    fn reopen(&self, open_flags: u32) -> Result<Rc<dyn File>> {
+        let opened = self.call(op::REOPEN, open_flags, &[])?.result as u64;
+        Ok(RemoteFile::new(&self.client, opened, self.traits, None))
+    }
+
     fn release(&self) {
         if !self.released.replace(true) {
             self.client.files.borrow_mut().remove(&self.id);

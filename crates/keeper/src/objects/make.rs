@@ -2,13 +2,15 @@
 
 use super::describe;
 use crate::client::ClientId;
+use crate::descriptions::get;
 use crate::session::Session;
 use ramet_abi::session::{Reply, Request};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::File;
-use ramet_kcore::file::flags::{O_CLOEXEC, O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
+use ramet_kcore::file::flags::*;
 use ramet_kcore::ipc::eventfd::{EFD_SEMAPHORE, EventFd};
 use ramet_kcore::ipc::pipe;
+use ramet_kcore::ipc::stream::ConsoleStream;
 use ramet_kcore::user::SliceSource;
 
 pub fn pipe(session: &mut Session, client: ClientId, request: &Request, data: &[u8]) -> Result<Reply> {
@@ -41,5 +43,27 @@ pub fn eventfd(session: &mut Session, client: ClientId, request: &Request) -> Re
         file.write(0, &mut SliceSource(&request.arguments[0].to_le_bytes()), 0)?;
     }
     let id = describe(session, client, file, request.flags & O_NONBLOCK | O_RDWR)?;
+    Ok(Reply { result: id as i64, ..Reply::default() })
+}
+
+/// Another description of what one refers to.
+pub fn reopen(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let file = get(session, client, request.id)?;
+    if file.is_path_only() {
+        return Err(Errno::ENXIO);
+    }
+    let flags = request.flags & !(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+    let opened = if file.downcast::<ConsoleStream>().is_some() {
+        // The same stream, in its own direction.
+        let fits = match flags & O_ACCMODE {
+            O_RDONLY => file.is_readable(),
+            O_WRONLY => file.is_writable(),
+            _ => false,
+        };
+        if fits { file.file().clone() } else { return Err(Errno::EACCES) }
+    } else {
+        file.file().reopen(flags)?
+    };
+    let id = describe(session, client, opened, flags)?;
     Ok(Reply { result: id as i64, ..Reply::default() })
 }

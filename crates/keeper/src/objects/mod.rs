@@ -108,6 +108,7 @@ pub fn serve(
         op::FUTEX_WAKE => futex::wake(session, client, request),
         op::FUTEX_CANCEL => futex::cancel(session, client, request),
         op::FUTEX_REQUEUE => futex::requeue(session, client, request),
+        op::REOPEN => make::reopen(session, client, request),
         op::SYSV => sysv::call(session, client, request, data),
         op::PTY => terminal::pty(session, client, request, data),
         _ => Err(Errno::ENOSYS),

@@ -8,7 +8,7 @@ use ramet_abi::layout::SESSION_WINDOW;
 use ramet_abi::mailbox::event;
 use ramet_abi::session::{
     CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice, REPLY_OFFSET,
-    REQUEST_OFFSET, Reply, Request, TOUCHED_OFFSET, TOUCHED_SIZE,
+    REQUEST_OFFSET, Reply, Request, TOUCHED_OFFSET, TOUCHED_SIZE, VERSIONS, VERSIONS_OFFSET,
 };
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::session::Transport;
@@ -120,5 +120,11 @@ impl Transport for Channel {
         let index = index % TOUCHED_SIZE;
         // SAFETY: inside the map, which the keeper may write at any time: any byte is a value.
         unsafe { ((SESSION_WINDOW + TOUCHED_OFFSET + index) as *const u8).read_volatile() }
+    }
+
+    fn version(&self, slot: u64) -> u32 {
+        let slot = slot % VERSIONS;
+        // SAFETY: inside the counters, aligned to 4 bytes; the keeper may write them at any time, and any bytes are a value.
+        unsafe { ((SESSION_WINDOW + VERSIONS_OFFSET + slot * 4) as *const u32).read_volatile() }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Call;
 use crate::arch::user;
+use crate::task::family::{Facts, elsewhere};
 use crate::task::sched;
 use crate::task::thread::Thread;
 use alloc::rc::Rc;
@@ -53,6 +54,7 @@ pub fn prctl(call: &mut Call<'_>) -> Result<i64> {
             }
             name[15] = 0;
             thread.name.set(name);
+            elsewhere().describe(&thread.process, Facts::Program);
             Ok(0)
         }
         option::GET_NAME => {
@@ -108,6 +110,7 @@ pub fn prctl(call: &mut Call<'_>) -> Result<i64> {
                 return Err(Errno::EINVAL);
             }
             thread.process.parent_death_signal.set(call.int(1));
+            elsewhere().describe(&thread.process, Facts::Options);
             Ok(0)
         }
         option::GET_PDEATHSIG => {
@@ -116,6 +119,7 @@ pub fn prctl(call: &mut Call<'_>) -> Result<i64> {
         }
         option::SET_CHILD_SUBREAPER => {
             thread.process.subreaper.set(call.arg(1) != 0);
+            elsewhere().describe(&thread.process, Facts::Options);
             Ok(0)
         }
         option::GET_CHILD_SUBREAPER => {

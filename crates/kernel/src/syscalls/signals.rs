@@ -3,7 +3,7 @@
 use super::Call;
 use super::time::read_timespec;
 use crate::arch::user;
-use crate::task::family::elsewhere;
+use crate::task::family::{Facts, elsewhere};
 use crate::task::process::{self, Process};
 use crate::task::sched::{self, Woken, work};
 use crate::task::thread::Thread;
@@ -57,6 +57,9 @@ pub fn rt_sigaction(call: &mut Call<'_>) -> Result<i64> {
                 other.pending.borrow_mut().discard(gone, &process.signal_limit);
             }
         }
+    }
+    if new.is_some() && signal == Signal::CHLD {
+        elsewhere().describe(process, Facts::ChildSignal);
     }
     if call.arg(2) != 0 {
         user::write(call.arg(2), &old.encode())?;

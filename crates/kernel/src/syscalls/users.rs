@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::arch::{site, user};
-use crate::task::family::{Place, elsewhere};
+use crate::task::family::{Facts, Place, elsewhere};
 use crate::task::{process, sched};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -16,8 +16,13 @@ fn get<R>(f: impl FnOnce(&Credentials) -> R) -> R {
 fn change<R>(f: impl FnOnce(&mut Credentials) -> R) -> R {
     sched::with_current(|thread| {
         let mut new = (**thread.credentials.borrow()).clone();
+        let ids = |c: &Credentials| [c.uid, c.euid, c.suid];
         let result = f(&mut new);
+        let has_other_ids = ids(&new) != ids(&thread.credentials.borrow());
         thread.credentials.replace(Rc::new(new));
+        if has_other_ids {
+            elsewhere().describe(&thread.process, Facts::Ids);
+        }
         site::set_thread(thread);
         crate::mm::limits_changed(&thread.process);
         result

@@ -108,6 +108,19 @@ pub struct Place {
     pub session: i32,
 }
 
+/// What the rest of the session knows of a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Facts {
+    /// User ids.
+    Ids,
+    /// Name and arguments; whether it has executed a program.
+    Program,
+    /// What it does with SIGCHLD.
+    ChildSignal,
+    /// PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG.
+    Options,
+}
+
 /// The processes of the session that are in other VMs. Nothing here sleeps; whoever implements it notifies
 /// [`Ties::children_changed`] when asking again is worth while.
 pub trait Elsewhere {
@@ -159,6 +172,12 @@ pub trait Elsewhere {
     /// The state of a process of this VM has changed whose parent is not in this VM.
     fn tell(&self, process: &Process, change: &Change);
 
+    /// What others may ask about a process of this VM has changed. Called by a thread of its own.
+    fn describe(&self, process: &Process, facts: Facts);
+
+    /// Whether no process in another VM is in that process group and has its parent in another group of the session.
+    fn is_orphaned(&self, group: i32, session: i32) -> bool;
+
     /// A process of this VM has come into another process group or session.
     fn has_changed_place(&self, process: &Process);
 
@@ -196,6 +215,10 @@ impl Elsewhere for Nobody {
         Err(Errno::ESRCH)
     }
     fn tell(&self, _: &Process, _: &Change) {}
+    fn describe(&self, _: &Process, _: Facts) {}
+    fn is_orphaned(&self, _: i32, _: i32) -> bool {
+        true
+    }
     fn has_changed_place(&self, _: &Process) {}
     /// Linux's init.
     fn adopt(&self, _: &Process) -> i32 {
@@ -221,6 +244,21 @@ pub fn initialize() {
 /// Before [`initialize`].
 pub fn elsewhere() -> Rc<dyn Elsewhere> {
     ELSEWHERE.borrow().clone().expect("the kernel has booted")
+}
+
+/// Whether the process group of `process` is orphaned: nobody in its session could continue it, so that a terminal must not stop
+/// it (POSIX, "orphaned process group").
+pub fn is_orphaned(process: &Process) -> bool {
+    let (group, session) = (process.group.get(), process.session.get());
+    let place_of = |pid: i32| match process::find(pid) {
+        Some(found) => Some(Place { group: found.group.get(), session: found.session.get() }),
+        None if pid > 1 => elsewhere().place(pid),
+        None => None,
+    };
+    let is_watched = |member: &Rc<Process>| {
+        place_of(member.parent_pid()).is_some_and(|parent| parent.session == session && parent.group != group)
+    };
+    !process::group(group).iter().any(is_watched) && elsewhere().is_orphaned(group, session)
 }
 
 /// The children that are in this VM.

@@ -56,7 +56,8 @@ pub fn fork(order: Order) -> Result<Forked> {
     let process = thread.process.clone();
     session::prepare_fork(&process)?;
     relatives::join(&process)?;
-    let parent = if order.is_sibling { process.parent_pid() } else { process.pid.get() };
+    let keeps_parent = order.is_sibling || order.pid != 0;
+    let parent = if keeps_parent { process.parent_pid() } else { process.pid.get() };
     thread.leave();
     session::transport::write(&Request {
         operation: op::FORK,
@@ -75,12 +76,13 @@ pub fn fork(order: Order) -> Result<Forked> {
             _ => Err(Errno::from_number(-result).unwrap_or(Errno::EAGAIN)),
         };
     }
-    become_child(&thread, &process, parent, order.exit_signal);
+    become_child(&thread, &process, parent, &order);
     Ok(Forked::Child)
 }
 
 /// In the child: everything that fork(2) does not copy goes.
-fn become_child(thread: &Thread, process: &Process, parent: i32, exit_signal: i32) {
+fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) {
+    let has_moved = order.pid != 0;
     let pid = hypercall::identity().pid.load(core::sync::atomic::Ordering::Relaxed) as i32;
     timers::forget_all();
     sched::forget_others();
@@ -88,17 +90,23 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, exit_signal: i3
     process.threads.borrow_mut().retain(|other| core::ptr::eq(&**other, thread));
     process.renumber_child(pid);
     thread.tid.set(pid);
-    process.family.become_child(parent, exit_signal);
-    process.pending.replace(Queue::new());
-    thread.pending.replace(Queue::new());
-    itimer::stop(process);
-    itimer::delete_posix(process);
-    process.parent_death_signal.set(0);
-    process.subreaper.set(false);
-    process.ended_cpu_time.set(0);
-    thread.cpu_time.set((0, 0));
-    thread.robust_list.set((0, 0));
-    thread.clear_child_tid.set(0);
+    process.family.become_child(parent, order.exit_signal);
+    relatives::after_fork_child();
+    if has_moved {
+        // The same process, in another VM: it keeps what it has. The kernel's deadlines are the other VM's.
+        itimer::rearm(process);
+    } else {
+        process.pending.replace(Queue::new());
+        thread.pending.replace(Queue::new());
+        itimer::stop(process);
+        itimer::delete_posix(process);
+        process.parent_death_signal.set(0);
+        process.subreaper.set(false);
+        process.ended_cpu_time.set(0);
+        thread.cpu_time.set((0, 0));
+        thread.robust_list.set((0, 0));
+        thread.clear_child_tid.set(0);
+    }
     ObjectId::set_origin(pid as u32);
     process::activate(&process.space);
     {

@@ -1,6 +1,6 @@
 //! The session's other processes, as its keeper knows them: [`Elsewhere`] by requests.
 
-use super::family::{self, Elsewhere, Place};
+use super::family::{self, Elsewhere, Facts, Place};
 use super::process::{self, Process};
 use super::sched;
 use crate::arch::user;
@@ -154,6 +154,27 @@ impl Elsewhere for Relatives {
         let _ = told;
     }
 
+    fn describe(&self, process: &Process, facts: Facts) {
+        if !is_known(process) {
+            return;
+        }
+        match facts {
+            Facts::Ids | Facts::Program => describe(process),
+            Facts::ChildSignal => child_signal_changed(process),
+            Facts::Options => options_changed(process),
+        }
+    }
+
+    fn is_orphaned(&self, group: i32, session: i32) -> bool {
+        let watches = |pid: i32| {
+            let Ok(facts) = ask(op::PROCESS, &[pid as u64]) else { return false };
+            let [parent, its_group, its_session, ..] = facts.values.map(|value| value as i32);
+            (its_group, its_session) == (group, session)
+                && self.place(parent).is_some_and(|place| place.session == session && place.group != group)
+        };
+        !pids().into_iter().any(watches)
+    }
+
     fn has_changed_place(&self, process: &Process) {
         if !is_known(process) {
             return;
@@ -184,8 +205,25 @@ pub fn ended(process: &Process, status: u32) {
     let _ = ask(op::EXIT, &[status.into(), time, 0, crate::mm::resident_peak() / 1024]);
 }
 
-/// Tells the keeper what others may ask about the running process.
-pub fn introduce(process: &Process) {
+/// Tells the keeper all that others may ask about the running process.
+fn introduce(process: &Process) {
+    describe(process);
+    options_changed(process);
+    child_signal_changed(process);
+}
+
+/// In the child of a fork: the ids that the parent has asked for are the parent's.
+pub fn after_fork_child() {
+    family::connect(Relatives::new());
+}
+
+fn options_changed(process: &Process) {
+    let _ = ask(op::OPTION, &[1, process.subreaper.get().into()]);
+    let _ = ask(op::OPTION, &[2, process.parent_death_signal.get() as u64]);
+}
+
+/// Name, arguments and ids of the running process.
+fn describe(process: &Process) {
     let (name, ids) = sched::with_current(|thread| {
         let credentials = thread.credentials.borrow();
         (thread.name.get(), [credentials.uid, credentials.euid, credentials.suid])
@@ -201,9 +239,6 @@ pub fn introduce(process: &Process) {
         ..Request::default()
     };
     let _ = session::call(&request, &text);
-    let _ = ask(op::OPTION, &[1, process.subreaper.get().into()]);
-    let _ = ask(op::OPTION, &[2, process.parent_death_signal.get() as u64]);
-    child_signal_changed(process);
 }
 
 /// The program's arguments, as far as others get to see them.
@@ -219,7 +254,7 @@ fn command_line(process: &Process) -> Vec<u8> {
 }
 
 /// What the process does with SIGCHLD decides what becomes of its children's ends.
-pub fn child_signal_changed(process: &Process) {
+fn child_signal_changed(process: &Process) {
     use ramet_kcore::signal::{Signal, action::sa};
     let dispositions = process.dispositions.borrow();
     let bits = u64::from(dispositions.discards_children())

@@ -229,8 +229,7 @@ fn deliver(thread: &Rc<Thread>, frame: &mut Frame) {
         let outcome = process.dispositions.borrow_mut().outcome(info.signal());
         match outcome {
             Outcome::Ignore | Outcome::Continue => {}
-            // The group of a session's leader is orphaned: a terminal must not stop what nobody could continue.
-            Outcome::Stop if info.signal() != Signal::STOP => {}
+            Outcome::Stop if info.signal() != Signal::STOP && family::is_orphaned(process) => {}
             Outcome::Stop => {
                 process.stopped.set(true);
                 family::report(process, What::Stopped(info.signal().number() as u8));

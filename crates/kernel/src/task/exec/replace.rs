@@ -5,6 +5,7 @@ use super::plan::Plan;
 use crate::arch::frame::Frame;
 use crate::arch::{cpu, site, xsave};
 use crate::mm;
+use crate::task::family::{self, Facts};
 use crate::task::fork::Forked;
 use crate::task::process::{Process, resource};
 use crate::task::sched::{self, work};
@@ -54,6 +55,10 @@ pub fn replace(plan: Plan, frame: &mut Frame) -> Result<()> {
         Ok(loaded) => {
             *frame = loaded.frame;
             thread.name.set(loaded.comm);
+            let session = family::elsewhere();
+            for facts in [Facts::Program, Facts::ChildSignal, Facts::Options] {
+                session.describe(&process, facts);
+            }
         }
         Err(error) => {
             let signal = cannot_go_on(&process, error);

@@ -369,6 +369,10 @@ impl File for RemoteFile {
     }
 
     fn stat(&self) -> Result<Stat> {
+        // A mapping lives longer than the description.
+        if let Some(node) = &self.node {
+            return Inode::stat(&**node);
+        }
         let reply = self.call(op::STAT_DESCRIPTION, 0, &[])?;
         Ok(super::inode::shown(&reply.stat))
     }

@@ -34,7 +34,8 @@ pub const GROW_RAM: u16 = 6;
 pub const RELEASE_RAM: u16 = 7;
 /// Serve the request at `HOSTFS_OFFSET`: see [`crate::hostfs`]. Result: as the request says, or a negative errno.
 pub const HOSTFS: u16 = 8;
-/// The program wrote `ready` (argument 0 = 0) or `done` (1) to `/dev/ramet`. Result: 0.
+/// The program wrote `ready` (argument 0 = 0) or `done` (1) to `/dev/ramet`. Result: 0; EOPNOTSUPP
+/// in a child of a fork: only the first process of a session is known outside.
 pub const PROGRAM_STATE: u16 = 9;
 /// Set the FS base (argument 0) of the vCPU. Only for a CPU without FSGSBASE.
 pub const SET_FS_BASE: u16 = 10;

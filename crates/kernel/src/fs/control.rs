@@ -47,10 +47,18 @@ fn document() -> &'static [u8] {
     hypercall::shared_bytes(PAYLOAD_OFFSET, identity().payload_length.load(Acquire).min(PAYLOAD_SIZE))
 }
 
+/// Tells the VMM, which listens to the first process of a session only.
+fn tell(state: u64) -> Result<()> {
+    match hypercall::call(PROGRAM_STATE, &[state]) {
+        0.. => Ok(()),
+        error => Err(Errno::from_number(-error).unwrap_or(Errno::EOPNOTSUPP)),
+    }
+}
+
 /// Tells the VMM, and waits until this VM is another one.
 fn ready() -> Result<()> {
     let before = identity().generation.load(Acquire);
-    hypercall::call(PROGRAM_STATE, &[STATE_READY]);
+    tell(STATE_READY)?;
     while identity().generation.load(Acquire) == before {
         let registration = Registration::new(&WAITING, Events::IN);
         sched::sleep(None)?;
@@ -80,9 +88,7 @@ impl File for Control {
         }
         match word[..length].trim_ascii_end() {
             b"ready" => ready()?,
-            b"done" => {
-                hypercall::call(PROGRAM_STATE, &[STATE_DONE]);
-            }
+            b"done" => tell(STATE_DONE)?,
             _ => return Err(Errno::EINVAL),
         }
         self.start.set(offset + length as u64);

@@ -6,7 +6,7 @@
 use super::session::{Newborn, split};
 use crate::boot::{add_channel, add_slots, start_vcpu};
 use crate::clone::close_all_but;
-use crate::run::{Runner, Stop};
+use crate::run::{Runner, Stop, answer, errno};
 use crate::session::{Gone, Life, Session};
 use crate::vm::{Body, Ending, Error, KICK, Machine, TIMER, renew_identity, unblock_all_but};
 use ramet_kvm::{Vcpu, Vm};
@@ -32,10 +32,11 @@ pub fn live(machine: Machine, runner: Runner, newborn: Newborn) -> ! {
                 },
                 Stop::Orphaned => exit(&Ending::Killed),
                 Stop::OpenSession => {
-                    crate::run::answer(&machine, crate::run::errno(libc::EALREADY));
+                    answer(&machine, errno(libc::EALREADY));
                 }
                 // Only the first process is known outside: there is nobody to freeze this one, or to be told.
-                Stop::State(_) | Stop::Request => {}
+                Stop::State(_) => answer(&machine, errno(libc::EOPNOTSUPP)),
+                Stop::Request => {}
             }
         };
         parent = (machine, runner);

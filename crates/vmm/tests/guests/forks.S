@@ -163,6 +163,10 @@ forked:
     check e, "events of the parent's"
     cmpl $0, NOTICE_HEAD
     check e, "the channel is not the child's"
+    movq $0, ARG0
+    out %al, $PROGRAM_STATE
+    cmpq $-95, RESULT
+    check e, "PROGRAM_STATE"
 .if CASE == 1
     jmp sleep
 .endif

@@ -86,7 +86,7 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
     let pid = hypercall::identity().pid.load(core::sync::atomic::Ordering::Relaxed) as i32;
     timers::forget_all();
     sched::forget_others();
-    process::forget_others(process);
+    let others_files = process::forget_others(process);
     process.threads.borrow_mut().retain(|other| core::ptr::eq(&**other, thread));
     process.renumber_child(pid);
     thread.tid.set(pid);
@@ -115,6 +115,7 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
         space.wipe_on_fork();
     }
     session::after_fork_child();
+    drop(others_files);
     // The vCPU is new: what it holds for the thread comes from memory.
     thread.enter();
     sched::clock_restarted();

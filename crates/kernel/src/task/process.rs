@@ -142,11 +142,12 @@ pub fn remove(process: &Process) {
     drop(removed);
 }
 
-/// In the child of a fork: `process` is the VM's only one.
-pub fn forget_others(process: &Process) {
+/// In the child of a fork: `process` is the VM's only one. Gives what the others had open, to be dropped when the child can
+/// speak for itself. (Their threads' stacks hold on to them for ever.)
+pub fn forget_others(process: &Process) -> Vec<FdTable> {
     let others =
         ALL.borrow_mut().extract_if(.., |other| !core::ptr::eq(&**other, process)).collect::<Vec<_>>();
-    drop(others);
+    others.iter().map(|other| other.files.replace(FdTable::new())).collect()
 }
 
 /// The process with that id.

@@ -35,7 +35,7 @@ class User:
     def __init__(self, place: Path, images: Path, *, member: bool) -> None:
         self.place = place
         self.member = member
-        self.home = place / "home"
+        self.home = place / "own"
         (place / "lib").mkdir()
         shutil.copytree(Path(ramet.__file__).parent, place / "lib/ramet", ignore=shutil.ignore_patterns("__pycache__"))
         for name, program in (("vmm", paths.vmm_path()), ("kernel", paths.kernel_path())):
@@ -124,7 +124,7 @@ def test_volumes_give_no_more_than_the_user_has(kvm: dict[str, str], session_hom
     (place / "secret").chmod(0o000 if not ROOT else 0o600)
     if ROOT:
         os.chown(user.home / "shared", USER, USER)
-    script = "echo mine > /v/home/shared/file; read -r line < /v/secret; echo got:$line; : > /v/other"
+    script = "echo mine > /v/own/shared/file; read -r line < /v/secret; echo got:$line; : > /v/other"
     done = user("run", "--rm", "-v", f"{place}:/v", "test-busybox", "sh", "-c", script)
     assert done.stdout == "got:\n" and "/v/secret: Permission denied" in done.stderr, done
     made = (user.home / "shared/file").stat()

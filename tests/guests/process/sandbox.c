@@ -1,7 +1,7 @@
 // Runs a program natively as a VM would: `sandbox PROGRAM ARGUMENTS...`, as root.
 //
 // The program leads a session of its own, in namespaces of its own for processes, SysV objects and mounts, below an init that
-// takes in orphans. So kill(-1) and what a test leaves behind stay inside, and everything ends when this process does.
+// takes in orphans, with the nice value 0. So kill(-1) and what a test leaves behind stay inside, and everything ends when this process does.
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,6 +36,7 @@ int main(int argc, char **argv)
     if (init)
         return ended(init);
     need(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
+    need(setpriority(PRIO_PROCESS, 0, 0), "setpriority");
     need(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), "private mounts");
     need(mount("proc", "/proc", "proc", 0, NULL), "mount proc");
     pid_t program = fork();

@@ -3,6 +3,7 @@
 use super::begin::{refuse, session_tree};
 use crate::fs::console;
 use crate::global::Global;
+use crate::syscalls::ipc::pidfd;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -33,7 +34,8 @@ fn is_shared(device: u64) -> bool {
 /// EAGAIN: not everything.
 pub(super) fn check(files: &[Rc<OpenFile>]) -> Result<()> {
     for file in files {
-        if console::stream_of(file).is_none() && session::fate(file, &is_shared) == Fate::Stuck {
+        let is_ours = console::stream_of(file).is_some() || pidfd::is_one(file);
+        if !is_ours && session::fate(file, &is_shared) == Fate::Stuck {
             let name = file.path().map_or_else(|| file.file().describe(), |path| path.dentry.name().to_vec());
             return Err(refuse(&format!("{} cannot be shared yet", String::from_utf8_lossy(&name))));
         }
@@ -62,5 +64,6 @@ pub(super) fn export(client: &Rc<Client>, files: &[Rc<OpenFile>]) -> Result<()> 
             }
         }
     }
-    session::export(client, files, &is_shared).map_err(|error| refuse(&format!("what is open: {error:?}")))
+    let files: Vec<Rc<OpenFile>> = files.iter().filter(|file| !pidfd::is_one(file)).cloned().collect();
+    session::export(client, &files, &is_shared).map_err(|error| refuse(&format!("what is open: {error:?}")))
 }

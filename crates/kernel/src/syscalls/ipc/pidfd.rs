@@ -15,6 +15,7 @@ use core::cell::OnceCell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::File;
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
+use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::ipc::object::{anon_name, anon_stat};
 use ramet_kcore::signal::SigInfo;
 use ramet_kcore::stat::Stat;
@@ -41,9 +42,14 @@ impl ProcessFile {
         Ok(Rc::new(file))
     }
 
-    /// The process in this VM.
+    /// The process, if this VM knows it: not after it has moved, nor in the child of a fork.
     fn here(&self) -> Option<&Rc<Process>> {
-        self.here.as_ref().filter(|process| !process.family.has_moved.get())
+        let known = |process: &&Rc<Process>| {
+            let ties = &process.family;
+            let is_listed = || process::find(self.pid).is_some_and(|found| Rc::ptr_eq(&found, process));
+            !ties.has_moved.get() && (ties.is_gone.get() || is_listed())
+        };
+        self.here.as_ref().filter(known)
     }
 
     fn there(&self) -> Option<&Rc<dyn File>> {
@@ -89,6 +95,11 @@ impl File for ProcessFile {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// Whether `file` is one: a fork copies it, as all that it has is a process id.
+pub fn is_one(file: &OpenFile) -> bool {
+    file.file().as_any().is::<ProcessFile>()
 }
 
 /// A new descriptor of the process with that id.

@@ -337,8 +337,8 @@ pub mod op {
     pub const GETDENTS: u32 = 0x309;
     /// flock(2), fcntl(2) locks on description `id`: arguments: kind (0 flock, 1 POSIX, 2 OFD), type (F_RDLCK, F_WRLCK, F_UNLCK), start,
     /// end (inclusive, `u64::MAX`: without), a number for [`super::notice::LOCK`] or 0: do not wait. `flags` 1: F_GETLK: values: type, start,
-    /// length, pid. `flags` 2: the wait with that number is over. The locks of a process are released at its end; at a close(2) it
-    /// does so itself.
+    /// length, pid. `flags` 2: the wait with that number is over. The locks of a process are released at its end, and when it
+    /// releases a description of the file; at another close(2) of it the process does so itself.
     pub const LOCK: u32 = 0x30a;
     /// What /proc/self/fd shows of description `id`, as data.
     pub const DISPLAY: u32 = 0x30b;

@@ -353,6 +353,29 @@ fn locks_are_released_by_death() {
 }
 
 #[test]
+fn closing_any_descriptor_releases_the_processs_locks() {
+    let (mut files, first, second) = Files::new();
+    let root = files.root(first);
+    files.root(second);
+    let node = files.create(first, root, "lock", REGULAR) as u64;
+    files.walk(second, root, "lock");
+    let (mine, yours) = (files.open(first, node, O_RDWR) as u64, files.open(second, node, O_RDWR) as u64);
+    let other = files.open(first, node, 0) as u64;
+    for (kind, result) in [(1, 0), (2, EAGAIN)] {
+        let lock = |id, number| Files::on(op::LOCK, id, &[kind, 1, 0, 9, number]);
+        assert_eq!(files.ask(first, lock(mine, 0), b"").result, 0);
+        assert_eq!(files.ask(second, lock(yours, 3), b"").result, EAGAIN);
+        let other = if kind == 1 { other } else { files.open(first, node, 0) as u64 };
+        let release = Request { flags: 1, ..numbers(op::RELEASE, &[]) };
+        assert_eq!(files.ask(first, release, &other.to_le_bytes()).result, 0);
+        assert_eq!(files.harness.notices(second).len(), usize::from(result == 0), "{kind}");
+        assert_eq!(files.ask(second, lock(yours, 3), b"").result, result, "{kind}");
+        let unlock = Files::on(op::LOCK, yours, &[kind, 2, 0, 9, 0]);
+        assert_eq!(files.ask(second, unlock, b"").result, 0);
+    }
+}
+
+#[test]
 fn deadlocks_are_refused() {
     let (mut files, first, second) = Files::new();
     let root = files.root(first);

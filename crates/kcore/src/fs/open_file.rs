@@ -3,7 +3,7 @@
 use super::credentials::{Credentials, cap};
 use super::encode;
 use super::inode::{Inode, OFFSET_MAX, SetAttributes};
-use super::locks::LockOwner;
+use super::locks::{LockOwner, LockTable, RangeLock};
 use super::object::ObjectId;
 use super::path::Path;
 use super::permission;
@@ -436,6 +436,31 @@ impl OpenFile {
     pub fn flock_held(&self) -> Option<bool> {
         let state = self.path.as_ref()?.dentry.first_inode().used_state()?;
         state.locks.flock_of(self.id)
+    }
+
+    fn first_locks(&self) -> Option<&LockTable> {
+        Some(&self.path.as_ref()?.dentry.first_inode().used_state()?.locks)
+    }
+
+    /// Unlocks the ranges that processes of this kernel, and this description, had locked before the file moved to another file system:
+    /// they are.
+    pub fn take_ranges(&self) -> Vec<RangeLock> {
+        let Some(locks) = self.first_locks() else { return Vec::new() };
+        let mut ranges = locks.ranges();
+        ranges.retain(|lock| match lock.owner {
+            LockOwner::Process(_) => true,
+            LockOwner::Description(id) => id == self.id,
+        });
+        ranges.iter().for_each(|lock| locks.unlock(lock.owner, lock.start, lock.last));
+        ranges
+    }
+
+    /// Locks one of them again.
+    pub fn put_range_back(&self, lock: RangeLock) {
+        if let Some(locks) = self.first_locks() {
+            // It was locked a moment ago.
+            let _ = locks.lock(lock);
+        }
     }
 
     /// flock(2).

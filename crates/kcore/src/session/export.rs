@@ -6,7 +6,8 @@ use super::inode::SessionInode;
 use super::remote::{RemoteFile, Traits};
 use crate::errno::{Errno, Result};
 use crate::file::flags::{O_DIRECT, O_NONBLOCK};
-use crate::fs::inode::FileType;
+use crate::fs::inode::{FileType, OFFSET_MAX};
+use crate::fs::locks::LockOwner;
 use crate::fs::open_file::{OpenFile, SETTABLE};
 use crate::ipc::eventfd::{EFD_SEMAPHORE, EventFd};
 use crate::ipc::pipe::{Pipe, PipeEnd};
@@ -112,10 +113,27 @@ pub fn export(client: &Rc<Client>, files: &[Rc<OpenFile>], is_shared: &dyn Fn(u6
         } else {
             let node = session_inode(file).ok_or(Errno::EAGAIN)?;
             let lock = file.flock_held();
-            file.move_to(RemoteFile::open(&node, file.flags(), file.offset())?)?;
+            let remote = RemoteFile::open(&node, file.flags(), file.offset())?;
+            file.move_to(remote.clone())?;
             if let Some(exclusive) = lock {
                 file.flock(Some(exclusive))?;
             }
+            move_ranges(file, &remote)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the ranges at the keeper that have been locked here, and gives them up here.
+fn move_ranges(file: &OpenFile, remote: &RemoteFile) -> Result<()> {
+    for lock in file.take_ranges() {
+        let kind = if matches!(lock.owner, LockOwner::Process(_)) { 1 } else { 2 };
+        let end = if lock.last >= OFFSET_MAX { u64::MAX } else { lock.last };
+        match remote.call(op::LOCK, 0, &[kind, u64::from(lock.exclusive), lock.start, end, 0]) {
+            Ok(_) => {}
+            // It was locked through another description, open for what this one is not.
+            Err(Errno::EBADF) => file.put_range_back(lock),
+            Err(error) => return Err(error),
         }
     }
     Ok(())

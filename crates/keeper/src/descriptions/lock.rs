@@ -71,6 +71,16 @@ impl Waits {
         }
     }
 
+    /// The process has closed a descriptor of that file: it holds no range of it any more (fcntl(2)).
+    pub fn closed(&mut self, client: ClientId, file: &OpenFile) {
+        let (Some(held), Some(inode)) = (self.held.get_mut(&client), file.inode()) else { return };
+        if held.remove(&inode.id()).is_some()
+            && let Some(state) = inode.used_state()
+        {
+            state.locks.release(process(client));
+        }
+    }
+
     /// Ends the waits of a VM and releases what its process holds.
     pub fn client_gone(&mut self, client: ClientId) {
         let mut mine = self.waits.split_off(&(client, 0));

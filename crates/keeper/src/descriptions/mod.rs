@@ -77,6 +77,9 @@ pub fn release(session: &mut Session, client: ClientId, id: u64) -> Result<()> {
         return Err(Errno::EBADF);
     }
     session.descriptions.watches.end(client, id);
+    if let Some(file) = session.descriptions.open.get(&id).map(|entry| entry.file.clone()) {
+        session.descriptions.locks.closed(client, &file);
+    }
     drop_holder(session, id);
     Ok(())
 }

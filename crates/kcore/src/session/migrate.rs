@@ -29,7 +29,9 @@ pub fn migrate(
     root: Option<&Rc<Dentry>>,
     held: &[Path],
 ) -> Result<()> {
-    let unnamed: Vec<&Path> = held.iter().filter(|path| path.is_deleted() || path.mount.id == 0).collect();
+    // A file that has never had a name (O_TMPFILE) is above everything, as a root is.
+    let nameless = |path: &&Path| path.is_deleted() || path.mount.id == 0 || path.dentry.parent().is_none();
+    let unnamed: Vec<&Path> = held.iter().filter(nameless).collect();
     let nodes: Vec<Rc<Node>> = unnamed.iter().filter_map(|path| node_of(&path.dentry, fs)).collect();
     let mut pieces = export(fs, &nodes)?;
     let mut piece = pieces.next_piece();

@@ -30,14 +30,14 @@ impl World {
         let memory_file =
             Rc::new(MemoryFile { source, pages: RefCell::default(), size: Cell::new(64), inode: 77 });
         let mut space = AddressSpace::new(memory, BASE);
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             space.policy.eager_anonymous = 0;
             space.policy.eager_copy = 0;
             space.policy.eager_image = 0;
         }
-        space.policy.preset_accessed = seed % 2 == 0;
+        space.policy.preset_accessed = seed.is_multiple_of(2);
         space.policy.preset_dirty = seed % 5 < 3;
-        space.policy.zero_in_place = (seed % 4) * 64 << 10;
+        space.policy.zero_in_place = ((seed % 4) * 64) << 10;
         let image = |first, size| Object { values: HashMap::new(), size, image: Some(first) };
         World {
             space,

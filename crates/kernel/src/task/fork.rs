@@ -14,7 +14,7 @@
 //! other processes of the parent's VM and its timers is dropped.
 
 use super::process::{self, Process};
-use super::thread::Thread;
+use super::thread::{State, Thread};
 use super::{itimer, relatives, sched, timers};
 use crate::arch::hypercall;
 use crate::session;
@@ -87,7 +87,14 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
     timers::forget_all();
     sched::forget_others();
     let others_files = process::forget_others(process);
-    process.threads.borrow_mut().retain(|other| core::ptr::eq(&**other, thread));
+    process.threads.borrow_mut().retain(|other| {
+        let is_self = core::ptr::eq(&**other, thread);
+        if !is_self {
+            // Whatever it waits for must not wake it here.
+            other.state.set(State::Dead);
+        }
+        is_self
+    });
     process.renumber_child(pid);
     thread.tid.set(pid);
     process.family.become_child(parent, order.exit_signal);

@@ -1,7 +1,7 @@
 //! A process: what its threads share. What POSIX copies at a fork (descriptor table, directories, dispositions, limits) is
 //! in types that can be copied one by one; what it shares (open file descriptions, inodes, pipes) is behind their `Rc`s.
 
-use super::thread::Thread;
+use super::thread::{State, Thread};
 use crate::global::Global;
 use crate::mm::AddressSpace;
 use alloc::rc::{Rc, Weak};
@@ -147,6 +147,10 @@ pub fn remove(process: &Process) {
 pub fn forget_others(process: &Process) -> Vec<FdTable> {
     let others =
         ALL.borrow_mut().extract_if(.., |other| !core::ptr::eq(&**other, process)).collect::<Vec<_>>();
+    for thread in others.iter().flat_map(|other| other.threads.take()) {
+        // Whatever it waits for must not wake it here.
+        thread.state.set(State::Dead);
+    }
     others.iter().map(|other| other.files.replace(FdTable::new())).collect()
 }
 

@@ -18,8 +18,6 @@ use ramet_abi::session::{Reply, Request, op};
 
 /// Most bytes that go with one request.
 const PIECE: usize = 256 << 10;
-/// Most bytes of a pipe or another stream that are taken for one request: no more would be accepted.
-const STREAM_PIECE: usize = 64 << 10;
 /// Readiness that is watched: everything that poll(2) knows.
 const WATCHED: u32 = 0x27ff;
 /// Sizes of what an ioctl(2)'s argument points to, from the largest that is asked for.
@@ -254,12 +252,11 @@ impl RemoteFile {
         keeps_id_bits: bool,
         size_limit: u64,
     ) -> Result<usize> {
-        let most = if self.traits.seekable { PIECE } else { STREAM_PIECE };
         let flags = u32::from(at.is_some()) | if keeps_id_bits { 2 } else { 0 };
         let mut done = 0;
         self.pages.retire();
         loop {
-            let mut bytes = alloc::vec![0; from.remaining().min(most)];
+            let mut bytes = alloc::vec![0; from.remaining().min(PIECE)];
             let taken = match from.take(&mut bytes) {
                 Ok(taken) => taken,
                 Err(error) if done == 0 => return Err(error),
@@ -281,7 +278,7 @@ impl RemoteFile {
                 Err(_) => return Ok(done),
                 Ok(n) => {
                     done += n;
-                    if n < taken || taken < bytes.len() || from.remaining() == 0 || !self.traits.seekable {
+                    if n < taken || taken < bytes.len() || from.remaining() == 0 {
                         return Ok(done);
                     }
                 }

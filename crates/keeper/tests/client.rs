@@ -1,0 +1,155 @@
+//! The guest's side of a session against the keeper, in one process: `ramet_kcore::session` over a channel's real memory.
+
+mod common;
+
+use common::Harness;
+use ramet_abi::session::{CHANNEL_SIZE, Control, Reply, Request, TOUCHED_OFFSET, VERSIONS_OFFSET, tree};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::flags::{O_APPEND, O_RDONLY, O_RDWR, O_WRONLY};
+use ramet_kcore::file::{File, Page, PageSource};
+use ramet_kcore::fs::inode::{Creation, Inode, NewNode};
+use ramet_kcore::fs::memfs::{Limits, MemFs};
+use ramet_kcore::fs::mount::{MountName, Namespace};
+use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::fs::path::Path;
+use ramet_kcore::ipc::object::Origin;
+use ramet_kcore::ipc::pipe::pipe;
+use ramet_kcore::session::{
+    Client, Local, RemoteFile, SessionInode, Traits, Transport, export, finish, migrate,
+};
+use ramet_kcore::user::{SliceSink, SliceSource};
+use ramet_keeper::{ClientId, sys};
+use std::cell::RefCell;
+use std::os::fd::AsFd;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+#[repr(align(4096))]
+struct Bytes([u8; 4096]);
+
+struct HeapPage(Box<Bytes>);
+
+impl Page for HeapPage {
+    fn address(&self) -> usize {
+        self.0.0.as_ptr() as usize
+    }
+    fn is_read_only(&self) -> bool {
+        false
+    }
+}
+
+struct Pages;
+
+impl PageSource for Pages {
+    fn zeroed(&self) -> Result<Rc<dyn Page>> {
+        Ok(Rc::new(HeapPage(Box::new(Bytes([0; 4096])))))
+    }
+}
+
+/// One VM's channel; requests are served at once.
+struct Direct {
+    harness: Rc<RefCell<Harness>>,
+    vm: ClientId,
+    channel: NonNull<u8>,
+}
+
+impl Transport for Direct {
+    fn call(&self, request: &Request, data: &[u8], answer: &mut Vec<u8>) -> Result<Reply> {
+        let got = self.harness.borrow_mut().ask(self.vm, *request, data);
+        answer.extend_from_slice(&got.data);
+        let length = got.data.len() as u64;
+        Ok(Reply { result: got.result, length, values: got.values, stat: got.stat })
+    }
+    fn control(&self) -> &Control {
+        // SAFETY: the channel is mapped for the rest of the test and begins with that page of atomics.
+        unsafe { self.channel.cast::<Control>().as_ref() }
+    }
+    fn touched(&self, index: u64) -> u8 {
+        // SAFETY: inside the channel, which is mapped for the rest of the test.
+        unsafe { self.channel.add((TOUCHED_OFFSET + index) as usize).read_volatile() }
+    }
+    fn version(&self, slot: u64) -> u32 {
+        self.harness.borrow().word(self.vm, VERSIONS_OFFSET + slot * 4)
+    }
+}
+
+fn client(harness: &Rc<RefCell<Harness>>, vm: ClientId) -> Rc<Client> {
+    let memory = harness.borrow().vms[&vm].memory.try_clone().unwrap();
+    let channel = sys::map_shared(memory.as_fd(), CHANNEL_SIZE as usize).unwrap();
+    let transport = Direct { harness: harness.clone(), vm, channel };
+    Client::new(Rc::new(transport), Local { image: None, pages: Rc::new(Pages) })
+}
+
+fn read(file: &OpenFile, most: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; most];
+    let n = file.read(&mut SliceSink::new(&mut bytes))?;
+    bytes.truncate(n);
+    Ok(bytes)
+}
+
+#[test]
+fn what_a_process_has_becomes_common_with_its_child() {
+    let owner = Creation { permissions: 0o755, uid: 0, gid: 0 };
+    let limits = Limits { bytes: 64 << 20, nodes: 1000 };
+    let (fs, top) = MemFs::new(0x100, None, Rc::new(Pages), Rc::new(|| 77), limits, owner).unwrap();
+    let namespace = Namespace::new();
+    let root = namespace.mount_root(top.clone(), MountName::default());
+    let place = |name: &[u8]| Path {
+        mount: root.mount.clone(),
+        dentry: namespace.child(&root.dentry, name).unwrap(),
+    };
+    let opened = |name: &[u8], flags: u32| {
+        let path = place(name);
+        OpenFile::new(path.inode().clone().open(flags).unwrap(), Some(path), flags)
+    };
+    for name in [&b"file"[..], b"gone"] {
+        let file = top.create(name, NewNode::Regular, owner).unwrap().open(O_RDWR).unwrap();
+        file.write(0, &mut SliceSource(&[name, b" has this"].concat()), 0).unwrap();
+    }
+    let (file, gone) = (opened(b"file", O_RDWR | O_APPEND), opened(b"gone", O_RDONLY));
+    assert_eq!(read(&file, 4).unwrap(), b"file");
+    top.unlink(b"gone").unwrap();
+    root.dentry.delete(b"gone");
+    let (reader, writer) = pipe(Origin::default());
+    writer.write(0, &mut SliceSource(b"unread"), 0).unwrap();
+    let (reader, writer) = (OpenFile::new(reader, None, O_RDONLY), OpenFile::new(writer, None, O_WRONLY));
+
+    let harness = Rc::new(RefCell::new(Harness::new()));
+    let first = harness.borrow().first;
+    let here = client(&harness, first);
+    let files = [file.clone(), gone.clone(), reader.clone(), writer.clone()];
+    let held: Vec<Path> = files.iter().filter_map(|file| file.path().cloned()).collect();
+    migrate(&here, tree::ROOT, &fs, Some(&root.dentry), &held).unwrap();
+    finish(&here).unwrap();
+    export(&here, &files, &|device| device == 0x100).unwrap();
+    assert!(files.iter().all(|file| file.remote().is_some()));
+
+    // The child has the same ids; its offset and its pipe are the parent's.
+    let vm = harness.borrow_mut().fork(first).unwrap();
+    let there = client(&harness, vm);
+    let id = |file: &OpenFile| file.remote().unwrap().id;
+    let theirs = RemoteFile::new(&there, id(&file), Traits::FILE, None);
+    let mut bytes = [0; 4];
+    assert_eq!(theirs.read_from(None, &mut SliceSink::new(&mut bytes)), Ok(4));
+    assert_eq!((&bytes, file.offset(), theirs.flags()), (b" has", 8, Ok(O_RDWR | O_APPEND)));
+    assert_eq!(theirs.write_from(None, &mut SliceSource(b"!"), false, u64::MAX), Ok(1));
+    assert_eq!(file.stat().unwrap().size, 14);
+    assert_eq!(read(&gone, 100).unwrap(), b"gone has this");
+    assert_eq!(read(&reader, 100).unwrap(), b"unread");
+    assert_eq!(read(&reader, 100), Err(Errno::EAGAIN));
+    let end = RemoteFile::new(&there, id(&writer), Traits::STREAM, None);
+    drop((files, writer));
+    assert_eq!(read(&reader, 100), Err(Errno::EAGAIN));
+    assert_eq!(end.write_from(None, &mut SliceSource(b"more"), false, u64::MAX), Ok(4));
+    drop(end);
+    assert_eq!((read(&reader, 100).unwrap(), read(&reader, 100).unwrap()), (b"more".to_vec(), Vec::new()));
+
+    // A name that the child makes is seen, and one that it takes away is gone, whatever was looked up before.
+    let top = SessionInode::root(&there, tree::ROOT).unwrap();
+    assert_eq!(namespace.child(&root.dentry, b"new").err(), Some(Errno::ENOENT));
+    let new = top.create(b"new", NewNode::Directory, owner).unwrap();
+    assert_eq!(place(b"new").inode().id(), new.id());
+    top.unlink(b"file").unwrap();
+    assert_eq!(namespace.child(&root.dentry, b"file").err(), Some(Errno::ENOENT));
+    assert_eq!(file.stat().unwrap().links, 0);
+}

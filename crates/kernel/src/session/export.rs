@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use ramet_abi::session::{Request, op};
 use ramet_kcore::errno::Result;
 use ramet_kcore::file::flags::O_NONBLOCK;
@@ -17,6 +17,13 @@ use ramet_kcore::session::{self, Client, Fate, RemoteFile, Traits};
 
 /// Input that this VM had taken from the host before the session began.
 static INPUT: Global<RefCell<Vec<u8>>> = Global::new(RefCell::new(Vec::new()));
+
+static EXPORTS: Global<Cell<u64>> = Global::new(Cell::new(0));
+
+/// How often files have moved to the keeper: who waits for some looks up its descriptors again when this has changed.
+pub fn exports() -> u64 {
+    EXPORTS.get()
+}
 
 /// Keeps input for the keeper.
 pub(super) fn keep_input(bytes: Vec<u8>) {
@@ -48,6 +55,7 @@ pub(super) fn check(files: &[Rc<OpenFile>]) -> Result<()> {
 /// # Errors
 /// EAGAIN; what the keeper answers.
 pub(super) fn export(client: &Rc<Client>, files: &[Rc<OpenFile>]) -> Result<()> {
+    EXPORTS.set(EXPORTS.get() + 1);
     for file in files {
         if let Some(stream) = console::stream_of(file) {
             let input = if stream == 0 { INPUT.take() } else { Vec::new() };

@@ -7,6 +7,7 @@ mod news;
 pub mod transport;
 
 pub use begin::prepare_fork;
+pub use export::exports;
 pub use news::{after_fork_child, lock_queue, on_events};
 
 use crate::global::Global;

@@ -1,6 +1,7 @@
 //! poll(2), ppoll(2), select(2), pselect(2).
 
 use crate::arch::user;
+use crate::session;
 use crate::syscalls::Call;
 use crate::syscalls::signals::read_set;
 use crate::syscalls::time::{read_timespec, write_timespec};
@@ -23,16 +24,18 @@ fn target(fd: i32) -> Target {
     })
 }
 
-/// Waits until `scan` finds something (not 0) or the deadline comes. The watched files are registered once.
+/// Waits until `scan` finds something (not 0) or the deadline comes. The watched files are registered once. None: a fork of another
+/// thread has moved files to the session's keeper, so that the descriptors are to be looked up again.
 fn wait(
     targets: &[(Target, Events)],
     deadline: Option<u64>,
     mut scan: impl FnMut() -> usize,
-) -> Result<usize> {
+) -> Result<Option<usize>> {
     let found = scan();
     if found != 0 || deadline == Some(0) {
-        return Ok(found);
+        return Ok(Some(found));
     }
+    let exports = session::exports();
     let thread = sched::current();
     let wake: Rc<dyn Wake> = thread.clone();
     let mut set = PollSet::new();
@@ -45,11 +48,12 @@ fn wait(
         thread.woken.set(false);
         let found = scan();
         if found != 0 {
-            return Ok(found);
+            return Ok(Some(found));
         }
         match sched::sleep(deadline) {
+            Ok(_) if session::exports() != exports => return Ok(None),
             Ok(Woken::Event) => {}
-            Ok(Woken::Deadline) => return Ok(scan()),
+            Ok(Woken::Deadline) => return Ok(Some(scan())),
             Err(_) => return Err(Errno::ERESTARTNOHAND),
         }
     }
@@ -92,7 +96,7 @@ fn poll_at(at: usize, count: usize, deadline: Option<u64>) -> Result<i64> {
         }
         found
     };
-    let found = wait(&targets, deadline, scan)?;
+    let Some(found) = wait(&targets, deadline, scan)? else { return poll_at(at, count, deadline) };
     for (n, entry) in bytes.chunks_exact(8).enumerate() {
         user::write(at + n * 8 + 6, &entry[6..8])?;
     }
@@ -188,7 +192,9 @@ fn select_at(count: i32, sets: [usize; 3], deadline: Option<u64>) -> Result<i64>
         }
         found
     };
-    let found = wait(&targets, deadline, scan)?;
+    let Some(found) = wait(&targets, deadline, scan)? else {
+        return select_at(count as i32, sets, deadline);
+    };
     for (bits, at) in results.iter().zip(sets) {
         if at != 0 {
             user::write(at, bits)?;

@@ -122,8 +122,8 @@ int main(int argc, char **argv)
         size_t room = 65536 - 8 - 2 - strlen("STAGE=1") - 1 - strlen("SUM=1") - 1 - strlen(program) - 1;
         list[1][room] = 0;
         RET(execve(program, list, environment));
-        // The pointers and the rest of the stack need room as well.
-        list[1][room - 20000] = 0;
+        // The pointers and the rest of the stack need room as well, the dynamic linker most.
+        list[1][room - 40000] = 0;
         environment[1] = NULL;
         execve(program, list, environment);
     }

@@ -134,25 +134,36 @@ pub fn pidfd_open(call: &mut Call<'_>) -> Result<i64> {
     make(pid, flags)
 }
 
-/// pidfd_send_signal(2).
+/// The process whose directory in /proc is open.
+fn of_directory(file: &OpenFile) -> Option<i32> {
+    const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+    let path = file.path()?;
+    let is_proc = path.inode().statfs().is_ok_and(|fs| fs.magic == PROC_SUPER_MAGIC);
+    let is_in_root = path.dentry.parent()?.parent().is_none();
+    let name = path.dentry.name();
+    core::str::from_utf8(&name).ok().filter(|_| is_proc && is_in_root)?.parse().ok()
+}
+
+/// pidfd_send_signal(2): of such a descriptor, or of an open /proc/PID.
 pub fn pidfd_send_signal(call: &mut Call<'_>) -> Result<i64> {
     let (number, at) = (call.int(1), call.arg(2));
     only(call.uint(3), 0)?;
     let file = io::file(call.int(0))?;
-    let of = file.file().as_any().downcast_ref::<ProcessFile>().ok_or(Errno::EBADF)?;
+    let of = file.file().as_any().downcast_ref::<ProcessFile>();
+    let pid = of.map(|of| of.pid).or_else(|| of_directory(&file)).ok_or(Errno::EBADF)?;
     let info: Option<SigInfo> = match at {
         0 => None,
         at => {
             if user::read_i32(at)? != number {
                 return Err(Errno::EINVAL);
             }
-            Some(signals::read_queued(of.pid, number, at)?)
+            Some(signals::read_queued(pid, number, at)?)
         }
     };
-    if of.here().is_some_and(|process| process.family.is_gone.get()) {
+    if of.and_then(ProcessFile::here).is_some_and(|process| process.family.is_gone.get()) {
         return Err(Errno::ESRCH);
     }
-    signals::send_one(of.pid, number, info).map(|()| 0)
+    signals::send_one(pid, number, info).map(|()| 0)
 }
 
 /// pidfd_getfd(2), of processes in this VM.

@@ -41,7 +41,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     size = _constant("header.rs", r"size_of::<KernelHeader>\(\) == (\d+)")
     # -fcf-protection and -fstack-protector would need a library.
     options = "-O2 -Wall -Werror -ffreestanding -fno-stack-protector -fcf-protection=none -mgeneral-regs-only"
-    linked = "-nostdlib -static -no-pie -Wl,-T,guest.ld -Wl,--build-id=none -Wl,--no-warn-rwx-segments"
+    script = HERE.parent.parent / "crates/vmm/tests/guests/guest.ld"
+    linked = f"-nostdlib -static -no-pie -Wl,-T,{script} -Wl,--build-id=none -Wl,--no-warn-rwx-segments"
     symbols = f"-Wa,--defsym,ABI_VERSION={version} -Wa,--defsym,HEADER_SIZE={size}"
     command = ["gcc", *options.split(), *linked.split(), *symbols.split(), "-o", str(output), "hostile.c"]
     subprocess.run(command, cwd=HERE, check=True, timeout=60)

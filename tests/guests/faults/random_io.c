@@ -111,10 +111,15 @@ int main(int argc UNUSED, char **argv)
     mem = mmap(0, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (int i = 0; i < threads; i++)
         pthread_create(&t[i], 0, run, (void *)(seed * 100 + (unsigned long)i));
-    // Calls that block are interrupted.
-    for (int i = 0; i < threads; i++)
-        while (pthread_tryjoin_np(t[i], 0))
-            pthread_kill(t[i], SIGALRM), usleep(3000);
+    // Calls that block are interrupted: of all threads, since one may wait for a lock that another holds while it sleeps (a splice from a
+    // socket holds its pipe's lock, and close(2) of that pipe waits for it, deaf to signals).
+    bool over[4] = {false};
+    for (int left = threads; left > 0; usleep(3000))
+        for (int i = 0; i < threads; i++)
+            if (!over[i]) {
+                if (pthread_tryjoin_np(t[i], 0) == 0) over[i] = true, left--;
+                else pthread_kill(t[i], SIGALRM);
+            }
     say("done");
     return 0;
 }

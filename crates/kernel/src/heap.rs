@@ -1,16 +1,19 @@
-//! The kernel's heap: talc over chunks of RAM in the direct map. It starts with the first chunk of free RAM and takes
-//! more from the frame allocator.
+//! The kernel's heap: talc over chunks of RAM in the direct map. It starts with what the kernel's data leave of their 2 MiB page,
+//! so that what a running kernel writes is in one place, and takes more from the frame allocator.
 
 use core::alloc::Layout;
 use core::cell::Cell;
-use ramet_abi::layout::DIRECT_MAP;
+use ramet_abi::layout::{DIRECT_MAP, FREE_RAM_GPA, KERNEL_WINDOW};
 use talc::{OomHandler, Span, Talc, Talck};
 
 use crate::global::Global;
 
-/// Bytes of RAM that the heap takes at boot, from `FREE_RAM_GPA`.
-pub const FIRST_CHUNK: u64 = 2 << 20;
-/// Bytes that it takes at a time later, at least.
+unsafe extern "C" {
+    /// The first byte after the kernel (`kernel.ld`).
+    static KERNEL_END: u8;
+}
+
+/// Bytes that it takes at a time from the frame allocator, at least.
 const CHUNK: u64 = 1 << 20;
 
 /// Gives RAM: bytes wanted → guest-physical address.
@@ -53,10 +56,11 @@ unsafe impl lock_api::RawMutex for NoLock {
 #[global_allocator]
 static HEAP: Talck<NoLock, Grow> = Talc::new(Grow).lock();
 
-/// Claims the first chunk. To be called once, before anything allocates.
-pub fn initialize(first_gpa: u64) {
-    // SAFETY: the chunk is in the direct map from the start and belongs to nobody else.
-    unsafe { HEAP.lock().claim(span(first_gpa, FIRST_CHUNK)).expect("the first chunk is large enough") };
+/// Claims the RAM between the kernel and [`FREE_RAM_GPA`]. To be called once, before anything allocates.
+pub fn initialize() {
+    let first = &raw const KERNEL_END as u64 - KERNEL_WINDOW;
+    // SAFETY: that RAM is in the direct map from the start and belongs to nobody else.
+    unsafe { HEAP.lock().claim(span(first, FREE_RAM_GPA - first)).expect("the first chunk is large enough") };
 }
 
 /// From now on the heap grows through `more`.

@@ -57,9 +57,9 @@ pub fn start() -> ! {
     if info.flags & flag::FSGSBASE == 0 {
         die("the CPU lacks FSGSBASE, which the kernel needs (Intel since 2012, AMD since 2017)");
     }
-    heap::initialize(FREE_RAM_GPA);
+    heap::initialize();
     xsave::initialize(info.xcr0);
-    mm::initialize(&info, FREE_RAM_GPA + heap::FIRST_CHUNK);
+    mm::initialize(&info, FREE_RAM_GPA);
     heap::grow_with(mm::heap_chunk);
     STARTED.set(time::monotonic());
     site::set_enabled(info.flags & flag::NO_PATCHING == 0);

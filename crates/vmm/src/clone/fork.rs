@@ -138,8 +138,9 @@ pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<
     }
     // More would delay its first instruction by more than they save.
     const FIRST: usize = 96;
-    for page in working_set.iter().flat_map(WorkingSet::pages).take(FIRST) {
-        body.ram.make_private(page);
+    if let Some(set) = &working_set {
+        let pages = set.pages();
+        body.ram.make_private(&pages[..pages.len().min(FIRST)]);
     }
     body.shared.note_ram(body.ram.present(), body.ram.limit());
     body.clock.restart(area.time(), || vcpu.tsc())?;

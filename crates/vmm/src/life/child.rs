@@ -87,7 +87,7 @@ fn bring_up(parent: (Machine, Runner), newborn: Newborn) -> Result<(Machine, Run
         if set.claim() {
             session.learning = Some(set);
         } else {
-            set.pages().into_iter().for_each(|page| body.ram.make_private(page));
+            body.ram.make_private(&set.pages());
         }
     }
     let area = &body.shared.area;

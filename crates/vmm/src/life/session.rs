@@ -58,7 +58,7 @@ pub fn split(machine: &mut Machine, desk: Option<&Desk>) -> Result<Option<Newbor
             berth.born();
             // The parent is about to write the same pages: a copy now spares it a fault for each.
             if let Some(set) = &session.children_write {
-                set.pages().into_iter().for_each(|page| body.ram.make_private(page));
+                body.ram.make_private(&set.pages());
             }
             answer(machine, pid.into());
         }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ramet.bench import show
+from ramet.bench.context import Context
 from ramet.bench.document import write
+from ramet.bench.project import write_project
 from ramet.bench.samples import percentile, row
 
 KEYS = {"name", "unit", "n", "p50", "p90", "p99", "min", "max", "baseline", "baseline_p50", "ratio", "params"}
@@ -27,6 +30,45 @@ def test_row() -> None:
     assert row([2.0], "s", limit=1.0)["met"] is False
     with pytest.raises(ValueError, match="no samples"):
         row([], "s")
+
+
+def test_row_where_more_is_better() -> None:
+    made = row([9.0], "B/s", baseline="native", baseline_samples=[10.0], ratio_least=0.8)
+    assert (made["target"], made["met"]) == ("ratio ≥ 0.8", True)
+    assert row([7.0], "B/s", baseline="native", baseline_samples=[10.0], ratio_least=0.8)["met"] is False
+
+
+@pytest.mark.parametrize(("other", "met"), [(1.5, False), (3.0, True)])
+def test_row_below_the_others(other: float, met: bool) -> None:
+    made = row(
+        [2.0],
+        "s",
+        baseline="native",
+        baseline_samples=[1.0],
+        others=[("gVisor", [other])],
+        ratio_limit=4,
+        below_others=True,
+    )
+    assert (made["target"], made["met"]) == ("ratio ≤ 4, below the others", met)
+
+
+def test_what_is_not_there_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAMET_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("RAMET_RUNSC", raising=False)
+    with Context(tmp_path, quick=True) as context:
+        monkeypatch.setattr(context, "root", lambda _image: tmp_path)
+        monkeypatch.setattr(context, "compile", lambda _name: tmp_path / "spawns")
+        for _ in range(2):
+            assert context.in_gvisor(None, ["/bin/true"]) is None  # type: ignore[arg-type]
+            assert context.times_crun(None, ["/bin/true"], 1) is None  # type: ignore[arg-type]
+        assert [note.split()[0] for note in context.notes] == ["gVisor", "crun"]
+
+
+def test_project_builds(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project")
+    subprocess.run(["make", "-s", "main.o", "module_01.o", "CFLAGS=-Wall -Werror"], cwd=project, check=True)
+    assert len(list(project.glob("*.c"))) == 50
 
 
 def test_document_shows_every_baseline(tmp_path: Path) -> None:
@@ -57,6 +99,6 @@ def test_json_plot_and_document(cli, fake_vmm: Path, tmp_path: Path) -> None:
 
 def test_names(cli, fake_vmm: Path) -> None:
     listed = cli("bench", check=0).stdout
-    for name in ("boot", "cli", "clone", "cpu", "kernel", "kvm", "syscall", "threads"):
+    for name in ("boot", "cli", "clone", "cpu", "kernel", "kvm", "process", "syscall", "threads"):
         assert name in listed
     assert "no benchmark named" in cli("bench", "nonsense", check=2).stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -58,6 +59,7 @@ def measure(names: Sequence[str], *, quick: bool = False) -> dict[str, Any]:
         "host": described,
         "rows": [],
         "failed": [],
+        "notes": [],
     }
     with Context(_directory(), quick=quick) as context:
         for name in names:
@@ -65,8 +67,9 @@ def measure(names: Sequence[str], *, quick: bool = False) -> dict[str, Any]:
                 print(f"measuring {title} ...", file=sys.stderr, flush=True)
                 try:
                     document["rows"].append({"name": title, **function()})
-                except (RametError, OSError, ValueError, KeyError) as error:
+                except (RametError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
                     document["failed"].append({"name": title, "error": " ".join(str(error).split())})
+        document["notes"] = context.notes
     return document
 
 
@@ -81,7 +84,7 @@ def table(document: dict[str, Any], file: IO[str]) -> None:
     grid = Table(title=title, title_justify="left")
     grid.add_column("row", no_wrap=True)
     for heading in ("p50", "p99", "n", "baseline", "its p50", "ratio", "to reach", ""):
-        grid.add_column(heading, justify="right", no_wrap=True)
+        grid.add_column(heading, justify="right", no_wrap=heading != "to reach")
     for row in document["rows"]:
         met = row.get("met")
         grid.add_row(
@@ -95,9 +98,14 @@ def table(document: dict[str, Any], file: IO[str]) -> None:
             row.get("target") or "",
             {True: "[green]reached[/]", False: "[red]missed[/]", None: ""}[met],
         )
+        for other in row.get("others", []):
+            ratio = f"{other['ratio']:.3g}" if other["ratio"] is not None else ""
+            grid.add_row("", "", "", "", other["baseline"], show(other["p50"], row["unit"]), ratio, "", "")
     console.print(grid)
     for item in document["failed"]:
         console.print(f"[red]not measured[/] {item['name']}: {item['error']}", highlight=False)
+    for note in document.get("notes", []):
+        console.print(f"note: {note}", highlight=False, markup=False)
 
 
 def show(value: float, unit: str) -> str:
@@ -107,6 +115,8 @@ def show(value: float, unit: str) -> str:
             if value * factor >= 1:
                 return f"{value * factor:.3g} {name}"
         return f"{value * 1e9:.3g} ns"
+    if unit == "B/s":
+        return f"{value / 1e9:.3g} GB/s" if value >= 1e9 else f"{value / 1e6:.3g} MB/s"
     if unit == "B":
         return f"{value / 1024:.0f} KiB" if value >= 10240 else f"{value:.0f} B"
     return f"{value:.3g} {unit}"

@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import ramet
 from ramet import registry
+from ramet.bench.baselines import Crun, Gvisor, Native
+from ramet.bench.project import PROJECT, write_project
 from ramet.errors import HostError
 from ramet.image import Image, Spec, Store, build
 from ramet.image.spec import CopySource
@@ -29,7 +31,11 @@ class Context:
         self.sources = directory / "guests"
         self.quick = quick
         self.scratch = Path(tempfile.mkdtemp(prefix="ramet-bench-"))
+        self.notes: list[str] = []
+        """What could not be measured beside Ramet, and why."""
         self._programs: Image | None = None
+        self._tools: Image | None = None
+        self._gvisor = Gvisor(self.scratch)
         self._roots: dict[str, Path] = {}
         self._clock: Any = None
 
@@ -70,19 +76,36 @@ class Context:
     def programs(self) -> Image:
         """An image with the C programs, each as ``/bench/NAME``."""
         if self._programs is None:
-            paths = [
-                self.compile(source.name, *_OPTIONS.get(source.name, ()))
-                for source in sorted(self.sources.glob("*.c"))
-                if source.name not in _HOST_ONLY
-            ]
             spec = Spec(
                 name="bench",
-                files=[CopySource(path, f"/bench/{path.name}") for path in paths],
+                files=self._compiled(),
                 cmd=["/bench/hello"],
                 memory=128 << 20,
             )
             self._programs = build(spec, store=Store(self.home()))
         return self._programs
+
+    def _compiled(self) -> list[CopySource]:
+        paths = [
+            self.compile(source.name, *_OPTIONS.get(source.name, ()))
+            for source in sorted(self.sources.glob("*.c"))
+            if source.name not in _HOST_ONLY
+        ]
+        return [CopySource(path, f"/bench/{path.name}") for path in paths]
+
+    def tools(self) -> Image:
+        """An image with bash, coreutils, make and gcc from Debian, the C programs, and a project to make."""
+        if self._tools is None:
+            project = write_project(self.scratch / "project")
+            spec = Spec(
+                name="bench-tools",
+                packages=["bash", "coreutils", "gcc", "libc6-dev", "make"],
+                files=[*self._compiled(), CopySource(project, PROJECT)],
+                cmd=["bash"],
+                memory=256 << 20,
+            )
+            self._tools = build(spec, store=Store(self.home()))
+        return self._tools
 
     def home(self) -> Path:
         """A RAMET_HOME for this run."""
@@ -100,7 +123,13 @@ class Context:
         """The image's files on the host, so that a native process can run the same program."""
         if image.digest not in self._roots:
             target = self.scratch / f"root-{image.digest[:12]}"
-            command: list[str | Path] = ["fsck.erofs", f"--extract={target}", "--no-preserve", image.erofs]
+            command: list[str | Path] = [
+                "fsck.erofs",
+                f"--extract={target}",
+                "--no-preserve-owner",
+                "--preserve-perms",
+                image.erofs,
+            ]
             try:
                 done = subprocess.run(command, capture_output=True, text=True)
             except FileNotFoundError as error:
@@ -124,6 +153,33 @@ class Context:
         if done.returncode:
             raise HostError(f"{command[0]} ended with status {done.returncode}: {done.stderr.strip()}")
         return done.stdout
+
+    def chroot(self, image: Image, args: Sequence[str], *, timeout: float = 120) -> str:
+        """What the program prints as a native process whose root directory is the image's files."""
+        return Native().run(self.root(image), args, timeout=timeout)
+
+    def in_gvisor(self, image: Image, args: Sequence[str], *, timeout: float = 120) -> str | None:
+        """What the program prints in a sandbox of gVisor's; None, and a note, where there is none."""
+        try:
+            return self._gvisor.run(self.root(image), args, timeout=timeout)
+        except (HostError, OSError, subprocess.SubprocessError) as error:
+            self.note(error)
+            return None
+
+    def times_crun(self, image: Image, args: Sequence[str], count: int) -> str | None:
+        """What ``spawns.c`` prints of that many containers; None, and a note, where crun is not."""
+        try:
+            spawner = self.compile("spawns.c")
+            return Crun(self.scratch).times(spawner, self.root(image), args, count, timeout=120)
+        except (HostError, OSError, subprocess.SubprocessError) as error:
+            self.note(error)
+            return None
+
+    def note(self, error: Exception) -> None:
+        """Says once what could not be measured."""
+        text = " ".join(str(error).split())
+        if text not in self.notes:
+            self.notes.append(text)
 
     def native_python(self, image: Image) -> list[str]:
         """The command that runs the image's own Python as a native process: the same bytes as in the VM."""

@@ -46,4 +46,5 @@ def write(document: dict[str, Any], file: Path) -> None:
         )
         lines.append("| " + " | ".join(cells) + " |")
     lines += [f"\nNot measured: `{item['name']}` ({item['error']})." for item in document["failed"]]
+    lines += [f"\n{note}." for note in document.get("notes", [])]
     file.write_text("\n".join(lines) + "\n")

@@ -24,10 +24,15 @@ def row(
     baseline_samples: Sequence[float] = (),
     others: Sequence[tuple[str, Sequence[float]]] = (),
     ratio_limit: float | None = None,
+    ratio_least: float | None = None,
+    below_others: bool = False,
     limit: float | None = None,
     params: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A row. ``ratio_limit`` and ``limit`` (on the median) are what it is to reach."""
+    """A row. ``ratio_limit`` and ``limit`` (on the median) are to be reached, ``ratio_least`` where more is better.
+
+    ``below_others``: its median is to be below those of all other baselines, too.
+    """
     if not samples or (baseline is not None and not baseline_samples):
         raise ValueError("there are no samples")
     middle = percentile(samples, 0.5)
@@ -55,6 +60,11 @@ def row(
             result["others"].append({"baseline": name, "p50": value, "ratio": middle / value if value else None})
     if ratio_limit is not None and ratio is not None:
         result["target"], result["met"] = f"ratio ≤ {ratio_limit:g}", ratio <= ratio_limit
+        if below_others and others:
+            result["target"] += ", below the others"
+            result["met"] = result["met"] and all(middle < percentile(values, 0.5) for _, values in others)
+    elif ratio_least is not None and ratio is not None:
+        result["target"], result["met"] = f"ratio ≥ {ratio_least:g}", ratio >= ratio_least
     elif limit is not None:
         from ramet.bench import show
 

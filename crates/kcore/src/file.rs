@@ -1,6 +1,7 @@
 //! What an open file description refers to.
 
 use crate::errno::{Errno, Result};
+use crate::ipc::socket::Socket;
 use crate::stat::{S_IFIFO, S_IFMT, S_IFSOCK, Stat};
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
@@ -246,6 +247,11 @@ pub trait File: Any {
             S_IFSOCK => format!("socket:[{inode}]").into_bytes(),
             _ => b"anon_inode:[file]".to_vec(),
         }
+    }
+
+    /// The socket that this is, if it is one.
+    fn socket(&self) -> Option<&dyn Socket> {
+        None
     }
 
     /// Called once, when the last descriptor of the description is closed.

@@ -12,6 +12,7 @@ pub mod object;
 pub mod pipe;
 pub mod poll;
 pub mod signalfd;
+pub mod socket;
 pub mod stream;
 pub mod timerfd;
 pub mod tty;

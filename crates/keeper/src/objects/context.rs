@@ -6,8 +6,8 @@ use crate::session::Session;
 use ramet_abi::session::{Request, flag, op};
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::ipc::object::Origin;
+use ramet_kcore::ipc::socket::Credentials;
 use ramet_kcore::ipc::tty::TtyFile;
-use ramet_kcore::ipc::unix::Credentials;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 

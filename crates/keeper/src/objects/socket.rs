@@ -11,9 +11,8 @@ use ramet_abi::session::{Reply, Request, socket};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
 use ramet_kcore::fs::open_file::OpenFile;
-use ramet_kcore::ipc::unix::{
-    Address, Credentials, MAX_RIGHTS, Outgoing, Received, SocketType, UnixDomain, UnixSocket, msg,
-};
+use ramet_kcore::ipc::socket::{Credentials, MAX_RIGHTS, Outgoing, Received, SocketType, msg};
+use ramet_kcore::ipc::unix::{Address, UnixDomain, UnixSocket, kind_from_number};
 use ramet_kcore::user::SliceSource;
 use std::any::Any;
 use std::rc::{Rc, Weak};
@@ -43,7 +42,7 @@ fn number(result: u64) -> Reply {
 pub fn create(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
     let [kind, pair, uid, gid, ..] = request.arguments;
     let flags = kind as u32 & (O_NONBLOCK | O_CLOEXEC);
-    let kind = SocketType::from_number(kind as u32 & !flags)?;
+    let kind = kind_from_number(kind as u32 & !flags)?;
     let flags = flags & O_NONBLOCK | O_RDWR;
     session.objects.context.act_as(uid, gid);
     let origin = session.objects.context.origin();
@@ -176,9 +175,9 @@ fn send(
     data: &mut Vec<u8>,
     socket: &Socket,
 ) -> Result<Reply> {
-    let sent = prepare(session, client, request, data, socket).and_then(|(bytes, message)| {
+    let sent = prepare(session, client, request, data, socket).and_then(|(bytes, message, to)| {
         name_if_passing(&socket.unix)?;
-        socket.unix.send(&mut SliceSource(bytes), message)
+        socket.unix.send_to(&mut SliceSource(bytes), message, to)
     });
     data.clear();
     match sent {
@@ -193,6 +192,9 @@ fn send(
     }
 }
 
+/// Bytes, what goes with them, and where to.
+type Parcel<'a> = (&'a [u8], Outgoing, Option<Rc<UnixSocket>>);
+
 /// What is to be sent.
 fn prepare<'a>(
     session: &Session,
@@ -200,18 +202,19 @@ fn prepare<'a>(
     request: &Request,
     data: &'a [u8],
     socket: &Socket,
-) -> Result<(&'a [u8], Outgoing)> {
+) -> Result<Parcel<'a>> {
     let [flags, length, address, control, ..] = request.arguments.map(|n| n as usize);
     let (bytes, rest) = data.split_at_checked(length).ok_or(Errno::EINVAL)?;
     let (address, rest) = rest.split_at_checked(address).ok_or(Errno::EINVAL)?;
     let mut control = rest.get(..control).ok_or(Errno::EINVAL)?;
     let mut message = Outgoing { flags: flags as u32, ..Outgoing::default() };
+    let mut to = None;
     if !address.is_empty() && socket.unix.kind() == SocketType::Stream {
         let connected = socket.unix.peer_name().is_ok();
         return Err(if connected { Errno::EISCONN } else { Errno::EOPNOTSUPP });
     }
     if !address.is_empty() && socket.unix.kind() == SocketType::Datagram {
-        message.to = Some(find(session, client, &Address::decode(address)?, request.other)?);
+        to = Some(find(session, client, &Address::decode(address)?, request.other)?);
     }
     while !control.is_empty() {
         let (head, rest) = control.split_at_checked(8).ok_or(Errno::EINVAL)?;
@@ -233,7 +236,7 @@ fn prepare<'a>(
             _ => return Err(Errno::EINVAL),
         }
     }
-    Ok((bytes, message))
+    Ok((bytes, message, to))
 }
 
 fn receive(
@@ -252,11 +255,8 @@ fn receive(
     let wanted = wanted.min(ramet_abi::session::DATA_MAX - 8192) as usize;
     let received = socket.unix.receive(&mut BoundedSink::new(data, wanted), flags)?;
     let length = data.len();
-    let address = match received.address.as_deref() {
-        None | Some(Address::Unnamed) => Vec::new(),
-        Some(address) => address.encode(),
-    };
-    data.extend_from_slice(&address);
+    let address = &received.address;
+    data.extend_from_slice(address);
     let control = control(session, client, &received)?;
     data.extend_from_slice(&control);
     let mut reply = number(received.count as u64);

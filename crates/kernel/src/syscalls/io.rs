@@ -14,7 +14,6 @@ use ramet_kcore::fs::open_file::{COUNT_MAX, OpenFile, Writer};
 use ramet_kcore::ipc::object::requests::FIONREAD;
 use ramet_kcore::ipc::pipe::PipeEnd;
 use ramet_kcore::ipc::tty::TtyFile;
-use ramet_kcore::ipc::unix::UnixSocket;
 use ramet_kcore::signal::{SigInfo, Signal};
 use ramet_kcore::stat::{S_IFMT, S_IFREG, S_IFSOCK};
 use ramet_kcore::user::{Sink, Source};
@@ -72,10 +71,7 @@ fn wait_for<T>(file: &OpenFile, events: Events, mut attempt: impl FnMut() -> Res
 /// for good (signal(7)).
 fn wait<T>(file: &OpenFile, events: Events, attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let queue = file.file().wait_queue().ok_or(Errno::EAGAIN)?;
-    let span = UnixSocket::of(&**file.file()).map_or(0, |socket| {
-        let options = socket.options();
-        if events.intersects(Events::OUT) { &options.send_timeout } else { &options.receive_timeout }.get()
-    });
+    let span = file.file().socket().map_or(0, |socket| socket.timeout(events.intersects(Events::OUT)));
     if span == 0 {
         return wait_for(file, events, attempt);
     }

@@ -1,6 +1,7 @@
 //! A socket as a file: read(2), write(2), poll(2), ioctl(2).
 
 use super::super::object::{requests, socket_stat};
+use super::super::socket::Socket;
 use super::{Outgoing, READABLE, SHUT_BOTH, SHUT_RECEIVE, SocketType, State, UnixSocket, WRITABLE, msg};
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
@@ -19,7 +20,7 @@ impl File for UnixSocket {
     }
 
     fn write(&self, _: u64, from: &mut dyn Source, _: u32) -> Result<usize> {
-        self.send(from, Outgoing::default())
+        self.send_to(from, Outgoing::default(), None)
     }
 
     fn stat(&self) -> Result<Stat> {
@@ -77,6 +78,10 @@ impl File for UnixSocket {
         };
         memory.write(argument, &(value as i32).to_le_bytes())?;
         Ok(0)
+    }
+
+    fn socket(&self) -> Option<&dyn Socket> {
+        Some(self)
     }
 
     fn release(&self) {

@@ -1,37 +1,9 @@
-//! What lies in an inbox, and what goes in and out of send and receive.
+//! What lies in an inbox.
 
 use super::{Address, Credentials, UnixSocket, WRITABLE};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-
-/// A message to send. `Outgoing::default()`: bytes alone.
-#[derive(Default)]
-pub struct Outgoing {
-    /// MSG_* of send(2).
-    pub flags: u32,
-    /// Where to, if an address was given.
-    pub to: Option<Rc<UnixSocket>>,
-    /// Open file descriptions (SCM_RIGHTS), at most [`MAX_RIGHTS`](super::MAX_RIGHTS).
-    pub rights: Vec<Rc<dyn Any>>,
-    /// Credentials that the program gave (SCM_CREDENTIALS), checked by the caller.
-    pub credentials: Option<Credentials>,
-}
-
-/// A message received.
-#[derive(Default)]
-pub struct Received {
-    /// What recvmsg(2) returns.
-    pub count: usize,
-    /// msg_flags.
-    pub flags: u32,
-    /// Who sent it, if the sender has a name.
-    pub address: Option<Rc<Address>>,
-    /// Open file descriptions.
-    pub rights: Vec<Rc<dyn Any>>,
-    /// The sender, if SO_PASSCRED is set.
-    pub credentials: Option<Credentials>,
-}
 
 pub(super) struct Message {
     pub data: Vec<u8>,

@@ -14,24 +14,23 @@
 
 mod address;
 mod connect;
-mod control;
 mod file;
 mod message;
 mod options;
 mod receive;
 mod send;
+mod socket;
 #[cfg(test)]
 mod tests;
 
+pub use super::socket::{Credentials, MAX_RIGHTS, Outgoing, Received, SocketType, msg};
 pub use address::{Address, SUN_MAX};
-pub use control::{Control, ControlReader, ControlWriter};
-pub use message::{Outgoing, Received};
-pub use options::SocketOptions;
 
 use super::object::{Origin, next_id};
+use super::socket::{MAX_BACKLOG, READABLE, SocketOptions, WRITABLE};
 use crate::errno::{Errno, Result};
 use crate::file::File;
-use crate::wait::{Events, WaitQueue};
+use crate::wait::WaitQueue;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::rc::{Rc, Weak};
@@ -39,101 +38,23 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use message::Message;
 
-/// Flags of send(2) and recv(2).
-pub mod msg {
-    /// Out-of-band data: not offered.
-    pub const OOB: u32 = 1;
-    /// Leave the data in the queue.
-    pub const PEEK: u32 = 2;
-    /// Result: control data were cut off.
-    pub const CTRUNC: u32 = 8;
-    /// In: return the datagram's real length. Result: it was cut off.
-    pub const TRUNC: u32 = 0x20;
-    /// Never block.
-    pub const DONTWAIT: u32 = 0x40;
-    /// End of a record.
-    pub const EOR: u32 = 0x80;
-    /// Block until the buffer is full (the caller repeats).
-    pub const WAITALL: u32 = 0x100;
-    /// No SIGPIPE.
-    pub const NOSIGNAL: u32 = 0x4000;
-    /// Received descriptors are close-on-exec.
-    pub const CMSG_CLOEXEC: u32 = 0x4000_0000;
-}
-
-/// Most descriptions in one message (SCM_MAX_FD).
-pub const MAX_RIGHTS: usize = 253;
 /// Datagrams that may wait for a receiver that is not connected to the sender (net.unix.max_dgram_qlen).
 const DATAGRAM_BACKLOG: usize = 10;
-/// Largest listen(2) backlog (net.core.somaxconn).
-const MAX_BACKLOG: usize = 4096;
-
-const READABLE: Events = Events(Events::IN.0 | Events::RDNORM.0);
-const WRITABLE: Events = Events(Events::OUT.0 | Events::WRNORM.0 | 0x200);
-
 const SHUT_RECEIVE: u8 = 1;
 const SHUT_SEND: u8 = 2;
 const SHUT_BOTH: u8 = 3;
 
-/// struct ucred.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Credentials {
-    /// Process.
-    pub pid: i32,
-    /// User.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-}
-
-impl Credentials {
-    /// What SO_PEERCRED says without a peer.
-    pub const NONE: Credentials = Credentials { pid: 0, uid: u32::MAX, gid: u32::MAX };
-
-    /// struct ucred as bytes.
-    pub fn encode(self) -> [u8; 12] {
-        let mut bytes = [0; 12];
-        bytes[..4].copy_from_slice(&self.pid.to_le_bytes());
-        bytes[4..8].copy_from_slice(&self.uid.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.gid.to_le_bytes());
-        bytes
-    }
-
-    /// struct ucred from bytes.
-    pub fn decode(bytes: &[u8; 12]) -> Credentials {
-        let word = |at: usize| [0, 1, 2, 3].map(|k| bytes[at + k]);
-        Credentials {
-            pid: i32::from_le_bytes(word(0)),
-            uid: u32::from_le_bytes(word(4)),
-            gid: u32::from_le_bytes(word(8)),
-        }
-    }
-}
-
-/// Socket types of socket(2).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SocketType {
-    /// SOCK_STREAM.
-    Stream = 1,
-    /// SOCK_DGRAM.
-    Datagram = 2,
-    /// SOCK_SEQPACKET.
-    SeqPacket = 5,
-}
-
-impl SocketType {
-    /// From socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC; SOCK_RAW is SOCK_DGRAM in this domain.
-    ///
-    /// # Errors
-    /// ESOCKTNOSUPPORT. EINVAL: no socket type at all.
-    pub fn from_number(number: u32) -> Result<SocketType> {
-        match number {
-            1 => Ok(SocketType::Stream),
-            2 | 3 => Ok(SocketType::Datagram),
-            5 => Ok(SocketType::SeqPacket),
-            0 | 4 | 6 | 10 => Err(Errno::ESOCKTNOSUPPORT),
-            _ => Err(Errno::EINVAL),
-        }
+/// The type of a socket of this family, from socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC; SOCK_RAW is SOCK_DGRAM here.
+///
+/// # Errors
+/// ESOCKTNOSUPPORT. EINVAL: no socket type at all.
+pub fn kind_from_number(number: u32) -> Result<SocketType> {
+    match number {
+        1 => Ok(SocketType::Stream),
+        2 | 3 => Ok(SocketType::Datagram),
+        5 => Ok(SocketType::SeqPacket),
+        0 | 4 | 6 | 10 => Err(Errno::ESOCKTNOSUPPORT),
+        _ => Err(Errno::EINVAL),
     }
 }
 

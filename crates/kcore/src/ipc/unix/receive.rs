@@ -1,9 +1,10 @@
 //! recvmsg(2).
 
-use super::message::{Message, Received};
-use super::{Credentials, SHUT_RECEIVE, SocketType, State, UnixSocket, msg};
+use super::message::Message;
+use super::{Address, Credentials, Received, SHUT_RECEIVE, SocketType, State, UnixSocket, msg};
 use crate::errno::{Errno, Result};
 use crate::user::Sink;
+use alloc::vec::Vec;
 
 impl UnixSocket {
     /// Receives without waiting. A count of 0 is end of file (or an empty datagram). With MSG_WAITALL on a stream the
@@ -21,7 +22,7 @@ impl UnixSocket {
             SocketType::Stream if self.state.get() != State::Connected => Err(Errno::EINVAL),
             SocketType::SeqPacket if self.state.get() != State::Connected => Err(Errno::ENOTCONN),
             SocketType::Stream => self.receive_stream(into, flags),
-            SocketType::Datagram | SocketType::SeqPacket => self.receive_packet(into, flags),
+            _ => self.receive_packet(into, flags),
         }
     }
 
@@ -63,8 +64,8 @@ impl UnixSocket {
             received.count += size;
             message.start += size;
             received.rights.append(&mut message.rights);
-            if received.address.is_none() {
-                received.address = message.address.clone();
+            if received.address.is_empty() {
+                received.address = encoded(message.address.as_deref());
             }
             if message.unread() > 0 {
                 self.push_front(message);
@@ -110,7 +111,9 @@ impl UnixSocket {
             }
             received.count += part.len();
             received.rights = rights;
-            received.address = received.address.or(address);
+            if received.address.is_empty() {
+                received.address = encoded(address.as_deref());
+            }
             if !received.rights.is_empty() {
                 break;
             }
@@ -133,9 +136,10 @@ impl UnixSocket {
         let mut received = Received {
             count: if flags & msg::TRUNC != 0 { size } else { part },
             flags: if part < size { msg::TRUNC } else { 0 },
-            address: message.address.clone(),
+            address: encoded(message.address.as_deref()),
             rights: message.rights.clone(),
             credentials: self.options.pass_credentials.get().then_some(message.credentials),
+            control: Vec::new(),
         };
         if flags & msg::PEEK != 0 {
             self.push_front(message);
@@ -160,5 +164,13 @@ impl UnixSocket {
     fn push_front(&self, message: Message) {
         self.unread.set(self.unread.get() + message.unread());
         self.inbox.borrow_mut().push_front(message);
+    }
+}
+
+/// As recvmsg(2) shows who has sent: nothing for a socket without a name.
+fn encoded(address: Option<&Address>) -> Vec<u8> {
+    match address {
+        None | Some(Address::Unnamed) => Vec::new(),
+        Some(address) => address.encode(),
     }
 }

@@ -1,7 +1,7 @@
 //! sendmsg(2).
 
-use super::message::{Message, Outgoing, STREAM_PART, datagram_charge, stream_charge};
-use super::{MAX_RIGHTS, READABLE, SHUT_RECEIVE, SHUT_SEND, SocketType, State, UnixSocket, msg};
+use super::message::{Message, STREAM_PART, datagram_charge, stream_charge};
+use super::{MAX_RIGHTS, Outgoing, READABLE, SHUT_RECEIVE, SHUT_SEND, SocketType, State, UnixSocket, msg};
 use crate::errno::{Errno, Result};
 use crate::user::Source;
 use alloc::rc::Rc;
@@ -10,13 +10,18 @@ use core::any::Any;
 use core::mem;
 
 impl UnixSocket {
-    /// Sends; a stream may take only the first part.
+    /// Sends, to `to` if an address was given; a stream may take only the first part.
     ///
     /// # Errors
     /// EAGAIN: wait for [`Events::OUT`](crate::wait::Events::OUT). EPIPE: with a signal if
     /// [`UnixSocket::signals_broken_pipe`] and not MSG_NOSIGNAL. ENOTCONN, EISCONN, EMSGSIZE, ECONNREFUSED,
     /// ECONNRESET, EPERM, EOPNOTSUPP, EINVAL (too many descriptions), EFAULT, ENOBUFS.
-    pub fn send(&self, from: &mut dyn Source, message: Outgoing) -> Result<usize> {
+    pub fn send_to(
+        &self,
+        from: &mut dyn Source,
+        message: Outgoing,
+        to: Option<Rc<UnixSocket>>,
+    ) -> Result<usize> {
         if message.flags & msg::OOB != 0 {
             return Err(Errno::EOPNOTSUPP);
         }
@@ -24,13 +29,13 @@ impl UnixSocket {
             return Err(Errno::EINVAL);
         }
         match self.kind {
-            SocketType::Stream => self.send_stream(from, message),
-            SocketType::Datagram | SocketType::SeqPacket => self.send_packet(from, message),
+            SocketType::Stream => self.send_stream(from, message, to.is_some()),
+            _ => self.send_packet(from, message, to),
         }
     }
 
-    fn send_stream(&self, from: &mut dyn Source, mut message: Outgoing) -> Result<usize> {
-        if message.to.is_some() {
+    fn send_stream(&self, from: &mut dyn Source, mut message: Outgoing, addressed: bool) -> Result<usize> {
+        if addressed {
             let connected = self.state.get() == State::Connected;
             return Err(if connected { Errno::EISCONN } else { Errno::EOPNOTSUPP });
         }
@@ -63,15 +68,20 @@ impl UnixSocket {
         Ok(())
     }
 
-    fn send_packet(&self, from: &mut dyn Source, mut message: Outgoing) -> Result<usize> {
+    fn send_packet(
+        &self,
+        from: &mut dyn Source,
+        mut message: Outgoing,
+        mut to: Option<Rc<UnixSocket>>,
+    ) -> Result<usize> {
         if self.kind == SocketType::SeqPacket {
             if self.state.get() != State::Connected {
                 return Err(Errno::ENOTCONN);
             }
-            message.to = None;
+            to = None;
         }
         let connected = self.peer.borrow().clone();
-        if message.to.is_none() && connected.is_none() {
+        if to.is_none() && connected.is_none() {
             return Err(Errno::ENOTCONN);
         }
         let size = from.remaining();
@@ -79,8 +89,8 @@ impl UnixSocket {
             return Err(Errno::EMSGSIZE);
         }
         self.check_room()?;
-        let by_address = message.to.is_some();
-        let target = message.to.take().or_else(|| connected.and_then(|peer| peer.upgrade()));
+        let by_address = to.is_some();
+        let target = to.take().or_else(|| connected.and_then(|peer| peer.upgrade()));
         let Some(target) = target.filter(|target| !target.dead.get()) else {
             if self.kind == SocketType::SeqPacket {
                 return Err(Errno::EPIPE);

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::file::flags;
+use crate::ipc::socket::{Control, ControlReader, ControlWriter};
 use crate::user::{SliceSink, SliceSource, UserMemory};
-use crate::wait::Wake;
+use crate::wait::{Events, Wake};
 use SocketType::{Datagram, SeqPacket, Stream};
 use alloc::vec;
 use core::any::Any;
@@ -38,7 +39,7 @@ fn poll(socket: &UnixSocket) -> u32 {
 }
 
 fn send_rights(socket: &UnixSocket, bytes: &[u8], rights: Vec<Rc<dyn Any>>) -> Result<usize> {
-    socket.send(&mut SliceSource(bytes), Outgoing { rights, ..Outgoing::default() })
+    socket.send_to(&mut SliceSource(bytes), Outgoing { rights, ..Outgoing::default() }, None)
 }
 
 fn listener(domain: &Rc<UnixDomain>, kind: SocketType, backlog: i32) -> Rc<UnixSocket> {
@@ -288,7 +289,7 @@ fn credentials() {
     let other = Credentials { pid: 1, uid: 2, gid: 3 };
     send(&a, b"1").unwrap();
     let claimed = Outgoing { credentials: Some(other), ..Outgoing::default() };
-    a.send(&mut SliceSource(b"2"), claimed).unwrap();
+    a.send_to(&mut SliceSource(b"2"), claimed, None).unwrap();
     let (bytes, received) = receive(&b, 9, 0).unwrap();
     assert_eq!((bytes, received.credentials), (b"1".to_vec(), Some(ME)));
     assert_eq!(receive(&b, 9, 0).unwrap().1.credentials, Some(other));
@@ -379,21 +380,23 @@ fn datagrams_to_addresses() {
     let woken = counter(&client, Events::OUT);
     get(&server, 1).unwrap();
     assert_eq!((poll(&client), woken.0.get() > 0), (0x304, true));
-    let to = |target: &Rc<UnixSocket>| Outgoing { to: Some(target.clone()), ..Outgoing::default() };
-    assert_eq!(server.send(&mut SliceSource(b"x"), to(&server)), Ok(1));
+    let send_to = |from: &UnixSocket, bytes: &[u8], to: &Rc<UnixSocket>| {
+        from.send_to(&mut SliceSource(bytes), Outgoing::default(), Some(to.clone()))
+    };
+    assert_eq!(send_to(&server, b"x", &server), Ok(1));
     third.connect(&server).unwrap();
-    assert_eq!(client.send(&mut SliceSource(b"x"), to(&third)), Err(Errno::EPERM));
+    assert_eq!(send_to(&client, b"x", &third), Err(Errno::EPERM));
     assert_eq!(client.connect(&third), Err(Errno::EPERM));
     while get(&server, 1).is_ok() {}
-    third.send(&mut SliceSource(b"y"), Outgoing::default()).unwrap();
+    third.send_to(&mut SliceSource(b"y"), Outgoing::default(), None).unwrap();
     let (_, received) = receive(&server, 9, 0).unwrap();
-    assert_eq!(received.address.as_deref(), Some(&Address::Abstract(b"third".to_vec())));
+    assert_eq!(received.address, Address::Abstract(b"third".to_vec()).encode());
     // Answering by address works; a connected peer that hears of a disconnection is told.
-    assert_eq!(server.send(&mut SliceSource(b"z"), to(&third)), Ok(1));
+    assert_eq!(send_to(&server, b"z", &third), Ok(1));
     third.connect_unspecified().unwrap();
     assert_eq!((send(&third, b"x"), get(&third, 1)), (Err(Errno::ENOTCONN), Err(Errno::EAGAIN)));
     server.release();
-    assert_eq!(client.send(&mut SliceSource(b"x"), to(&server)), Err(Errno::ECONNREFUSED));
+    assert_eq!(send_to(&client, b"x", &server), Err(Errno::ECONNREFUSED));
 }
 
 #[test]

@@ -9,7 +9,6 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_APPEND, O_NONBLOCK};
 use ramet_kcore::fs::open_file::{COUNT_MAX, Writer};
 use ramet_kcore::fs::ops::copy_range;
-use ramet_kcore::ipc::unix::UnixSocket;
 use ramet_kcore::stat::{S_IFDIR, S_IFMT, S_IFREG};
 use ramet_kcore::wait::Events;
 
@@ -54,7 +53,7 @@ pub fn sendfile(call: &mut Call<'_>) -> Result<i64> {
             Err(error) => break Err(error),
         }
         // A socket that blocks takes everything; a pipe what it has room for, as on Linux.
-        let again = UnixSocket::of(&**to.file()).is_some() && to.flags() & O_NONBLOCK == 0;
+        let again = to.file().socket().is_some() && to.flags() & O_NONBLOCK == 0;
         if moved == Ok(0) || done == count || !again {
             break Ok(done);
         }

@@ -5,24 +5,23 @@ use super::origin;
 use crate::arch::user;
 use crate::fs::anonymous;
 use crate::global::Global;
-use crate::syscalls::file::only;
 use crate::syscalls::file::open::install;
+use crate::syscalls::file::{as_caller, only};
 use crate::syscalls::{Call, io};
 use crate::task::sched;
 use crate::task::thread::Thread;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use core::any::Any;
 use core::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::File;
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
+use ramet_kcore::fs::inode::{FileType, Inode};
 use ramet_kcore::fs::open_file::OpenFile;
-use ramet_kcore::ipc::unix::{Credentials, SocketType, UnixDomain, UnixSocket};
+use ramet_kcore::fs::permission::{self, WRITE};
+use ramet_kcore::ipc::socket::{Credentials, Socket, SocketCaller, SocketType, family};
+use ramet_kcore::ipc::unix::{UnixDomain, UnixSocket, kind_from_number};
 
-/// AF_UNSPEC.
-pub const AF_UNSPEC: u16 = 0;
-/// AF_UNIX.
-pub const AF_UNIX: u16 = 1;
 /// Families that Linux has numbers for.
 const FAMILIES: i32 = 46;
 /// Socket types end here (SOCK_MAX).
@@ -33,23 +32,8 @@ static DOMAIN: Global<RefCell<Option<Rc<UnixDomain>>>> = Global::new(RefCell::ne
 /// The sockets of this VM.
 fn domain() -> Rc<UnixDomain> {
     let mut domain = DOMAIN.borrow_mut();
-    let made = || {
-        UnixDomain::new(Box::new(|| {
-            sched::with_current(|thread| {
-                let credentials = thread.credentials.borrow();
-                Credentials { pid: thread.process.pid.get(), uid: credentials.euid, gid: credentials.egid }
-            })
-        }))
-    };
+    let made = || UnixDomain::new(Box::new(|| sched::with_current(effective)));
     domain.get_or_insert_with(made).clone()
-}
-
-/// The socket with this abstract name.
-///
-/// # Errors
-/// ECONNREFUSED.
-pub fn find_abstract(name: &[u8]) -> Result<Rc<UnixSocket>> {
-    domain().find(name)
 }
 
 /// Who a message says has sent it: the real ids.
@@ -58,31 +42,37 @@ pub fn sender(thread: &Thread) -> Credentials {
     Credentials { pid: thread.process.pid.get(), uid: credentials.uid, gid: credentials.gid }
 }
 
-/// A socket that a descriptor refers to.
-pub struct Socket {
+/// A descriptor's socket.
+pub struct Descriptor {
     /// The open file description.
     pub file: Rc<OpenFile>,
-    /// What it has open.
-    pub unix: Rc<UnixSocket>,
 }
 
-impl Socket {
+impl Descriptor {
     /// The socket behind `fd`.
     ///
     /// # Errors
     /// EBADF; ENOTSOCK.
-    pub fn of(fd: i32) -> Result<Socket> {
-        Socket::from_file(io::file(fd)?)
+    pub fn of(fd: i32) -> Result<Descriptor> {
+        Descriptor::from_file(io::file(fd)?)
     }
 
     /// The socket that `file` has open.
     ///
     /// # Errors
     /// ENOTSOCK.
-    pub fn from_file(file: Rc<OpenFile>) -> Result<Socket> {
-        let object: Rc<dyn Any> = file.file().clone();
-        let unix = object.downcast::<UnixSocket>().map_err(|_| Errno::ENOTSOCK)?;
-        Ok(Socket { file, unix })
+    pub fn from_file(file: Rc<OpenFile>) -> Result<Descriptor> {
+        let socket = Descriptor { file };
+        socket.get()?;
+        Ok(socket)
+    }
+
+    /// The object, which is another after each wait: a fork of another thread may have moved it to the keeper.
+    ///
+    /// # Errors
+    /// ENOTSOCK.
+    pub fn get(&self) -> Result<&dyn Socket> {
+        self.file.file().socket().ok_or(Errno::ENOTSOCK)
     }
 
     /// Whether calls on it do not block.
@@ -91,8 +81,47 @@ impl Socket {
     }
 }
 
+/// The calling thread, as sockets see it.
+pub struct Caller;
+
+impl SocketCaller for Caller {
+    fn find_node(&self, path: &[u8]) -> Result<Rc<dyn Inode>> {
+        as_caller(|caller| {
+            let found = caller.target(&caller.context.cwd, path, 0)?;
+            let attributes = found.inode().attributes()?;
+            permission::check(&attributes, caller.credentials, WRITE)?;
+            if attributes.file_type != FileType::Socket {
+                return Err(Errno::ECONNREFUSED);
+            }
+            Ok(found.inode().clone())
+        })
+    }
+
+    fn make_node(&self, path: &[u8]) -> Result<Rc<dyn Inode>> {
+        as_caller(|caller| Ok(caller.make_socket(&caller.context.cwd, path)?.inode().clone()))
+    }
+
+    fn remove_node(&self, path: &[u8]) {
+        // Nobody can have changed the name meanwhile.
+        let _ = as_caller(|caller| caller.unlink(&caller.context.cwd, path));
+    }
+
+    fn has(&self, capability: u32) -> bool {
+        sched::with_current(|thread| thread.credentials.borrow().has(capability))
+    }
+
+    fn credentials(&self) -> Credentials {
+        sched::with_current(effective)
+    }
+}
+
+fn effective(thread: &Thread) -> Credentials {
+    let credentials = thread.credentials.borrow();
+    Credentials { pid: thread.process.pid.get(), uid: credentials.euid, gid: credentials.egid }
+}
+
 /// A new description for a socket; `flags`: SOCK_NONBLOCK, which is O_NONBLOCK.
-pub fn describe(socket: Rc<UnixSocket>, flags: u32) -> Rc<OpenFile> {
+pub fn describe(socket: Rc<dyn File>, flags: u32) -> Rc<OpenFile> {
     anonymous(socket, O_RDWR | flags & O_NONBLOCK)
 }
 
@@ -110,13 +139,13 @@ fn check_family(family: i32, kind: u32, protocol: i32) -> Result<SocketType> {
     if kind >= TYPES {
         return Err(Errno::EINVAL);
     }
-    if family != AF_UNIX as i32 {
+    if family != i32::from(family::UNIX) {
         return Err(Errno::EAFNOSUPPORT);
     }
-    if protocol != 0 && protocol != AF_UNIX as i32 {
+    if protocol != 0 && protocol != i32::from(family::UNIX) {
         return Err(Errno::EPROTONOSUPPORT);
     }
-    SocketType::from_number(kind)
+    kind_from_number(kind)
 }
 
 /// socket(2).
@@ -155,7 +184,7 @@ pub fn close(fd: i32) {
 
 /// shutdown(2).
 pub fn shutdown(call: &mut Call<'_>) -> Result<i64> {
-    let socket = Socket::of(call.int(0))?;
-    socket.unix.shutdown(call.int(1))?;
+    let socket = Descriptor::of(call.int(0))?;
+    socket.get()?.shutdown(call.int(1))?;
     Ok(0)
 }

@@ -1,6 +1,6 @@
 //! What sendmsg(2) and recvmsg(2) take and give: struct msghdr, ancillary data.
 
-use super::socket::{Socket, close, sender};
+use super::socket::{Descriptor, close, sender};
 use super::socket_connect::{ADDRESS_MAX, read_address};
 use crate::arch::user;
 use crate::syscalls::file::open::install;
@@ -13,8 +13,8 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::O_CLOEXEC;
 use ramet_kcore::fs::credentials::cap;
 use ramet_kcore::fs::open_file::OpenFile;
-use ramet_kcore::ipc::unix::{
-    Control, ControlReader, ControlWriter, Credentials, MAX_RIGHTS, Outgoing, Received, msg,
+use ramet_kcore::ipc::socket::{
+    Control, ControlReader, ControlWriter, Credentials, MAX_RIGHTS, Outgoing, Received, family, msg,
 };
 
 /// Bytes of struct msghdr.
@@ -86,14 +86,17 @@ impl Header {
     ///
     /// # Errors
     /// ENOBUFS: too long; EFAULT; EINVAL; EBADF: not an open descriptor; EPERM, ESRCH: credentials that the caller may not claim.
-    pub fn control(&self, message: &mut Outgoing) -> Result<()> {
+    pub fn control(&self, socket: &Descriptor, message: &mut Outgoing) -> Result<()> {
         if self.control_length > CONTROL_MAX {
             return Err(Errno::ENOBUFS);
         }
         let mut bytes = alloc::vec![0; self.control_length];
         user::read(self.control, &mut bytes)?;
+        let is_local = socket.get()?.family() == family::UNIX;
         for control in ControlReader(&bytes) {
             match control? {
+                // As on Linux, they mean nothing elsewhere.
+                Control::Rights(_) | Control::Credentials(_) if !is_local => {}
                 Control::Rights(numbers) => {
                     if message.rights.len() + numbers.len() > MAX_RIGHTS {
                         return Err(Errno::EINVAL);
@@ -108,6 +111,7 @@ impl Header {
                     check_credentials(claimed)?;
                     message.credentials = Some(claimed);
                 }
+                Control::Other(other) => message.control.push(other),
             }
         }
         Ok(())
@@ -119,6 +123,9 @@ impl Header {
         let mut writer = ControlWriter::new(room);
         if let Some(credentials) = received.credentials {
             writer.credentials(credentials);
+        }
+        for message in &received.control {
+            writer.message(message);
         }
         let cloexec = if flags & msg::CMSG_CLOEXEC != 0 { O_CLOEXEC } else { 0 };
         let sent = received.rights.len();
@@ -178,7 +185,7 @@ fn check_credentials(claimed: Credentials) -> Result<()> {
 }
 
 /// The message that a call of send(2)'s family starts with.
-pub fn outgoing(socket: &Socket, flags: u32) -> Outgoing {
+pub fn outgoing(socket: &Descriptor, flags: u32) -> Outgoing {
     let nonblocking = if socket.is_nonblocking() { msg::DONTWAIT } else { 0 };
     Outgoing {
         flags: flags | nonblocking,

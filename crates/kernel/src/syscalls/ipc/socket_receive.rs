@@ -1,6 +1,6 @@
 //! recvfrom(2), recvmsg(2), recvmmsg(2).
 
-use super::socket::Socket;
+use super::socket::Descriptor;
 use super::socket_connect::write_address;
 use super::socket_message::{HEADER, Header};
 use super::socket_send::{ENTRY, refuse_compatible};
@@ -9,10 +9,9 @@ use crate::syscalls::time::{read_timespec, write_timespec};
 use crate::syscalls::vectors::Vectors;
 use crate::syscalls::{Call, io};
 use crate::task::time;
-use alloc::vec::Vec;
 use ramet_kcore::errno::Result;
 use ramet_kcore::file::flags::O_NONBLOCK;
-use ramet_kcore::ipc::unix::{Address, Received, SocketType, msg};
+use ramet_kcore::ipc::socket::{Received, SocketType, msg};
 use ramet_kcore::user::Sink;
 use ramet_kcore::wait::Events;
 
@@ -20,18 +19,19 @@ use ramet_kcore::wait::Events;
 const WAITFORONE: u32 = 0x10000;
 
 /// Receives; with MSG_WAITALL a stream is asked until the buffers are full.
-fn receive(socket: &Socket, sink: &mut dyn Sink, flags: u32) -> Result<Received> {
-    let unix = &socket.unix;
+fn receive(socket: &Descriptor, sink: &mut dyn Sink, flags: u32) -> Result<Received> {
     let flags = if socket.is_nonblocking() { flags | msg::DONTWAIT } else { flags };
     let more = if flags & msg::DONTWAIT != 0 { O_NONBLOCK } else { 0 };
-    let mut received = io::blocking_with(&socket.file, Events::IN, more, || unix.receive(sink, flags))?;
-    let whole = flags & (msg::WAITALL | msg::PEEK | msg::DONTWAIT) == msg::WAITALL;
-    if unix.kind() != SocketType::Stream || !whole {
+    let mut received =
+        io::blocking_with(&socket.file, Events::IN, more, || socket.get()?.receive(sink, flags, 0))?;
+    let whole = flags & (msg::WAITALL | msg::PEEK | msg::DONTWAIT | msg::OOB) == msg::WAITALL;
+    if socket.get()?.kind() != SocketType::Stream || !whole {
         return Ok(received);
     }
     // Descriptions and a change of sender end a message.
     while received.count != 0 && received.rights.is_empty() && sink.remaining() != 0 {
-        match io::blocking(&socket.file, Events::IN, || unix.receive(sink, flags)) {
+        let before = received.count;
+        match io::blocking(&socket.file, Events::IN, || socket.get()?.receive(sink, flags, before)) {
             Ok(next) if next.count == 0 => break,
             Ok(next) => {
                 received.count += next.count;
@@ -43,29 +43,22 @@ fn receive(socket: &Socket, sink: &mut dyn Sink, flags: u32) -> Result<Received>
     Ok(received)
 }
 
-/// The sender's address as bytes; none: an empty one.
-fn sender(received: &Received) -> Vec<u8> {
-    match received.address.as_deref() {
-        None | Some(Address::Unnamed) => Vec::new(),
-        Some(address) => address.encode(),
-    }
-}
-
 /// recvfrom(2).
 pub fn recvfrom(call: &mut Call<'_>) -> Result<i64> {
     let mut sink = Vectors::one(call.arg(1), call.arg(2))?;
-    let socket = Socket::of(call.int(0))?;
+    let socket = Descriptor::of(call.int(0))?;
     let received = receive(&socket, &mut sink, call.uint(3))?;
     if call.arg(4) != 0 {
-        write_address(&sender(&received), call.arg(4), call.arg(5))?;
+        write_address(&received.address, call.arg(4), call.arg(5))?;
     }
     Ok(received.count as i64)
 }
 
-fn receive_message(socket: &Socket, at: usize, flags: u32) -> Result<usize> {
+fn receive_message(socket: &Descriptor, at: usize, flags: u32) -> Result<usize> {
     let mut header = Header::read(at)?;
     let received = receive(socket, &mut header.vectors, flags)?;
-    let (count, address) = (received.count, sender(&received));
+    let count = received.count;
+    let address = received.address.clone();
     // In Linux's order: an address that cannot be written leaves the descriptors installed.
     let outcome = header.put_control(received, flags);
     if header.name != 0 {
@@ -78,7 +71,7 @@ fn receive_message(socket: &Socket, at: usize, flags: u32) -> Result<usize> {
 /// recvmsg(2).
 pub fn recvmsg(call: &mut Call<'_>) -> Result<i64> {
     refuse_compatible(call.uint(2))?;
-    let socket = Socket::of(call.int(0))?;
+    let socket = Descriptor::of(call.int(0))?;
     receive_message(&socket, call.arg(1), call.uint(2)).map(|n| n as i64)
 }
 
@@ -91,7 +84,7 @@ pub fn recvmmsg(call: &mut Call<'_>) -> Result<i64> {
         0 => None,
         at => Some(time::monotonic().saturating_add(read_timespec(at)?)),
     };
-    let socket = Socket::of(call.int(0))?;
+    let socket = Descriptor::of(call.int(0))?;
     let mut done = 0;
     let mut result = Ok(());
     while done < count {

@@ -1,10 +1,9 @@
 //! Ancillary data: struct cmsghdr, cmsg(3).
 
-use super::Credentials;
+use super::{ControlMessage, Credentials, SOL_SOCKET};
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 
-const SOL_SOCKET: i32 = 1;
 const SCM_RIGHTS: i32 = 1;
 const SCM_CREDENTIALS: i32 = 2;
 /// size_t length, int level, int type.
@@ -17,6 +16,8 @@ pub enum Control {
     Rights(Vec<i32>),
     /// SCM_CREDENTIALS.
     Credentials(Credentials),
+    /// A message of another level.
+    Other(ControlMessage),
 }
 
 /// Walks the control buffer of sendmsg(2), already copied from the program.
@@ -25,33 +26,30 @@ pub struct ControlReader<'a>(pub &'a [u8]);
 impl Iterator for ControlReader<'_> {
     type Item = Result<Control>;
 
-    /// Messages of other levels are skipped. EINVAL: a malformed one; the walk ends there.
+    /// EINVAL: a malformed one; the walk ends there.
     fn next(&mut self) -> Option<Result<Control>> {
-        loop {
-            let header = self.0.get(..HEADER)?;
-            let length = usize::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|k| header[k]));
-            let int = |at: usize| i32::from_le_bytes([0, 1, 2, 3].map(|k| header[at + k]));
-            let (level, kind) = (int(8), int(12));
-            if length < HEADER || length > self.0.len() {
-                self.0 = &[];
-                return Some(Err(Errno::EINVAL));
-            }
-            let data = &self.0[HEADER..length];
-            self.0 = self.0.get(length.next_multiple_of(8)..).unwrap_or(&[]);
-            if level != SOL_SOCKET {
-                continue;
-            }
-            let words =
-                data.chunks_exact(4).map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]]));
-            return Some(match kind {
-                SCM_RIGHTS => Ok(Control::Rights(words.collect())),
-                SCM_CREDENTIALS => match <&[u8; 12]>::try_from(data) {
-                    Ok(bytes) => Ok(Control::Credentials(Credentials::decode(bytes))),
-                    Err(_) => Err(Errno::EINVAL),
-                },
-                _ => Err(Errno::EINVAL),
-            });
+        let header = self.0.get(..HEADER)?;
+        let length = usize::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|k| header[k]));
+        let int = |at: usize| i32::from_le_bytes([0, 1, 2, 3].map(|k| header[at + k]));
+        let (level, kind) = (int(8), int(12));
+        if length < HEADER || length > self.0.len() {
+            self.0 = &[];
+            return Some(Err(Errno::EINVAL));
         }
+        let data = &self.0[HEADER..length];
+        self.0 = self.0.get(length.next_multiple_of(8)..).unwrap_or(&[]);
+        if level != SOL_SOCKET {
+            return Some(Ok(Control::Other(ControlMessage { level, kind, data: data.to_vec() })));
+        }
+        let words = data.chunks_exact(4).map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+        Some(match kind {
+            SCM_RIGHTS => Ok(Control::Rights(words.collect())),
+            SCM_CREDENTIALS => match <&[u8; 12]>::try_from(data) {
+                Ok(bytes) => Ok(Control::Credentials(Credentials::decode(bytes))),
+                Err(_) => Err(Errno::EINVAL),
+            },
+            _ => Err(Errno::EINVAL),
+        })
     }
 }
 
@@ -75,7 +73,12 @@ impl ControlWriter {
 
     /// SCM_CREDENTIALS; must come before the rights, as on Linux.
     pub fn credentials(&mut self, credentials: Credentials) {
-        self.put(SCM_CREDENTIALS, &credentials.encode());
+        self.put(SOL_SOCKET, SCM_CREDENTIALS, &credentials.encode());
+    }
+
+    /// A message of another level.
+    pub fn message(&mut self, message: &ControlMessage) {
+        self.put(message.level, message.kind, &message.data);
     }
 
     /// SCM_RIGHTS with the numbers installed, of `sent` descriptions.
@@ -85,7 +88,7 @@ impl ControlWriter {
         }
         if !numbers.is_empty() {
             let data: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-            self.put(SCM_RIGHTS, &data);
+            self.put(SOL_SOCKET, SCM_RIGHTS, &data);
         }
     }
 
@@ -94,7 +97,7 @@ impl ControlWriter {
         (self.bytes, self.truncated)
     }
 
-    fn put(&mut self, kind: i32, data: &[u8]) {
+    fn put(&mut self, level: i32, kind: i32, data: &[u8]) {
         let room = self.limit - self.bytes.len();
         if room < HEADER {
             self.truncated = true;
@@ -105,7 +108,7 @@ impl ControlWriter {
             self.truncated = true;
         }
         self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(&SOL_SOCKET.to_le_bytes());
+        self.bytes.extend_from_slice(&level.to_le_bytes());
         self.bytes.extend_from_slice(&kind.to_le_bytes());
         self.bytes.extend_from_slice(&data[..length - HEADER]);
         let padded = self.bytes.len().next_multiple_of(8).min(self.limit);

@@ -4,6 +4,7 @@ pub mod cpu;
 pub mod entry;
 pub mod frame;
 pub mod hypercall;
+pub mod known_sites;
 pub mod site;
 pub mod upcall;
 pub mod user;

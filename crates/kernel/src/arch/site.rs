@@ -120,6 +120,11 @@ pub fn set_enabled(enabled: bool) {
     SITES.enabled.set(enabled);
 }
 
+/// Whether sites are patched.
+pub fn is_enabled() -> bool {
+    SITES.enabled.get()
+}
+
 /// Whether the value calls may be answered without the dispatcher; not while calls are traced.
 static VALUES_ALLOWED: Global<Cell<bool>> = Global::new(Cell::new(true));
 
@@ -205,8 +210,9 @@ fn patch(after: u64, number: u64) -> Option<()> {
     }
     let with_mov = before[0] == 0xb8 && u32::from_le_bytes(before[1..5].try_into().ok()?) as u64 == number;
     if with_mov && crate::mm::is_patchable(after - 7, 7) {
-        let slot = make_slot(after, after - 7, Some(number as u32))?;
-        return crate::mm::patch_text(after - 7, &jump(slot));
+        patch_with_number(after - 7, number as u32)?;
+        super::known_sites::remember(after - 7, number as u32);
+        return Some(());
     }
     let padding = find_padding(after)?;
     let at = padding.jump_at;
@@ -219,6 +225,18 @@ fn patch(after: u64, number: u64) -> Option<()> {
     crate::mm::patch_text(padding.start, &bytes)?;
     let distance = i8::try_from(at as i64 - after as i64).ok()?;
     crate::mm::patch_text(after - 2, &[0xeb, distance as u8])
+}
+
+/// `mov $number,%eax; syscall`.
+pub fn original(number: u32) -> [u8; 7] {
+    let [a, b, c, d] = number.to_le_bytes();
+    [0xb8, a, b, c, d, 0x0f, 0x05]
+}
+
+/// Patches the [`original`] instructions at `start`, which the caller has seen there, in patchable text.
+pub fn patch_with_number(start: u64, number: u32) -> Option<()> {
+    let slot = make_slot(start + 7, start, Some(number))?;
+    crate::mm::patch_text(start, &jump(slot))
 }
 
 /// `jmp *[slot]` with an absolute 32-bit address.

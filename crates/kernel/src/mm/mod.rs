@@ -3,6 +3,7 @@
 pub mod physical;
 pub mod volumes;
 
+use crate::arch::known_sites;
 use crate::global::Global;
 use crate::task::process;
 use alloc::rc::Rc;
@@ -172,7 +173,11 @@ pub fn map_segment(
     let file = Argument { file: file.clone(), name: name.clone(), is_readable: true, is_writable: false };
     let flags = map::PRIVATE | map::FIXED;
     let request = MapRequest { address, length, protection: protection(of), flags, file: Some(file), offset };
-    with_space(|space| space.mmap(request)).map(|_| ())
+    with_space(|space| space.mmap(request))?;
+    if of.execute {
+        known_sites::patch_mapped(address..address + length);
+    }
+    Ok(())
 }
 
 /// Maps zeros at `address`.
@@ -216,6 +221,21 @@ pub fn is_patchable(address: u64, length: usize) -> bool {
     with_space(|space| {
         let areas = space.areas();
         areas.is_covered(address, end) && areas.overlapping(address, end).all(is_patchable_area)
+    })
+}
+
+/// What program text that has just been mapped says at `address`, from private copies of its pages, which are made: nothing is touched where
+/// the program sees it. `None`: some of it is not there.
+pub fn copy_new_text(address: u64) -> Option<[u8; 7]> {
+    with_space(|space| {
+        let mut bytes = [0; 7];
+        for (at, byte) in (address..).zip(&mut bytes) {
+            // Until the TLB forgets the original, a patched site there traps: slower, not wrong.
+            let gpa = space.make_private_unseen(at & !(PAGE_SIZE - 1)).ok()?;
+            // SAFETY: the page is the program's own frame in the direct map.
+            *byte = unsafe { ((DIRECT_MAP + gpa + (at & (PAGE_SIZE - 1))) as *const u8).read_volatile() };
+        }
+        Some(bytes)
     })
 }
 

@@ -1,11 +1,14 @@
 //! mmap(2) and its relatives.
 
 use super::Call;
-use crate::arch::user;
+use crate::arch::{known_sites, user};
 use crate::mm::with_space;
 use alloc::string::String;
+use ramet_abi::layout::PAGE_SIZE;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::mm::space::{Argument, MapRequest, map};
+
+const EXEC: u32 = ramet_kcore::mm::vma::prot::EXEC as u32;
 
 /// mmap(2).
 pub fn mmap(call: &mut Call<'_>) -> Result<i64> {
@@ -30,7 +33,12 @@ pub fn mmap(call: &mut Call<'_>) -> Result<i64> {
         file,
         offset: call.arg(5) as u64,
     };
-    with_space(|space| space.mmap(request)).map(|at| at as i64)
+    let (length, executable) = (request.length, request.file.is_some() && request.protection & EXEC != 0);
+    let start = with_space(|space| space.mmap(request))?;
+    if executable {
+        known_sites::patch_mapped(start..start + length.next_multiple_of(PAGE_SIZE));
+    }
+    Ok(start as i64)
 }
 
 /// munmap(2).

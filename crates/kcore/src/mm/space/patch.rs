@@ -14,6 +14,22 @@ impl<P: Physical> AddressSpace<P> {
     /// # Errors
     /// EFAULT: not mapped; EACCES: a shared mapping; ENOMEM: no frame; EIO: the file has no such page.
     pub fn make_private(&mut self, address: u64) -> Result<u64> {
+        let (page, is_stale) = self.private_copy(address)?;
+        self.flush(is_stale);
+        Ok(page)
+    }
+
+    /// As [`Self::make_private`], for a page that has just been mapped. The program may go on seeing the original until the TLB is emptied:
+    /// the caller puts nothing into the copy that a program would miss.
+    ///
+    /// # Errors
+    /// As [`Self::make_private`].
+    pub fn make_private_unseen(&mut self, address: u64) -> Result<u64> {
+        self.private_copy(address).map(|(page, _)| page)
+    }
+
+    /// The frame, and whether the TLB may have another.
+    fn private_copy(&mut self, address: u64) -> Result<(u64, bool)> {
         let page = address & !(PAGE - 1);
         let vma = self.areas.find(page).ok_or(Errno::EFAULT)?;
         if vma.has(property::SHARED) {
@@ -37,14 +53,13 @@ impl<P: Physical> AddressSpace<P> {
             if is_managed(from) {
                 self.memory.mark_written(from);
             }
-            return Ok(from);
+            return Ok((from, false));
         }
         let Some(to) = self.memory.allocate(Content::Any) else { return Err(Errno::ENOMEM) };
         self.memory.physical.copy(from, to, PAGE);
         let protection = self.areas.find(page).map_or(0, |v| v.prot);
         self.memory.physical.write(slot, to | super::flags::leaf_bits(protection));
         drop_leaf(&self.memory, leaf, false);
-        self.flush(leaf & ACCESSED != 0);
-        Ok(to)
+        Ok((to, leaf & ACCESSED != 0))
     }
 }

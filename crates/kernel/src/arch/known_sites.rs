@@ -1,0 +1,72 @@
+//! Sites that have been patched before, by file: a program that is executed again is patched while it is mapped, when nothing of it is in
+//! the TLB yet, instead of trap by trap. A shell's children execute the same few files over and over.
+//!
+//! What is known is a hint: a site is patched here only if the same instructions stand at its place in the file's page.
+
+use super::site;
+use crate::global::Global;
+use crate::mm::{copy_new_text, is_patchable, with_space};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::ops::Range;
+
+/// Most files, and most sites of each.
+const FILES: usize = 64;
+const SITES: usize = 128;
+
+/// `st_dev` and `st_ino`.
+type FileKey = (u64, u64);
+/// System call numbers by the offset of the `mov` in the file.
+type Places = BTreeMap<u64, u32>;
+
+static KNOWN: Global<RefCell<BTreeMap<FileKey, Places>>> = Global::new(RefCell::new(BTreeMap::new()));
+
+/// A `mov $number,%eax; syscall` at `start` has been patched.
+pub fn remember(start: u64, number: u32) {
+    let place = with_space(|space| {
+        let (mapping, offset) = space.areas().find(start)?.file_at(start)?;
+        Some(((mapping.device, mapping.inode), offset))
+    });
+    let Some((key, offset)) = place else { return };
+    let mut known = KNOWN.borrow_mut();
+    if known.len() >= FILES && !known.contains_key(&key) {
+        return;
+    }
+    let places = known.entry(key).or_default();
+    if places.len() < SITES {
+        places.insert(offset, number);
+    }
+}
+
+/// Executable parts of files have been mapped in this range: what is known of them is patched.
+pub fn patch_mapped(range: Range<u64>) {
+    if KNOWN.borrow().is_empty() {
+        return;
+    }
+    for (start, number) in sites_in(&range) {
+        // Where it cannot be patched it traps, as if nothing were known of it.
+        if site::is_enabled()
+            && is_patchable(start, 7)
+            && copy_new_text(start) == Some(site::original(number))
+        {
+            let _ = site::patch_with_number(start, number);
+        }
+    }
+}
+
+/// Addresses and numbers of what is known of the files that are mapped there.
+fn sites_in(range: &Range<u64>) -> Vec<(u64, u32)> {
+    let known = KNOWN.borrow();
+    with_space(|space| {
+        let mut sites = Vec::new();
+        for area in space.areas().overlapping(range.start, range.end) {
+            let first = area.start.max(range.start);
+            let Some((mapping, offset)) = area.file_at(first) else { continue };
+            let Some(places) = known.get(&(mapping.device, mapping.inode)) else { continue };
+            let end = offset + (area.end.min(range.end) - first);
+            sites.extend(places.range(offset..end).map(|(at, number)| (first + (at - offset), *number)));
+        }
+        sites
+    })
+}

@@ -54,6 +54,23 @@ pub const fn touched_bit(number: u64) -> u64 {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - (TOUCHED_SIZE * 8).ilog2())
 }
 
+/// Offset of [`SLEEPERS`] counters (u32): whether anybody waits at a futex of the session whose [`futex_slot`] that is (not 0), set before a waiter looks
+/// at its word. Who has changed a word and then finds 0 here need not wake anybody.
+pub const SLEEPERS_OFFSET: u64 = 0x1_2000;
+/// Number of those counters, a power of two.
+pub const SLEEPERS: u64 = 1024;
+
+/// What names a file's memory in [`futex_slot`].
+pub const fn futex_space(device: u64, inode: u64) -> u64 {
+    inode ^ device << 48
+}
+
+/// The counter of the word at `offset` of a file's memory ([`futex_space`]). Several words share one.
+pub const fn futex_slot(space: u64, offset: u64) -> u64 {
+    let file = space.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (file ^ offset).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLEEPERS.ilog2())
+}
+
 /// Offset of the [`Request`].
 pub const REQUEST_OFFSET: u64 = 0x1_0000;
 /// Offset of the [`Reply`].
@@ -303,6 +320,8 @@ pub mod op {
     pub const SEALS: u32 = 0x215;
     /// A shared writable mapping of file `id` has ended.
     pub const UNMAP: u32 = 0x217;
+    /// One has begun, as [`MEMORY`] with `flags` 1 says it, without the memory.
+    pub const MAPPED: u32 = 0x218;
     /// After an import: the node with inode number `arguments[1]` of file system `arguments[0]`; data: what [`PATH`] is to show for it. Result: a
     /// node. Answers `stat`.
     pub const INODE: u32 = 0x216;
@@ -467,6 +486,8 @@ pub mod sysv {
     pub const MSGRCV: u32 = 9;
     /// msgctl(2): arguments: id, command; data as there. IPC_RMID, IPC_SET, IPC_STAT.
     pub const MSGCTL: u32 = 10;
+    /// The wait with number `other` is over.
+    pub const CANCEL: u32 = 11;
 }
 
 const _: () = {
@@ -475,5 +496,7 @@ const _: () = {
     assert!(VERSIONS_OFFSET + VERSIONS * 4 <= TOUCHED_OFFSET && VERSIONS.is_power_of_two());
     assert!(TOUCHED_OFFSET + TOUCHED_SIZE <= REQUEST_OFFSET && TOUCHED_SIZE.is_power_of_two());
     assert!(size_of::<Request>() <= 0x1000 && size_of::<Reply>() <= 0x1000);
+    assert!(REPLY_OFFSET + 0x1000 <= SLEEPERS_OFFSET && SLEEPERS_OFFSET + SLEEPERS * 4 <= DATA_OFFSET);
+    assert!(SLEEPERS.is_power_of_two());
     assert!(DATA_OFFSET + DATA_MAX <= CHANNEL_SIZE);
 };

@@ -221,6 +221,19 @@ pub trait File: Any {
         Err(Errno::EINVAL)
     }
 
+    /// The file that a shared mapping of this one has in its place, whose pages other VMs see as well; none: it is this one. `writable`: the
+    /// description is open for writing.
+    ///
+    /// # Errors
+    /// ENFILE, ENOSPC: its pages cannot be shared.
+    fn shared_memory(&self, writable: bool) -> Result<Option<Rc<dyn File>>> {
+        let _ = writable;
+        Ok(None)
+    }
+
+    /// A private mapping is being made: copies of pages that may be out of date are not for it.
+    fn note_private(&self) {}
+
     /// A shared writable mapping is being made (`change` 1) or has ended (-1).
     ///
     /// # Errors

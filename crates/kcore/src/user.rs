@@ -78,6 +78,21 @@ pub trait UserMemory {
     /// # Errors
     /// EFAULT when any byte cannot be written.
     fn write(&self, to: usize, from: &[u8]) -> Result<()>;
+
+    /// Puts `new` in the place of the word at `at`, which is a multiple of 4, if that is `expected`; gives what it was. Where other VMs may write to
+    /// it, this has to be one step.
+    ///
+    /// # Errors
+    /// EFAULT.
+    fn exchange_word(&self, at: usize, expected: u32, new: u32) -> Result<u32> {
+        let mut word = [0; 4];
+        self.read(at, &mut word)?;
+        let seen = u32::from_le_bytes(word);
+        if seen == expected {
+            self.write(at, &new.to_le_bytes())?;
+        }
+        Ok(seen)
+    }
 }
 
 /// A [`Sink`] over kernel memory.

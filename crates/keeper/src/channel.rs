@@ -7,14 +7,14 @@ use crate::session::Note;
 use crate::sys;
 use ramet_abi::session::{
     CHANNEL_SIZE, CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice,
-    REPLY_OFFSET, REQUEST_OFFSET, Reply, Request, TOUCHED_OFFSET, TOUCHED_SIZE, VERSIONS, VERSIONS_OFFSET,
-    notice,
+    REPLY_OFFSET, REQUEST_OFFSET, Reply, Request, SLEEPERS, SLEEPERS_OFFSET, TOUCHED_OFFSET, TOUCHED_SIZE,
+    VERSIONS, VERSIONS_OFFSET, notice,
 };
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU8, AtomicU32};
 
 /// Most signals that wait for a VM that does not read its notices, as RLIMIT_SIGPENDING would have it.
@@ -127,6 +127,15 @@ impl Channel {
         let counter =
             unsafe { self.base.add((VERSIONS_OFFSET + slot * 4) as usize).cast::<AtomicU32>().as_ref() };
         counter.store(version, Release);
+    }
+
+    /// Says whether somebody waits at futexes of that slot. In order with what is done next to a futex's word.
+    pub fn set_sleepers(&self, slot: u64, any: bool) {
+        assert!(slot < SLEEPERS);
+        // SAFETY: the counter lies in the mapping (the contract asserts it), aligned to 4 bytes, and any bytes are a value of an atomic.
+        let counter =
+            unsafe { self.base.add((SLEEPERS_OFFSET + slot * 4) as usize).cast::<AtomicU32>().as_ref() };
+        counter.store(any.into(), SeqCst);
     }
 
     /// Sets a bit of the map of inodes that differ from the image.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::Harness;
-use ramet_abi::session::{CHANNEL_SIZE, Control, Reply, Request, TOUCHED_OFFSET, VERSIONS_OFFSET, tree};
+use ramet_abi::session::{CHANNEL_SIZE, Control, Reply, Request, SLEEPERS_OFFSET, TOUCHED_OFFSET, VERSIONS_OFFSET, tree};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_APPEND, O_RDONLY, O_RDWR, O_WRONLY};
 use ramet_kcore::file::{File, Page, PageSource};
@@ -71,13 +71,16 @@ impl Transport for Direct {
     fn version(&self, slot: u64) -> u32 {
         self.harness.borrow().word(self.vm, VERSIONS_OFFSET + slot * 4)
     }
+    fn has_sleepers(&self, slot: u64) -> bool {
+        self.harness.borrow().word(self.vm, SLEEPERS_OFFSET + slot * 4) != 0
+    }
 }
 
 fn client(harness: &Rc<RefCell<Harness>>, vm: ClientId) -> Rc<Client> {
     let memory = harness.borrow().vms[&vm].memory.try_clone().unwrap();
     let channel = sys::map_shared(memory.as_fd(), CHANNEL_SIZE as usize).unwrap();
     let transport = Direct { harness: harness.clone(), vm, channel };
-    Client::new(Rc::new(transport), Local { image: None, pages: Rc::new(Pages) })
+    Client::new(Rc::new(transport), Local { image: None, pages: Rc::new(Pages), window: None })
 }
 
 fn read(file: &OpenFile, most: usize) -> Result<Vec<u8>> {

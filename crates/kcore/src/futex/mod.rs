@@ -44,10 +44,21 @@ pub struct Waiter {
     key: Cell<Key>,
     bitset: u32,
     woken: Cell<bool>,
+    moved: Cell<bool>,
     wake: Rc<dyn Wake>,
 }
 
 impl Waiter {
+    /// The word that it waits at: not the one that it came to if it was requeued.
+    pub fn key(&self) -> Key {
+        self.key.get()
+    }
+
+    /// Whether its word has another name from now on ([`Futexes::evict_shared`]): it is to wait there, or for nothing.
+    pub fn has_moved(&self) -> bool {
+        self.moved.get()
+    }
+
     /// Whether somebody has woken it.
     pub fn is_woken(&self) -> bool {
         self.woken.get()
@@ -84,7 +95,8 @@ impl Futexes {
         if load()? != expected {
             return Err(Errno::EAGAIN);
         }
-        let waiter = Rc::new(Waiter { key: Cell::new(key), bitset, woken: Cell::new(false), wake });
+        let (woken, moved) = (Cell::new(false), Cell::new(false));
+        let waiter = Rc::new(Waiter { key: Cell::new(key), bitset, woken, moved, wake });
         self.queues.entry(key).or_default().push_back(waiter.clone());
         Ok(waiter)
     }
@@ -194,6 +206,16 @@ impl Futexes {
         Ok(woken)
     }
 
+    /// Words of shared objects (those whose `space` is not 0) get other names: all who wait at them stop and look again
+    /// ([`Waiter::has_moved`]).
+    pub fn evict_shared(&mut self) {
+        let gone = self.queues.split_off(&Key { space: 1, offset: 0 });
+        for waiter in gone.into_values().flatten() {
+            waiter.moved.set(true);
+            waiter.wake.wake(Events::IN);
+        }
+    }
+
     /// Number of sleeping threads.
     pub fn len(&self) -> usize {
         self.queues.values().map(VecDeque::len).sum()
@@ -214,7 +236,7 @@ fn tell(waiters: Vec<Rc<Waiter>>) -> usize {
 }
 
 /// The encoded operation of FUTEX_WAKE_OP (futex(2)).
-struct WakeOp {
+pub struct WakeOp {
     operation: u32,
     argument: u32,
     comparison: u32,
@@ -222,7 +244,11 @@ struct WakeOp {
 }
 
 impl WakeOp {
-    fn decode(encoded: u32) -> Result<WakeOp> {
+    /// Decodes it.
+    ///
+    /// # Errors
+    /// ENOSYS: an unknown operation or comparison.
+    pub fn decode(encoded: u32) -> Result<WakeOp> {
         let signed = encoded as i32;
         let argument = signed << 8 >> 20;
         let shift = encoded >> 31 != 0;
@@ -235,7 +261,8 @@ impl WakeOp {
         if decoded.operation > 4 || decoded.comparison > 5 { Err(Errno::ENOSYS) } else { Ok(decoded) }
     }
 
-    fn apply(&self, value: u32) -> u32 {
+    /// The word's new value.
+    pub fn apply(&self, value: u32) -> u32 {
         match self.operation {
             0 => self.argument,
             1 => value.wrapping_add(self.argument),
@@ -245,7 +272,8 @@ impl WakeOp {
         }
     }
 
-    fn matches(&self, old: u32) -> bool {
+    /// Whether the second word's waiters are to be woken after this old value.
+    pub fn matches(&self, old: u32) -> bool {
         let old = old as i32;
         match self.comparison {
             0 => old == self.against,
@@ -324,6 +352,16 @@ pub(crate) mod tests {
         assert_eq!(futexes.requeue(A, A, 0, i32::MAX, None), Ok(2));
         assert_eq!(futexes.wake(A, i32::MAX, MATCH_ANY), Ok(2));
         assert!(futexes.is_empty());
+    }
+
+    #[test]
+    fn shared_words_get_other_names() {
+        let mut futexes = Futexes::new();
+        let private = Key { space: 0, offset: u64::MAX };
+        let (here, there) = (sleep(&mut futexes, private, MATCH_ANY), sleep(&mut futexes, B, MATCH_ANY));
+        futexes.evict_shared();
+        assert!(there.has_moved() && !there.is_woken() && !here.has_moved());
+        assert_eq!((futexes.wake(B, 1, MATCH_ANY), futexes.wake(private, 1, MATCH_ANY)), (Ok(0), Ok(1)));
     }
 
     #[test]

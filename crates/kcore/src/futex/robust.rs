@@ -65,15 +65,22 @@ fn walk(
     let pending = long(head.wrapping_add(16))?;
     let mut died = |entry: u64, is_pending: bool| -> Result<()> {
         let address = (entry & !1).wrapping_add(offset);
-        let (pi, value) = (entry & 1 != 0, load(memory, address)?);
+        let (pi, mut value) = (entry & 1 != 0, load(memory, address)?);
         if is_pending && !pi && value & TID_MASK == 0 {
             // It died between unlocking and waking.
             wake(address);
-        } else if value & TID_MASK == tid {
-            store(memory, address, value & WAITERS | OWNER_DIED)?;
-            if value & WAITERS != 0 {
-                if pi { wake_pi(address) } else { wake(address) }
+        }
+        // Others may be about to say that they wait.
+        while value & TID_MASK == tid {
+            let marked = value & WAITERS | OWNER_DIED;
+            let seen = memory.exchange_word(address as usize, value, marked)?;
+            if seen == value {
+                if value & WAITERS != 0 {
+                    if pi { wake_pi(address) } else { wake(address) }
+                }
+                break;
             }
+            value = seen;
         }
         Ok(())
     };

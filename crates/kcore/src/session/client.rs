@@ -4,6 +4,7 @@ use super::inode::SessionInode;
 use super::remote::RemoteFile;
 use crate::errno::{Errno, Result};
 use crate::file::PageSource;
+use crate::fs::hostfs::HostTransport;
 use crate::fs::memfs::MemFs;
 use crate::wait::Events;
 use alloc::collections::BTreeMap;
@@ -12,7 +13,8 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::sync::atomic::Ordering::Acquire;
 use ramet_abi::session::{
-    Control, DATA_MAX, Reply, Request, TOUCHED_SIZE, VERSIONS, op, touched_bit, version_slot,
+    Control, DATA_MAX, Reply, Request, SLEEPERS, TOUCHED_SIZE, VERSIONS, futex_slot, futex_space, op, touched_bit,
+    version_slot,
 };
 
 /// Nodes that are no longer used are told of when there are so many.
@@ -34,6 +36,9 @@ pub trait Transport {
 
     /// The counter at `slot`, below [`VERSIONS`], of directories' names and inodes' attributes.
     fn version(&self, slot: u64) -> u32;
+
+    /// Whether anybody waits at futexes of `slot` ([`ramet_abi::session::futex_slot`]), below [`SLEEPERS`].
+    fn has_sleepers(&self, slot: u64) -> bool;
 }
 
 /// What a VM has by itself.
@@ -42,6 +47,8 @@ pub struct Local {
     pub image: Option<Rc<MemFs>>,
     /// Memory for pages of files.
     pub pages: Rc<dyn PageSource>,
+    /// The way to the VMM's volume window, where files are that are mapped shared.
+    pub window: Option<Rc<dyn HostTransport>>,
 }
 
 /// The way to the keeper, and the ids that this VM holds there.
@@ -112,6 +119,13 @@ impl Client {
     pub fn is_touched(&self, number: u64) -> bool {
         let bit = touched_bit(number);
         self.transport.touched(bit / 8 % TOUCHED_SIZE) >> (bit % 8) & 1 != 0
+    }
+
+    /// Whether anybody may be waiting at the word at `offset` of the memory of that device and inode number. Whoever has changed the word
+    /// has made sure that the change is seen before (any locked instruction does).
+    pub fn has_sleepers(&self, (device, inode): (u64, u64), offset: u64) -> bool {
+        core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
+        self.transport.has_sleepers(futex_slot(futex_space(device, inode), offset) % SLEEPERS)
     }
 
     /// Description `id` may have become ready.

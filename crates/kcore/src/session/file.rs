@@ -1,6 +1,7 @@
 //! Local descriptions of the session's files: directories, and files of the image that are only read.
 
 use super::inode::SessionInode;
+use super::memory::SharedFile;
 use super::pages::Pages;
 use crate::errno::{Errno, Result};
 use crate::file::{File, Page};
@@ -76,6 +77,18 @@ impl File for SessionFile {
             Some(file) => file.page(index, false),
             None => self.pages.get(self.inode.client(), self.inode.node()?, index),
         }
+    }
+
+    fn shared_memory(&self, writable: bool) -> Result<Option<Rc<dyn File>>> {
+        // A file of the image that nobody has changed is read where it is.
+        if self.pristine.is_none() || self.untouched().is_some() && !writable {
+            return Ok(None);
+        }
+        Ok(Some(SharedFile::new(&self.inode)?))
+    }
+
+    fn note_private(&self) {
+        self.pages.retire();
     }
 
     fn image_extent(&self, index: u64) -> Option<(usize, u64)> {

@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::file::SessionFile;
+use super::memory::Window;
 use super::remote::RemoteFile;
 use crate::errno::{Errno, Result};
 use crate::file::File;
@@ -15,7 +16,7 @@ use alloc::boxed::Box;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, OnceCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use ramet_abi::hostfs::set;
 use ramet_abi::session::{self as abi, Reply, Request, op, tree};
 
@@ -36,6 +37,8 @@ pub struct SessionInode {
     /// The image's file, if it is one.
     pristine: Option<Rc<Node>>,
     state: OnceCell<Box<InodeState>>,
+    /// Its memory, while it is mapped.
+    pub(super) window: RefCell<Weak<Window>>,
 }
 
 /// Attributes as programs see them.
@@ -84,6 +87,29 @@ impl SessionInode {
         Self::answered(client, number, &reply, names)
     }
 
+    /// memfd_create(2) with those `flags`, for that user and group. The file, and what is shown as its path.
+    ///
+    /// # Errors
+    /// As memfd_create(2).
+    pub fn memory_file(
+        client: &Rc<Client>,
+        name: &[u8],
+        flags: u32,
+        owner: [u32; 2],
+    ) -> Result<(Rc<SessionInode>, Vec<u8>)> {
+        let [uid, gid] = owner.map(u64::from);
+        let names = client.names();
+        let request = Request {
+            operation: op::MEMFD,
+            flags,
+            arguments: [uid, gid, 0, 0, 0, 0],
+            ..Request::default()
+        };
+        let reply = client.call(&request, name)?;
+        let inode = Self::answered(client, tree::MEMORY, &reply, names)?;
+        Ok((inode, [b"/memfd:", name, b" (deleted)"].concat()))
+    }
+
     /// The version of the inode in an answer. It is not known for sure if anything has changed since the count was `names`, before
     /// the question: then it is one that will not be met again.
     fn version_of(client: &Client, reply: &Reply, names: u64) -> u32 {
@@ -120,6 +146,7 @@ impl SessionInode {
             image_data: reply.values[0] != 0,
             pristine,
             state: OnceCell::new(),
+            window: RefCell::default(),
         });
         client.nodes.borrow_mut().insert(id, Rc::downgrade(&inode));
         Ok(inode)
@@ -149,6 +176,16 @@ impl SessionInode {
     /// Whether it is a named pipe.
     pub fn is_fifo(&self) -> bool {
         self.file_type == FileType::Fifo
+    }
+
+    /// The file system that it is in (one of [`ramet_abi::session::tree`]).
+    pub fn tree(&self) -> u64 {
+        self.tree
+    }
+
+    /// Its size as of the last answer.
+    pub(super) fn known_size(&self) -> u64 {
+        self.known.get().0.size
     }
 
     /// Whether it is a regular file.

@@ -10,6 +10,8 @@ use core::cell::RefCell;
 use ramet_abi::session::{Request, op};
 
 const PAGE: u64 = 4096;
+/// Pages asked for at once.
+const AHEAD: u64 = 32;
 
 /// The pages of one open file. They live as long as the file: page tables hold their addresses.
 #[derive(Default)]
@@ -33,20 +35,28 @@ impl Pages {
             operation: op::READ_NODE,
             id,
             arguments: [offset, 0, 0, 0, 0, 0],
-            wanted: PAGE,
+            wanted: AHEAD * PAGE,
             ..Request::default()
         };
         let mut bytes = Vec::new();
         client.call_into(&request, &[], &mut bytes)?;
-        if bytes.is_empty() {
-            return Err(Errno::ENXIO);
+        let mut first = None;
+        for (index, bytes) in (index..).zip(bytes.chunks(PAGE as usize)) {
+            let mut current = self.current.borrow_mut();
+            if first.is_some() && current.contains_key(&index) {
+                continue;
+            }
+            let page = match client.local.pages.zeroed() {
+                // What was not asked for is not needed.
+                Err(_) if first.is_some() => break,
+                page => page?,
+            };
+            // SAFETY: a page of its own, of PAGE bytes, that nobody else refers to yet.
+            unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), page.address() as *mut u8, bytes.len()) };
+            current.insert(index, page.clone());
+            first.get_or_insert(page);
         }
-        let page = client.local.pages.zeroed()?;
-        let length = bytes.len().min(PAGE as usize);
-        // SAFETY: a page of its own, of PAGE bytes, that nobody else refers to yet.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), page.address() as *mut u8, length) };
-        self.current.borrow_mut().insert(index, page.clone());
-        Ok(page)
+        first.ok_or(Errno::ENXIO)
     }
 
     /// The file has changed: what is mapped from now on is asked for again.

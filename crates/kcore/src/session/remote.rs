@@ -2,6 +2,7 @@
 
 use super::client::{Client, error_of};
 use super::inode::SessionInode;
+use super::memory::SharedFile;
 use super::pages::Pages;
 use crate::errno::{Errno, Result};
 use crate::file::flags::{O_CLOEXEC, O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC};
@@ -450,9 +451,15 @@ impl File for RemoteFile {
         self.pages.get(&self.client, node.node()?, index)
     }
 
-    fn note_shared_writable(&self, change: i32) -> Result<()> {
-        // Its memory would have to be everybody's.
-        if change > 0 { Err(Errno::ENODEV) } else { Ok(()) }
+    fn shared_memory(&self, _: bool) -> Result<Option<Rc<dyn File>>> {
+        match self.node.as_ref().filter(|node| node.is_regular()) {
+            Some(node) => Ok(Some(SharedFile::new(node)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn note_private(&self) {
+        self.pages.retire();
     }
 
     fn seals(&self, add: u32) -> Result<u32> {

@@ -94,13 +94,9 @@ pub fn share(session: &mut Session, client: ClientId, request: &Request) -> Resu
     let path = path(session, client, request.id)?;
     let node = super::node_of(&path)?;
     let file = node.rc()?.open(O_RDWR)?;
-    let mappings = (client, request.id);
     match request.flags {
         0 => {}
-        WRITABLE => {
-            file.note_shared_writable(1)?;
-            *session.nodes.shared.writable.entry(mappings).or_default() += 1;
-        }
+        WRITABLE => note_mapped(session, client, request.id, &*file)?,
         _ => return Err(Errno::EINVAL),
     }
     let key = path.inode().id();
@@ -119,6 +115,26 @@ pub fn share(session: &mut Session, client: ClientId, request: &Request) -> Resu
     let passed = memory.0.try_clone().map_err(|_| Errno::ENFILE)?;
     session.pass(passed.into());
     Ok(Reply { stat: encode(&path.inode().stat()?), ..Reply::default() })
+}
+
+/// A VM has a shared writable mapping more.
+fn note_mapped(
+    session: &mut Session,
+    client: ClientId,
+    id: u64,
+    file: &dyn ramet_kcore::file::File,
+) -> Result<()> {
+    file.note_shared_writable(1)?;
+    *session.nodes.shared.writable.entry((client, id)).or_default() += 1;
+    Ok(())
+}
+
+/// [`ramet_abi::session::op::MAPPED`].
+pub fn mapped(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let path = path(session, client, request.id)?;
+    let file = super::node_of(&path)?.rc()?.open(O_RDWR)?;
+    note_mapped(session, client, request.id, &*file)?;
+    Ok(Reply::default())
 }
 
 /// [`ramet_abi::session::op::UNMAP`].

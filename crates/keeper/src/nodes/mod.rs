@@ -226,6 +226,7 @@ fn operate(session: &mut Session, client: ClientId, request: &Request, data: &mu
         op::SEEK_DATA => data::seek(session, client, request),
         op::MEMORY => memory::share(session, client, request),
         op::UNMAP => memory::unmap(session, client, request),
+        op::MAPPED => memory::mapped(session, client, request),
         op::MEMFD => memory::create(session, client, request, data),
         op::SEALS => memory::seals(session, client, request),
         op::RELEASE => release(session, client, request, data),

@@ -4,7 +4,7 @@ use crate::client::ClientId;
 use crate::nodes::{self, HostMemory};
 use crate::session::{Note, Outbox, Session};
 use crate::sys;
-use ramet_abi::session::{Reply, Request, notice};
+use ramet_abi::session::{Reply, Request, SLEEPERS, futex_slot, futex_space, notice};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::futex::robust::{OWNER_DIED, TID_MASK, WAITERS};
 use ramet_kcore::futex::{Futexes, Key, MATCH_ANY, Waiter};
@@ -33,20 +33,72 @@ impl Wake for Wakeup {
 
 struct Sleeper {
     waiter: Rc<Waiter>,
+    /// Where it is counted.
+    slot: u64,
     /// The lock that it waits for, if that has an owner.
     lock: Option<(Rc<HostMemory>, u64, Key)>,
 }
 
 /// All waiters.
-#[derive(Default)]
 pub struct State {
     futexes: Futexes,
     sleepers: BTreeMap<(ClientId, u64), Sleeper>,
+    /// How many wait at the words of each slot.
+    counts: Vec<u32>,
+    /// Slots that are to be shown anew.
+    fresh: Vec<u64>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            futexes: Futexes::new(),
+            sleepers: BTreeMap::new(),
+            counts: vec![0; SLEEPERS as usize],
+            fresh: Vec::new(),
+        }
+    }
+}
+
+fn slot_of(key: Key) -> u64 {
+    futex_slot(key.space, key.offset) % SLEEPERS
 }
 
 impl State {
+    fn count(&mut self, slot: u64, change: i32) {
+        let count = &mut self.counts[slot as usize];
+        let before = *count;
+        *count = before.saturating_add_signed(change);
+        if (before == 0) != (*count == 0) {
+            self.fresh.push(slot);
+        }
+    }
+
     fn forget_woken(&mut self) {
-        self.sleepers.retain(|_, sleeper| !sleeper.waiter.is_woken());
+        let mut left = Vec::new();
+        self.sleepers.retain(|_, sleeper| {
+            let is_woken = sleeper.waiter.is_woken();
+            if is_woken {
+                left.push(sleeper.slot);
+            }
+            !is_woken
+        });
+        left.into_iter().for_each(|slot| self.count(slot, -1));
+    }
+
+    /// Waiters may have moved to other words.
+    fn count_again(&mut self) {
+        let mut moved = Vec::new();
+        for sleeper in self.sleepers.values_mut() {
+            let slot = slot_of(sleeper.waiter.key());
+            if slot != sleeper.slot {
+                moved.push((std::mem::replace(&mut sleeper.slot, slot), slot));
+            }
+        }
+        for (from, to) in moved {
+            self.count(from, -1);
+            self.count(to, 1);
+        }
     }
 
     /// Ends the waits of a VM.
@@ -56,9 +108,26 @@ impl State {
         for key in gone {
             if let Some(sleeper) = self.sleepers.remove(&key) {
                 self.futexes.cancel(&sleeper.waiter);
+                self.count(sleeper.slot, -1);
             }
         }
     }
+}
+
+/// Shows all VMs which words have waiters.
+pub fn show(session: &mut Session) {
+    let state = &mut session.objects.futex;
+    for slot in std::mem::take(&mut state.fresh) {
+        let any = state.counts[slot as usize] != 0;
+        session.clients.iter().for_each(|(_, client)| client.channel.set_sleepers(slot, any));
+    }
+}
+
+/// Shows a new VM which words have waiters.
+pub fn show_all(session: &Session, client: ClientId) {
+    let Some(client) = session.clients.get(client) else { return };
+    let counts = (0u64..).zip(&session.objects.futex.counts);
+    counts.filter(|(_, count)| **count != 0).for_each(|(slot, _)| client.channel.set_sleepers(slot, true));
 }
 
 /// The word of a request: its memory and its name.
@@ -68,7 +137,7 @@ fn word(session: &Session, client: ClientId, id: u64, offset: u64) -> Result<(Rc
     }
     let memory = nodes::memory(session, client, id)?;
     let (device, inode) = nodes::path(session, client, id)?.inode().id();
-    Ok((memory, Key { space: device << 48 ^ inode, offset }))
+    Ok((memory, Key { space: futex_space(device, inode), offset }))
 }
 
 fn load(memory: &HostMemory, offset: u64) -> Result<u32> {
@@ -105,11 +174,24 @@ pub fn wait(session: &mut Session, client: ClientId, request: &Request) -> Resul
     if state.sleepers.contains_key(&(client, number)) || state.sleepers.len() >= WAITERS_MAX {
         return Err(Errno::ENOMEM);
     }
+    let slot = slot_of(key);
+    state.count(slot, 1);
+    // Before the word is looked at: who changes it afterwards sees that there is somebody to be woken.
+    show(session);
     let wake = Rc::new(Wakeup { client, number, outbox: session.outbox.clone() });
-    let waiter = state.futexes.wait(key, bitset as u32, expected, || load(&memory, offset), wake)?;
-    let lock = robust.then_some((memory, offset, key));
-    state.sleepers.insert((client, number), Sleeper { waiter, lock });
-    Ok(Reply::default())
+    let state = &mut session.objects.futex;
+    let waits = state.futexes.wait(key, bitset as u32, expected, || load(&memory, offset), wake);
+    match waits {
+        Ok(waiter) => {
+            let lock = robust.then_some((memory, offset, key));
+            state.sleepers.insert((client, number), Sleeper { waiter, slot, lock });
+            Ok(Reply::default())
+        }
+        Err(error) => {
+            state.count(slot, -1);
+            Err(error)
+        }
+    }
 }
 
 pub fn wake(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
@@ -126,7 +208,10 @@ pub fn cancel(session: &mut Session, client: ClientId, request: &Request) -> Res
     session.client(client)?;
     let state = &mut session.objects.futex;
     let slept = match state.sleepers.remove(&(client, request.arguments[0])) {
-        Some(sleeper) => state.futexes.cancel(&sleeper.waiter),
+        Some(sleeper) => {
+            state.count(sleeper.slot, -1);
+            state.futexes.cancel(&sleeper.waiter)
+        }
         None => false,
     };
     Ok(Reply { result: i64::from(!slept), ..Reply::default() })
@@ -146,6 +231,7 @@ pub fn requeue(session: &mut Session, client: ClientId, request: &Request) -> Re
     let state = &mut session.objects.futex;
     let done = state.futexes.requeue(from, to, count(wake)?, count(requeue)?, compare)?;
     state.forget_woken();
+    state.count_again();
     Ok(Reply { result: done as i64, ..Reply::default() })
 }
 
@@ -157,10 +243,13 @@ pub fn process_ended(session: &mut Session) {
     locks.sort_by_key(|(_, _, key)| *key);
     locks.dedup_by_key(|(_, _, key)| *key);
     for (memory, offset, key) in locks {
-        if release_dead(session, &memory, offset) {
-            // One of them gets the lock, and marks it so that its end wakes the next.
+        let is_free = || load(&memory, offset).is_ok_and(|word| word & TID_MASK == 0);
+        if release_dead(session, &memory, offset) || is_free() {
+            // It was marked now, or its owner died between giving it up and waking. One of them gets the lock, and marks it so that
+            // its end wakes the next.
             let _ = session.objects.futex.futexes.wake(key, 1, MATCH_ANY);
         }
     }
     session.objects.futex.forget_woken();
+    show(session);
 }

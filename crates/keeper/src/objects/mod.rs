@@ -116,6 +116,9 @@ pub fn serve(
     if !keep {
         data.clear();
     }
+    if matches!(request.operation, op::FUTEX_WAIT | op::FUTEX_WAKE | op::FUTEX_CANCEL | op::FUTEX_REQUEUE) {
+        futex::show(session);
+    }
     settle(session);
     answered
 }
@@ -124,6 +127,7 @@ pub fn serve(
 pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
     // Other objects are held by descriptions.
     sysv::inherit(session, parent, child);
+    futex::show_all(session, child);
     let pid = |id| session.clients.get(id).map(|client| client.pid);
     if let (Some(parent), Some(child)) = (pid(parent), pid(child)) {
         session.objects.terminals.inherit(parent, child);
@@ -133,6 +137,7 @@ pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
 /// The process of the VM is over: nothing of what it held is used any more.
 pub fn client_gone(session: &mut Session, client: ClientId) {
     session.objects.futex.client_gone(client);
+    futex::show(session);
     sysv::client_gone(session, client);
 }
 

@@ -258,6 +258,9 @@ impl UserMemory for Program {
     fn write(&self, to: usize, from: &[u8]) -> Result<()> {
         write(to, from)
     }
+    fn exchange_word(&self, at: usize, expected: u32, new: u32) -> Result<u32> {
+        exchange_word(at, expected, new)
+    }
 }
 
 /// One buffer of the program, to be filled.

@@ -100,6 +100,11 @@ pub fn new_tmpfs(device: u64, mode: u32) -> Result<Rc<dyn Inode>> {
 
 static MEMORY_FILES: Global<RefCell<Option<Rc<MemFs>>>> = Global::new(RefCell::new(None));
 
+/// The file system of memfd_create(2)'s files, if there have been any.
+pub fn used_memory_files() -> Option<Rc<MemFs>> {
+    MEMORY_FILES.borrow().clone()
+}
+
 /// The file system of memfd_create(2)'s files, which is nowhere mounted.
 ///
 /// # Errors

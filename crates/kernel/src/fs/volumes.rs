@@ -75,6 +75,11 @@ impl HostTransport for Transport {
     }
 }
 
+/// The way to the VMM, for memory that it maps into the volume window.
+pub fn transport() -> Rc<dyn HostTransport> {
+    Rc::new(Transport)
+}
+
 /// Mounts the volumes, outer mount points before inner ones. Mount points that do not exist are made.
 ///
 /// # Errors

@@ -18,7 +18,9 @@ use ramet_kcore::file::{File, PageSource};
 use ramet_kcore::fs::credentials::cap;
 use ramet_kcore::mm::frames::{FrameSource, Memory};
 use ramet_kcore::mm::space::{Argument, MapRequest, map};
+use ramet_kcore::futex::Key;
 use ramet_kcore::mm::vma::{Backing, Vma, prot};
+use ramet_kcore::session::{SessionInode, SharedFile};
 
 pub use ramet_kcore::mm::space::{Access, Fault};
 
@@ -278,15 +280,27 @@ pub fn wipe_on_fork() {
     }
 }
 
-/// The object and offset behind a shared mapping at `address`, for futexes.
-pub fn shared_object(address: u64) -> Option<(u64, u64)> {
+/// What a futex word is called.
+pub enum Word {
+    /// In this VM.
+    Local(Key),
+    /// In the session: the file of its memory, and the offset there.
+    Session(Rc<SessionInode>, u64),
+}
+
+/// The name of the word at `address`, as a futex that is not said to be private. Words in shared mappings are named by their object, so
+/// that two mappings of it are one futex.
+pub fn shared_word(address: u64) -> Word {
+    let private = Word::Local(Key { space: 0, offset: address });
+    let page = address & !(PAGE_SIZE - 1);
     with_space(|space| {
-        let area = space.areas().find(address & !(PAGE_SIZE - 1))?;
-        if area.is_private() {
-            return None;
+        let Some(area) = space.areas().find(page).filter(|area| !area.is_private()) else { return private };
+        let Some((mapping, offset)) = area.file_at(page) else { return private };
+        let offset = offset + (address & (PAGE_SIZE - 1));
+        match SharedFile::of(&*mapping.file) {
+            Some(file) => Word::Session(file.inode().clone(), offset),
+            // Objects are told apart from address spaces by being non-zero.
+            None => Word::Local(Key { space: mapping.device << 32 ^ mapping.inode | 1 << 63, offset }),
         }
-        let (mapping, offset) = area.file_at(address & !(PAGE_SIZE - 1))?;
-        // Objects are told apart from address spaces by being non-zero.
-        Some((mapping.device << 32 ^ mapping.inode | 1 << 63, offset + (address & (PAGE_SIZE - 1))))
     })
 }

@@ -1,5 +1,5 @@
-//! Pages of host files in the program's address space. The host can take them away at any time, by making the file shorter: then
-//! touching one is a host fault.
+//! Pages of host files, and of memory that the VMs of a session share, in the program's address space. The host can take them away at any
+//! time, when somebody makes the file shorter: then touching one is a host fault.
 
 use super::{AddressSpace, DIRECT_MAP, memory};
 use crate::arch::user;
@@ -12,6 +12,7 @@ use core::cell::Cell;
 use ramet_abi::layout::LARGE_PAGE_SIZE;
 use ramet_kcore::errno::Result;
 use ramet_kcore::mm::vma::{Backing, FileMapping};
+use ramet_kcore::session::SharedFile;
 
 /// A copy of a page met a host fault, while the address space was at work.
 static LOST: Global<Cell<bool>> = Global::new(Cell::new(false));
@@ -48,7 +49,7 @@ fn mapped_files(space: &AddressSpace) -> Vec<Rc<FileMapping>> {
     let mut files: Vec<Rc<FileMapping>> = Vec::new();
     for area in space.areas().iter() {
         if let Backing::File { mapping, .. } = &area.backing
-            && is_volume(mapping.device)
+            && (is_volume(mapping.device) || SharedFile::of(&*mapping.file).is_some())
             && !files.iter().any(|known| Rc::ptr_eq(known, mapping))
         {
             files.push(mapping.clone());

@@ -1,6 +1,6 @@
 //! Before a fork: the session begins, if it has not, and what is common from now on moves to the keeper.
 
-use super::{CLIENT, client, export, transport};
+use super::{CLIENT, client, export, mappings, transport};
 use crate::arch::hypercall;
 use crate::fs;
 use crate::fs::console;
@@ -17,7 +17,6 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::memfs::{MemFs, Node};
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::path::Path;
-use ramet_kcore::mm::vma::{Backing, property};
 use ramet_kcore::session::{self, Client, Local};
 
 /// How long the host may take to write output before a session begins, ns.
@@ -29,19 +28,35 @@ pub(super) fn refuse(why: &str) -> Errno {
     Errno::EAGAIN
 }
 
-/// Everything that a child of `process` will share moves to the keeper. Opens the session if there is none yet.
+/// Everything that a child of `process` will share moves to the keeper. Opens the session if there is none yet. `executes`: the child
+/// executes a program at once.
 ///
 /// # Errors
 /// EAGAIN: something is open that cannot be shared yet (a line in the log says what), or there is no keeper; ENOMEM.
-pub fn prepare_fork(process: &Process) -> Result<()> {
-    check_mappings(process)?;
+pub fn prepare_fork(process: &Process, executes: bool) -> Result<()> {
     let files = open_files();
     export::check(&files)?;
     let client = match client() {
         Some(client) => client,
-        None => begin(&files)?,
+        None => begin(process, &files)?,
     };
-    export::export(&client, &files)
+    export::export(&client, &files)?;
+    mappings::share(&client, process, executes)
+}
+
+/// The session, which begins if there is none: for calls on what only a keeper has.
+///
+/// # Errors
+/// As [`prepare_fork`].
+pub fn enter(process: &Process) -> Result<Rc<Client>> {
+    if let Some(client) = client() {
+        return Ok(client);
+    }
+    let files = open_files();
+    export::check(&files)?;
+    let client = begin(process, &files)?;
+    export::export(&client, &files)?;
+    Ok(client)
 }
 
 /// Every open file description of the VM's processes, each once.
@@ -55,21 +70,6 @@ fn open_files() -> Vec<Rc<OpenFile>> {
     files
 }
 
-/// Shared memory that can be written is the business of both after a fork.
-fn check_mappings(process: &Process) -> Result<()> {
-    let space = process.space.borrow();
-    for area in space.areas().iter() {
-        if area.flags & (property::SHARED | property::DONT_FORK) == property::SHARED
-            && let Backing::File { mapping, .. } = &area.backing
-            && mapping.is_writable
-            && !fs::volumes::is_volume(mapping.device)
-        {
-            return Err(refuse(&format!("shared memory ({}) cannot be shared yet", mapping.name)));
-        }
-    }
-    Ok(())
-}
-
 /// Places that somebody holds.
 fn held(files: &[Rc<OpenFile>]) -> Vec<Path> {
     let mut held: Vec<Path> = files.iter().filter_map(|file| file.path().cloned()).collect();
@@ -81,11 +81,13 @@ fn held(files: &[Rc<OpenFile>]) -> Vec<Path> {
     held
 }
 
-fn begin(files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
+fn begin(process: &Process, files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
+    let mapped = mappings::of_files(process);
     let input = console::hand_over(wait_for_output);
     transport::open().map_err(|_| refuse("no keeper of sessions could be started"))?;
     let image = fs::pristine()?;
-    let local = Local { image, pages: mm::page_source() };
+    let window = Some(fs::volumes::transport());
+    let local = Local { image, pages: mm::page_source(), window };
     let client = Client::new(Rc::new(transport::Channel), local);
     CLIENT.replace(Some(client.clone()));
     export::keep_input(input);
@@ -97,6 +99,10 @@ fn begin(files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
         };
         session::migrate(&client, number, &fs, Some(&top), &held)?;
     }
+    if let Some(fs) = fs::used_memory_files() {
+        session::migrate(&client, tree::MEMORY, &fs, None, &held)?;
+    }
+    mappings::follow(&client, process, mapped)?;
     session::finish(&client)?;
     Ok(client)
 }
@@ -106,6 +112,7 @@ pub(super) fn session_tree(device: u64) -> Option<u64> {
     match device {
         fs::device::ROOT => Some(tree::ROOT),
         fs::device::SHM => Some(tree::SHM),
+        fs::device::MEMORY => Some(tree::MEMORY),
         _ => None,
     }
 }

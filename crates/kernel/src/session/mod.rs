@@ -3,10 +3,11 @@
 
 mod begin;
 mod export;
+mod mappings;
 mod news;
 pub mod transport;
 
-pub use begin::prepare_fork;
+pub use begin::{enter, prepare_fork};
 pub use export::exports;
 pub use news::{after_fork_child, lock_queue, on_events};
 

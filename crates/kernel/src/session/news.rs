@@ -3,7 +3,7 @@
 use super::transport::{self, News};
 use super::{call, client};
 use crate::global::Global;
-use crate::task::{process, signal};
+use crate::task::{process, session_futex, signal};
 use ramet_abi::session::{Request, notice, op};
 use ramet_kcore::signal::{SigInfo, Signal};
 use ramet_kcore::wait::{Events, WaitQueue};
@@ -47,6 +47,7 @@ fn take(news: &News) {
                 process.family.children_changed.notify(Events::IN);
             }
         }
+        notice::FUTEX => session_futex::woken(news.id),
         notice::LOCK => LOCKS.notify(Events::OUT),
         notice::REPARENTED => {
             if let Some(process) = process::first() {
@@ -77,6 +78,7 @@ fn take_signal(news: &News) {
 
 /// In the child of a fork, before anything of the session is used: what the parent watches, the child does not.
 pub fn after_fork_child() {
+    session_futex::after_fork_child();
     if let Some(client) = client() {
         client.forked();
     }

@@ -8,7 +8,8 @@ use ramet_abi::layout::SESSION_WINDOW;
 use ramet_abi::mailbox::event;
 use ramet_abi::session::{
     CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice, REPLY_OFFSET,
-    REQUEST_OFFSET, Reply, Request, TOUCHED_OFFSET, TOUCHED_SIZE, VERSIONS, VERSIONS_OFFSET,
+    REQUEST_OFFSET, Reply, Request, SLEEPERS, SLEEPERS_OFFSET, TOUCHED_OFFSET, TOUCHED_SIZE, VERSIONS,
+    VERSIONS_OFFSET,
 };
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::session::Transport;
@@ -126,5 +127,11 @@ impl Transport for Channel {
         let slot = slot % VERSIONS;
         // SAFETY: inside the counters, aligned to 4 bytes; the keeper may write them at any time, and any bytes are a value.
         unsafe { ((SESSION_WINDOW + VERSIONS_OFFSET + slot * 4) as *const u32).read_volatile() }
+    }
+
+    fn has_sleepers(&self, slot: u64) -> bool {
+        let slot = slot % SLEEPERS;
+        // SAFETY: as for `version`.
+        unsafe { ((SESSION_WINDOW + SLEEPERS_OFFSET + slot * 4) as *const u32).read_volatile() != 0 }
     }
 }

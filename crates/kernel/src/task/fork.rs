@@ -54,7 +54,7 @@ pub struct Order {
 pub fn fork(order: Order) -> Result<Forked> {
     let thread = sched::current();
     let process = thread.process.clone();
-    session::prepare_fork(&process)?;
+    session::prepare_fork(&process, order.pid != 0)?;
     relatives::join(&process)?;
     let keeps_parent = order.is_sibling || order.pid != 0;
     let parent = if keeps_parent { process.parent_pid() } else { process.pid.get() };

@@ -3,16 +3,18 @@
 use super::process;
 use super::sched::{self, Woken};
 use super::thread::Thread;
-use super::time;
+use super::{session_futex, time};
 use crate::arch::user;
 use crate::global::Global;
+use crate::mm::{self, Word};
 use crate::syscalls::Call;
 use crate::syscalls::time::read_timespec;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::inode::Inode;
 use ramet_kcore::futex::pi::{Lock, PiLocks};
-use ramet_kcore::futex::{Futexes, Key, MATCH_ANY, check_address, robust};
+use ramet_kcore::futex::{Futexes, Key, MATCH_ANY, WakeOp, check_address, robust};
 
 static FUTEXES: Global<RefCell<Futexes>> = Global::new(RefCell::new(Futexes::new()));
 static LOCKS: Global<RefCell<PiLocks>> = Global::new(RefCell::new(PiLocks::new()));
@@ -33,12 +35,28 @@ mod operation {
     pub const CLOCK_REALTIME: i32 = 256;
 }
 
-/// The word's name. A word in a shared mapping is named by its object, so that two mappings of it are one futex.
-fn key(address: usize, private: bool) -> Key {
-    if !private && let Some((space, offset)) = crate::mm::shared_object(address as u64) {
-        return Key { space, offset };
+/// The word's name.
+fn name(address: usize, private: bool) -> Word {
+    if private {
+        return Word::Local(Key { space: 0, offset: address as u64 });
     }
-    Key { space: 0, offset: address as u64 }
+    mm::shared_word(address as u64)
+}
+
+/// The word's name for a lock with priority inheritance: such locks are known inside this VM only.
+fn key(address: usize, private: bool) -> Key {
+    match name(address, private) {
+        Word::Local(key) => key,
+        Word::Session(inode, offset) => {
+            let (device, number) = inode.id();
+            Key { space: device << 32 ^ number | 1 << 62, offset }
+        }
+    }
+}
+
+/// Words in shared memory have other names from now on: who waits at one waits there.
+pub fn words_have_moved() {
+    FUTEXES.borrow_mut().evict_shared();
 }
 
 /// A word that is not said to be private must be there, and be writable unless it is a file's (`get_futex_key` of Linux).
@@ -62,7 +80,14 @@ fn is_file(address: u64) -> bool {
 /// Wakes up to `count` threads that wait at a private word.
 pub fn wake_address(address: usize, count: i32) {
     // Glibc joins with a shared wait, musl with a private one; without a shared mapping both have the same key.
-    let _ = FUTEXES.borrow_mut().wake(key(address, false), count, MATCH_ANY);
+    let _ = wake(&name(address, false), count as u32, MATCH_ANY);
+}
+
+fn wake(word: &Word, count: u32, bits: u32) -> Result<i64> {
+    match word {
+        Word::Local(key) => Ok(FUTEXES.borrow_mut().wake(*key, count as i32, bits)? as i64),
+        Word::Session(inode, offset) => session_futex::wake(&(inode.clone(), *offset), count, bits),
+    }
 }
 
 /// The robust list of a thread that ends.
@@ -110,7 +135,7 @@ pub fn sys_futex(call: &mut Call<'_>) -> Result<i64> {
         check_address(address as u64)?;
         check_shared(address, private)?;
         let bits = if command == operation::WAKE { MATCH_ANY } else { call.uint(5) };
-        return Ok(FUTEXES.borrow_mut().wake(key(address, private), value as i32, bits)? as i64);
+        return wake(&name(address, private), value, bits);
     }
     check_address(address as u64)?;
     check_shared(address, private)?;
@@ -121,38 +146,13 @@ pub fn sys_futex(call: &mut Call<'_>) -> Result<i64> {
         operation::REQUEUE | operation::CMP_REQUEUE => {
             check_address(second as u64)?;
             check_shared(second, private)?;
-            let load = || user::load_word(address);
-            let expected: Option<(u32, &dyn Fn() -> Result<u32>)> =
-                if command == operation::CMP_REQUEUE { Some((call.uint(5), &load)) } else { None };
-            let (from, to) = (key(address, private), key(second, private));
-            let moved = FUTEXES.borrow_mut().requeue(from, to, value as i32, call.int(3), expected)?;
-            Ok(moved as i64)
+            let expected = (command == operation::CMP_REQUEUE).then(|| call.uint(5));
+            requeue((address, second), private, value as i32, call.int(3), expected)
         }
         operation::WAKE_OP => {
             check_address(second as u64)?;
             check_shared(second, private)?;
-            let (first, other) = (key(address, private), key(second, private));
-            let update = |apply: &dyn Fn(u32) -> u32| {
-                let mut old = user::load_word(second)?;
-                loop {
-                    let seen = user::exchange_word(second, old, apply(old))?;
-                    if seen == old {
-                        return Ok(old);
-                    }
-                    old = seen;
-                }
-            };
-            // The word is touched before the queues are borrowed: a page fault must find them free.
-            user::load_word(second)?;
-            let woken = FUTEXES.borrow_mut().wake_op(
-                first,
-                other,
-                value as i32,
-                call.int(3),
-                call.uint(5),
-                update,
-            )?;
-            Ok(woken as i64)
+            wake_op((address, second), private, value, call.uint(3), call.uint(5))
         }
         operation::LOCK_PI | operation::LOCK_PI2 => lock(address, private, timeout),
         operation::TRYLOCK_PI => {
@@ -176,17 +176,94 @@ pub fn sys_futex(call: &mut Call<'_>) -> Result<i64> {
     }
 }
 
+/// The word at `second` replaced by what `apply` makes of it; the old value.
+fn update(second: usize, apply: &dyn Fn(u32) -> u32) -> Result<u32> {
+    let mut old = user::load_word(second)?;
+    loop {
+        let seen = user::exchange_word(second, old, apply(old))?;
+        if seen == old {
+            return Ok(old);
+        }
+        old = seen;
+    }
+}
+
+fn wake_op(
+    (first, second): (usize, usize),
+    private: bool,
+    count: u32,
+    other_count: u32,
+    encoded: u32,
+) -> Result<i64> {
+    // The word is touched before the queues are borrowed: a page fault must find them free.
+    user::load_word(second)?;
+    match (name(first, private), name(second, private)) {
+        (Word::Local(first), Word::Local(other)) => {
+            let (count, other_count) = (count as i32, other_count as i32);
+            let update = |apply: &dyn Fn(u32) -> u32| update(second, apply);
+            let woken = FUTEXES.borrow_mut().wake_op(first, other, count, other_count, encoded, update)?;
+            Ok(woken as i64)
+        }
+        (first, other) => {
+            let operation = WakeOp::decode(encoded)?;
+            let old = update(second, &|value| operation.apply(value))?;
+            let mut woken = wake(&first, count, MATCH_ANY)?;
+            if operation.matches(old) {
+                woken += wake(&other, other_count, MATCH_ANY)?;
+            }
+            Ok(woken)
+        }
+    }
+}
+
+fn requeue(
+    (first, second): (usize, usize),
+    private: bool,
+    count: i32,
+    moved: i32,
+    expected: Option<u32>,
+) -> Result<i64> {
+    let load = || user::load_word(first);
+    match (name(first, private), name(second, private)) {
+        (Word::Local(from), Word::Local(to)) => {
+            let compare = expected.map(|value| (value, &load as &dyn Fn() -> Result<u32>));
+            Ok(FUTEXES.borrow_mut().requeue(from, to, count, moved, compare)? as i64)
+        }
+        (Word::Session(from, at), Word::Session(to, to_at)) => {
+            session_futex::requeue(&(from, at), &(to, to_at), count, moved, expected)
+        }
+        // Between memory of one VM and of several: whoever would move is woken, and looks again.
+        (from, _) => {
+            if count < 0 || moved < 0 {
+                return Err(Errno::EINVAL);
+            }
+            if expected.is_some_and(|value| load() != Ok(value)) {
+                return Err(Errno::EAGAIN);
+            }
+            wake(&from, (count as u32).saturating_add(moved as u32), MATCH_ANY)
+        }
+    }
+}
+
 fn wait(address: usize, private: bool, expected: u32, bits: u32, deadline: Option<u64>) -> Result<i64> {
     // Touched before the queues are borrowed.
     user::load_word(address)?;
+    let key = match name(address, private) {
+        Word::Local(key) => key,
+        Word::Session(inode, offset) => {
+            return session_futex::wait(address, &(inode, offset), expected, bits, deadline);
+        }
+    };
     let thread = sched::current();
     thread.woken.set(false);
-    let key = key(address, private);
     let waiter = FUTEXES.borrow_mut().wait(key, bits, expected, || user::load_word(address), thread)?;
     loop {
         let woken = sched::sleep(deadline);
         if waiter.is_woken() {
             return Ok(0);
+        }
+        if waiter.has_moved() {
+            return wait(address, private, expected, bits, deadline);
         }
         match woken {
             Ok(Woken::Event) => {}

@@ -21,6 +21,7 @@ pub mod itimer;
 pub mod process;
 pub mod relatives;
 pub mod sched;
+pub mod session_futex;
 pub mod signal;
 pub mod spawn;
 pub mod thread;

@@ -231,7 +231,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
         offset: u64,
         length: u64,
     ) -> Result<Backing> {
-        let Some(argument) = file else {
+        let Some(mut argument) = file else {
             return if shared { self.shared_anonymous(length) } else { Ok(Backing::Anonymous) };
         };
         let stat = argument.file.stat()?;
@@ -245,6 +245,11 @@ impl<P: Physical + 'static> AddressSpace<P> {
         if stat.mode & S_IFMT == S_IFCHR && stat.rdev == makedev(1, 5) {
             // /dev/zero
             return if shared { self.shared_anonymous(length) } else { Ok(Backing::Anonymous) };
+        }
+        if !shared {
+            argument.file.note_private();
+        } else if let Some(memory) = argument.file.shared_memory(argument.is_writable)? {
+            argument.file = memory;
         }
         let index = offset / PAGE;
         if argument.file.image_extent(index).is_none()

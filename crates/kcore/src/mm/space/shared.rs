@@ -3,6 +3,7 @@
 use super::super::frames::{FrameSource, Memory};
 use super::super::physical::Physical;
 use super::super::vma::{Backing, FileMapping};
+use super::populate::Own;
 use super::{AddressSpace, PAGE};
 use crate::errno::{Errno, Result};
 use crate::file::{File, Page, PageSource};
@@ -10,6 +11,7 @@ use crate::stat::{S_IFREG, Stat};
 use crate::user::{Sink, Source};
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::RefCell;
 
@@ -30,10 +32,20 @@ impl SharedMemory {
         SharedMemory { source, pages: RefCell::default(), size, inode }
     }
 
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Its pages that have been touched, by number.
+    pub fn pages(&self) -> Vec<(u64, Rc<dyn Page>)> {
+        self.pages.borrow().iter().map(|(index, page)| (*index, page.clone())).collect()
+    }
+
     /// Forgets pages `first..end` (`MADV_REMOVE`): they are zeros from now on.
     pub fn punch(&self, first: u64, end: u64) {
         let mut pages = self.pages.borrow_mut();
-        let keys: alloc::vec::Vec<u64> = pages.range(first..end.max(first)).map(|(k, _)| *k).collect();
+        let keys: Vec<u64> = pages.range(first..end.max(first)).map(|(k, _)| *k).collect();
         for key in keys {
             pages.remove(&key);
         }
@@ -72,7 +84,47 @@ impl File for SharedMemory {
     }
 }
 
+/// Bytes of a mapping that are entered at once when its file has been replaced.
+const ENTERED: u64 = 1 << 20;
+
 impl<P: Physical + 'static> AddressSpace<P> {
+    /// What is mapped shared, each mapping once.
+    pub fn shared_files(&self) -> Vec<Rc<FileMapping>> {
+        let mut found: Vec<Rc<FileMapping>> = Vec::new();
+        for area in self.areas.iter().filter(|area| !area.is_private()) {
+            if let Backing::File { mapping, .. } = &area.backing
+                && !found.iter().any(|known| Rc::ptr_eq(known, mapping))
+            {
+                found.push(mapping.clone());
+            }
+        }
+        found
+    }
+
+    /// What maps `old` maps `new` in its place from now on, which has the same content. The program does not notice.
+    ///
+    /// # Errors
+    /// ENOMEM: then some parts still map `old`.
+    pub fn replace_file(&mut self, old: &Rc<FileMapping>, new: &Rc<FileMapping>) -> Result<()> {
+        let ranges: Vec<(u64, u64)> = self
+            .areas
+            .iter()
+            .filter(|area| matches!(&area.backing, Backing::File { mapping, .. } if Rc::ptr_eq(mapping, old)))
+            .map(|area| (area.start, area.end))
+            .collect();
+        for (start, end) in ranges {
+            self.zap(start, end)?;
+            self.areas.update(start, end, |area| {
+                if let Backing::File { mapping, .. } = &mut area.backing {
+                    *mapping = new.clone();
+                }
+            });
+            // What cannot be entered now is found at the fault.
+            let _ = self.populate(start, end.min(start + ENTERED), Own::None);
+        }
+        Ok(())
+    }
+
     /// New shared anonymous memory of `length` bytes.
     pub(super) fn shared_anonymous(&mut self, length: u64) -> Result<Backing> {
         let source: Rc<dyn PageSource> = Rc::new(FrameSource(Rc::<Memory<P>>::clone(&self.memory)));

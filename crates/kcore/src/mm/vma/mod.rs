@@ -86,6 +86,15 @@ impl FileMapping {
         }
         Ok(FileMapping { file, device: stat.device, inode: stat.inode, name, is_writable, is_counted })
     }
+
+    /// The same shared mapping, of `file`, which has taken the place of this one's.
+    pub fn moved(&self, file: Rc<dyn File>) -> FileMapping {
+        let name = self.name.clone();
+        // A seal that came later than the mapping is no reason for it to end.
+        let is_counted = self.is_counted && file.note_shared_writable(1).is_ok();
+        let (device, inode, is_writable) = (self.device, self.inode, self.is_writable);
+        FileMapping { file, device, inode, name, is_writable, is_counted }
+    }
 }
 
 impl Drop for FileMapping {

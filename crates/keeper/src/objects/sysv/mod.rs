@@ -219,6 +219,10 @@ pub fn call(session: &mut Session, client: ClientId, request: &Request, data: &m
         sysv::MSGSND => msg::send(session, &caller, request, input),
         sysv::MSGRCV => msg::receive(session, &caller, request, data),
         sysv::MSGCTL => msg::control(session, &caller, request, &input, data),
+        sysv::CANCEL => {
+            session.objects.sysv.sem.cancel(client, number);
+            Ok(Reply::default())
+        }
         _ => Err(Errno::ENOSYS),
     };
     match answered {

@@ -44,6 +44,13 @@ pub struct State {
 }
 
 impl State {
+    /// That wait is over. (Whoever is registered with a queue of messages is told once more, for nothing.)
+    pub fn cancel(&mut self, client: ClientId, number: u64) {
+        for (_, set) in self.table.objects.values_mut() {
+            set.blocked.remove(&(client, number));
+        }
+    }
+
     /// Does what the process wanted done at its end.
     pub fn client_gone(&mut self, client: ClientId, pid: i32, outbox: &Outbox) {
         for (_, set) in self.table.objects.values_mut() {

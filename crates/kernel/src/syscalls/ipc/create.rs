@@ -3,6 +3,7 @@
 use super::origin;
 use crate::arch::user;
 use crate::fs::anonymous;
+use crate::session;
 use crate::syscalls::Call;
 use crate::syscalls::file::only;
 use crate::syscalls::file::open::install;
@@ -14,6 +15,7 @@ use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::path::Path;
 use ramet_kcore::ipc::eventfd::EventFd;
 use ramet_kcore::ipc::pipe::pipe;
+use ramet_kcore::session::SessionInode;
 
 fn make_pipe(at: usize, flags: u32) -> Result<i64> {
     only(flags, O_CLOEXEC | O_NONBLOCK | O_DIRECT)?;
@@ -84,6 +86,13 @@ pub fn memfd_create(call: &mut Call<'_>) -> Result<i64> {
         let credentials = thread.credentials.borrow();
         (credentials.fsuid, credentials.fsgid)
     });
+    let cloexec = if flags & CLOEXEC != 0 { O_CLOEXEC } else { 0 };
+    if let Some(client) = session::client() {
+        let (inode, shown) = SessionInode::memory_file(&client, &name, flags, [uid, gid])?;
+        let path = Path::anonymous(inode.clone(), &shown);
+        let file = ramet_kcore::fs::inode::Inode::open(inode, O_RDWR)?;
+        return install(OpenFile::new(file, Some(path), O_RDWR | O_LARGEFILE), cloexec);
+    }
     let sealing = flags & (ALLOW_SEALING | NOEXEC_SEAL) != 0;
     let node = create_memfd(&*crate::fs::memory_files()?, uid, gid, sealing, flags & NOEXEC_SEAL == 0)?;
     let mut shown = b"/memfd:".to_vec();
@@ -91,6 +100,5 @@ pub fn memfd_create(call: &mut Call<'_>) -> Result<i64> {
     shown.extend_from_slice(b" (deleted)");
     let path = Path::anonymous(node.clone(), &shown);
     let file = ramet_kcore::fs::inode::Inode::open(node, O_RDWR)?;
-    let cloexec = if flags & CLOEXEC != 0 { O_CLOEXEC } else { 0 };
     install(OpenFile::new(file, Some(path), O_RDWR | O_LARGEFILE), cloexec)
 }

@@ -3,7 +3,9 @@
 mod common;
 
 use common::Harness;
-use ramet_abi::session::{CHANNEL_SIZE, Control, Reply, Request, SLEEPERS_OFFSET, TOUCHED_OFFSET, VERSIONS_OFFSET, tree};
+use ramet_abi::session::{
+    CHANNEL_SIZE, Control, Reply, Request, SLEEPERS_OFFSET, TOUCHED_OFFSET, VERSIONS_OFFSET, tree,
+};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_APPEND, O_RDONLY, O_RDWR, O_WRONLY};
 use ramet_kcore::file::{File, Page, PageSource};

@@ -13,8 +13,8 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::sync::atomic::Ordering::Acquire;
 use ramet_abi::session::{
-    Control, DATA_MAX, Reply, Request, SLEEPERS, TOUCHED_SIZE, VERSIONS, futex_slot, futex_space, op, touched_bit,
-    version_slot,
+    Control, DATA_MAX, Reply, Request, SLEEPERS, TOUCHED_SIZE, VERSIONS, futex_slot, futex_space, op,
+    touched_bit, version_slot,
 };
 
 /// Nodes that are no longer used are told of when there are so many.

@@ -99,12 +99,8 @@ impl SessionInode {
     ) -> Result<(Rc<SessionInode>, Vec<u8>)> {
         let [uid, gid] = owner.map(u64::from);
         let names = client.names();
-        let request = Request {
-            operation: op::MEMFD,
-            flags,
-            arguments: [uid, gid, 0, 0, 0, 0],
-            ..Request::default()
-        };
+        let request =
+            Request { operation: op::MEMFD, flags, arguments: [uid, gid, 0, 0, 0, 0], ..Request::default() };
         let reply = client.call(&request, name)?;
         let inode = Self::answered(client, tree::MEMORY, &reply, names)?;
         Ok((inode, [b"/memfd:", name, b" (deleted)"].concat()))

@@ -148,7 +148,11 @@ impl SharedFile {
     ///
     /// # Errors
     /// ENOSPC, ENFILE.
-    pub fn anonymous(client: &Rc<Client>, size: u64, pages: &[(u64, Rc<dyn Page>)]) -> Result<Rc<SharedFile>> {
+    pub fn anonymous(
+        client: &Rc<Client>,
+        size: u64,
+        pages: &[(u64, Rc<dyn Page>)],
+    ) -> Result<Rc<SharedFile>> {
         let names = client.names();
         let reply = client.call(&Request { operation: op::MEMFD, ..Request::default() }, &[])?;
         let inode = SessionInode::answered(client, tree::MEMORY, &reply, names)?;
@@ -158,8 +162,7 @@ impl SharedFile {
         while let Some((first, page)) = pages.next() {
             let mut bytes = Vec::from(content(&**page));
             let mut next = first + 1;
-            while let Some((_, page)) =
-                pages.next_if(|(index, _)| *index == next && bytes.len() < WRITE_MAX)
+            while let Some((_, page)) = pages.next_if(|(index, _)| *index == next && bytes.len() < WRITE_MAX)
             {
                 bytes.extend_from_slice(content(&**page));
                 next += 1;
@@ -174,7 +177,12 @@ impl SharedFile {
     ///
     /// # Errors
     /// As shmat(2).
-    pub fn attach(client: &Rc<Client>, id: u64, flags: u32, owner: [u32; 2]) -> Result<(Rc<SharedFile>, u64)> {
+    pub fn attach(
+        client: &Rc<Client>,
+        id: u64,
+        flags: u32,
+        owner: [u32; 2],
+    ) -> Result<(Rc<SharedFile>, u64)> {
         let [uid, gid] = owner.map(u64::from);
         let request = Request {
             operation: op::SYSV,
@@ -245,12 +253,8 @@ fn write_all(client: &Client, id: u64, offset: u64, bytes: &[u8]) -> Result<()> 
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(());
     }
-    let request = Request {
-        operation: op::WRITE_NODE,
-        id,
-        arguments: [offset, 0, 0, 0, 0, 0],
-        ..Request::default()
-    };
+    let request =
+        Request { operation: op::WRITE_NODE, id, arguments: [offset, 0, 0, 0, 0, 0], ..Request::default() };
     let reply = client.ask(&request, bytes, &mut Vec::new())?;
     match error_of(&reply) {
         Some(error) => Err(error),

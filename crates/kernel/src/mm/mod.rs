@@ -16,9 +16,9 @@ use ramet_kcore::exec::elf::Protection;
 use ramet_kcore::exec::layout::Layout;
 use ramet_kcore::file::{File, PageSource};
 use ramet_kcore::fs::credentials::cap;
+use ramet_kcore::futex::Key;
 use ramet_kcore::mm::frames::{FrameSource, Memory};
 use ramet_kcore::mm::space::{Argument, MapRequest, map};
-use ramet_kcore::futex::Key;
 use ramet_kcore::mm::vma::{Backing, Vma, prot};
 use ramet_kcore::session::{SessionInode, SharedFile};
 

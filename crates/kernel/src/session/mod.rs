@@ -7,7 +7,7 @@ mod mappings;
 mod news;
 pub mod transport;
 
-pub use begin::{enter, prepare_fork};
+pub use begin::prepare_fork;
 pub use export::exports;
 pub use news::{after_fork_child, lock_queue, on_events};
 

@@ -84,7 +84,8 @@ pub fn requeue(from: &Place, to: &Place, wake: i32, requeue: i32, expected: Opti
     let (wake, requeue) = (wake.map_err(|_| Errno::EINVAL)?, requeue.map_err(|_| Errno::EINVAL)?);
     let compare = u64::from(expected.unwrap_or(0));
     let arguments = [wake, requeue, to.0.node()?, to.1, compare, 0];
-    let request = Request { flags: expected.is_some().into(), ..request(op::FUTEX_REQUEUE, from, arguments)? };
+    let request =
+        Request { flags: expected.is_some().into(), ..request(op::FUTEX_REQUEUE, from, arguments)? };
     Ok(session::call(&request, &[])?.result)
 }
 
@@ -133,13 +134,7 @@ fn is_robust(thread: &Thread, address: usize) -> bool {
 ///
 /// # Errors
 /// EAGAIN: another value; ETIMEDOUT; ERESTARTSYS, ERESTARTNOHAND: a signal is to be handled; ENOMEM: too many wait.
-pub fn wait(
-    address: usize,
-    place: &Place,
-    expected: u32,
-    bits: u32,
-    deadline: Option<u64>,
-) -> Result<i64> {
+pub fn wait(address: usize, place: &Place, expected: u32, bits: u32, deadline: Option<u64>) -> Result<i64> {
     if bits == 0 {
         return Err(Errno::EINVAL);
     }
@@ -173,11 +168,8 @@ pub fn wait(
         }
     };
     SLEEPERS.borrow_mut().remove(&number);
-    let cancel = Request {
-        operation: op::FUTEX_CANCEL,
-        arguments: [number, 0, 0, 0, 0, 0],
-        ..Request::default()
-    };
+    let cancel =
+        Request { operation: op::FUTEX_CANCEL, arguments: [number, 0, 0, 0, 0, 0], ..Request::default() };
     // Woken on the way: a wake must not be lost.
     if session::call(&cancel, &[])?.result == 1 { Ok(0) } else { Err(ended) }
 }

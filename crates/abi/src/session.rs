@@ -228,16 +228,18 @@ pub mod op {
     // Processes.
 
     /// A child is to be made (hypercall FORK, not SESSION_CALL): arguments: clone(2)'s exit signal, the child's wanted pid (a free one,
-    /// or one of the caller's from TIDS, which is the caller's again if there is no child in the end) or 0. `flags` 1: CLONE_PARENT.
+    /// or one of the caller's from TIDS, which is the caller's again if there is no child in the end) or 0, RLIMIT_NPROC if the caller is bound by it or 0, and how many
+    /// threads of the same user the keeper does not know of. `flags` 1: CLONE_PARENT.
     /// Descriptors: the child's channel memory and socket. Result: the child's pid. EAGAIN: a limit of the session. EEXIST: the pid is in use.
     pub const FORK: u32 = 0x100;
-    /// The process is over: arguments: wait status, user time, system time (ns), maximum resident set (KiB), without its children's. The
+    /// The process is over: arguments: wait status, user time, system time (ns), maximum resident set (KiB), page faults without input, without its children's. The
     /// VMM ends the VM afterwards. Result: 0. To the session's first process the answer comes when all others are gone and all output is
     /// written.
     pub const EXIT: u32 = 0x101;
     /// waitid(2) without sleeping (wait4(2) is that with WEXITED). Arguments: P_ALL 0, P_PID 1, P_PGID 2, P_PIDFD 3; id (a description for
     /// P_PIDFD; 0 for P_PGID: the caller's group); options. Result: pid (0: none has changed). Values: si_code (CLD_*), si_status, uid, user
-    /// time, system time (ns, with those of the children that it has waited for), maximum resident set (KiB), wait status.
+    /// time, system time (ns, with those of the children that it has waited for), maximum resident set (KiB), wait status, page faults without input. `flags` 1: only
+    /// children whose pids (u32 each) are the data; 2: only others (__WNOTHREAD).
     pub const WAIT: u32 = 0x102;
     /// kill(2), tgkill(2), rt_sigqueueinfo(2). Arguments: pid (kill's rules for 0, -1, -pgid), thread id or 0, signal, si_code, si_value. For
     /// tkill(2) of a thread of another process: pid and thread id the same. `flags` 1: the first argument is a pidfd's description; 2: all but the caller, who
@@ -256,9 +258,9 @@ pub mod op {
     /// The process has stopped (argument: the signal) or continued (0).
     pub const STOPPED: u32 = 0x108;
     /// prctl(2). Arguments: 1: PR_SET_CHILD_SUBREAPER, value; 2: PR_SET_PDEATHSIG, value. 3: SIGCHLD is ignored or has SA_NOCLDWAIT (bit
-    /// 0), SA_NOCLDSTOP (bit 1).
+    /// 0), SA_NOCLDSTOP (bit 1). 4: the thread that made child `arguments[1]` has ended, which sends the child its PR_SET_PDEATHSIG.
     pub const OPTION: u32 = 0x109;
-    /// All pids of the session, u32 each, as data. Result: how many.
+    /// All pids of the session, or (`flags` 1) of processes with the caller's real user id, u32 each, as data. Result: how many.
     pub const PIDS: u32 = 0x10a;
     /// pidfd_open(2), `flags` as there: a description that is readable when process `arguments[0]` has ended. Result: the description.
     pub const PIDFD: u32 = 0x10b;

@@ -94,6 +94,10 @@ impl Options {
     pub fn bits(self) -> u32 {
         self.0
     }
+    /// Only children of the calling thread count.
+    pub fn is_of_thread(self) -> bool {
+        self.0 & flag::NOTHREAD != 0
+    }
     /// Do not wait.
     pub fn is_nonblocking(self) -> bool {
         self.0 & flag::NOHANG != 0
@@ -188,6 +192,8 @@ pub struct Usage {
     pub system_time: u64,
     /// Most memory, KiB.
     pub resident: u64,
+    /// Page faults that needed no input.
+    pub faults: u64,
 }
 
 impl Usage {
@@ -196,6 +202,7 @@ impl Usage {
         self.user_time += child.user_time;
         self.system_time += child.system_time;
         self.resident = self.resident.max(child.resident);
+        self.faults += child.faults;
     }
 }
 

@@ -168,6 +168,24 @@ impl Dentry {
         }
     }
 
+    /// Another process has removed the name.
+    pub fn has_gone(&self) {
+        self.deleted.set(true);
+    }
+
+    /// Another process has moved it: it is `name` in `directory` now.
+    pub fn has_moved(self: &Rc<Self>, directory: &Rc<Dentry>, name: &[u8]) {
+        let (parent, old) = (self.parent(), self.name());
+        if let Some(parent) = parent {
+            let mut children = parent.children.borrow_mut();
+            let is_here = children.get(&old).is_some_and(|child| Rc::ptr_eq(child, self));
+            let removed = if is_here { children.remove(&old) } else { None };
+            drop(children);
+            drop(removed);
+        }
+        self.clone().settle(directory, name);
+    }
+
     fn settle(self: Rc<Self>, directory: &Rc<Dentry>, name: &[u8]) {
         let name: Rc<[u8]> = name.into();
         self.version.set(directory.inode().names_version());

@@ -16,6 +16,7 @@ mod inode;
 mod memory;
 mod migrate;
 mod pages;
+mod place;
 mod remote;
 
 pub use client::{Client, Local, Transport, error_of};
@@ -24,4 +25,5 @@ pub use file::SessionFile;
 pub use inode::SessionInode;
 pub use memory::SharedFile;
 pub use migrate::{finish, migrate};
+pub use place::refresh;
 pub use remote::{RemoteFile, Traits};

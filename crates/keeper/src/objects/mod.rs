@@ -157,6 +157,11 @@ pub fn pidfd_target(session: &Session, client: ClientId, id: u64) -> Result<i32>
     pidfd::target(session, client, id)
 }
 
+/// The process has ended, and nobody will wait for it any more.
+pub fn process_gone(session: &mut Session, pid: i32) {
+    session.objects.pidfds.gone(pid);
+}
+
 /// The process has ended (it may still be a zombie): its pidfds are readable.
 pub fn process_ended(session: &mut Session, pid: i32) {
     session.objects.pidfds.ended(pid);

@@ -19,6 +19,8 @@ use std::rc::{Rc, Weak};
 struct Pidfd {
     pid: i32,
     ended: Cell<bool>,
+    /// It has been waited for.
+    gone: Cell<bool>,
     queue: WaitQueue,
 }
 
@@ -33,7 +35,12 @@ impl File for Pidfd {
         Ok(anon_stat())
     }
     fn poll(&self) -> Events {
-        if self.ended.get() { Events::IN.or(Events::RDNORM) } else { Events::NONE }
+        let ended = Events::IN.or(Events::RDNORM);
+        match (self.ended.get(), self.gone.get()) {
+            (_, true) => ended.or(Events::HUP),
+            (true, false) => ended,
+            (false, false) => Events::NONE,
+        }
     }
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.queue)
@@ -56,9 +63,18 @@ pub struct Pidfds(BTreeMap<i32, Vec<Weak<Pidfd>>>);
 impl Pidfds {
     /// The process has ended.
     pub fn ended(&mut self, pid: i32) {
-        for pidfd in self.0.remove(&pid).unwrap_or_default().iter().filter_map(Weak::upgrade) {
+        for pidfd in self.0.get(&pid).into_iter().flatten().filter_map(Weak::upgrade) {
             pidfd.ended.set(true);
             pidfd.queue.notify(Events::IN.or(Events::RDNORM));
+        }
+    }
+
+    /// Nobody will wait for the process any more.
+    pub fn gone(&mut self, pid: i32) {
+        for pidfd in self.0.remove(&pid).unwrap_or_default().iter().filter_map(Weak::upgrade) {
+            pidfd.ended.set(true);
+            pidfd.gone.set(true);
+            pidfd.queue.notify(Events::HUP);
         }
     }
 }
@@ -68,12 +84,10 @@ pub fn open(session: &mut Session, client: ClientId, pid: i32, flags: u32) -> Re
         return Err(Errno::EINVAL);
     }
     let ended = session.processes.get(pid).map_err(|_| Errno::ESRCH)?.is_zombie();
-    let file = Rc::new(Pidfd { pid, ended: Cell::new(ended), queue: WaitQueue::new() });
-    if !ended {
-        let all = session.objects.pidfds.0.entry(pid).or_default();
-        all.retain(|pidfd| pidfd.strong_count() > 0);
-        all.push(Rc::downgrade(&file));
-    }
+    let file = Rc::new(Pidfd { pid, ended: Cell::new(ended), gone: Cell::new(false), queue: WaitQueue::new() });
+    let all = session.objects.pidfds.0.entry(pid).or_default();
+    all.retain(|pidfd| pidfd.strong_count() > 0);
+    all.push(Rc::downgrade(&file));
     describe(session, client, file, flags | O_RDWR)
 }
 

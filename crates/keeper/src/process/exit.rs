@@ -23,8 +23,8 @@ pub(super) mod code {
 
 pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
     let pid = session.client(client)?.pid;
-    let [status, user, system, resident, ..] = request.arguments;
-    let usage = Usage { user, system, resident };
+    let [status, user, system, resident, faults, _] = request.arguments;
+    let usage = Usage { user, system, resident, faults };
     end(session, pid, sane_status(int(status)), usage);
     result(0)
 }
@@ -156,6 +156,26 @@ fn abandon_children(session: &mut Session, pid: i32) {
     }
 }
 
+/// Nobody will wait for the process (any more).
+pub(super) fn forget(session: &mut Session, pid: i32) -> Option<super::Process> {
+    objects::process_gone(session, pid);
+    session.processes.remove(pid)
+}
+
+/// The thread that made a child of `caller` has ended, which the child may want to know (prctl(2), PR_SET_PDEATHSIG).
+pub(super) fn maker_ended(session: &mut Session, caller: i32, child: i32) -> Result<()> {
+    let uid = session.processes.get(caller)?.ids.real;
+    let process = session.processes.get(child)?;
+    if process.parent != caller {
+        return Err(Errno::ESRCH);
+    }
+    let signal = process.death_signal;
+    if signal != 0 && !process.is_zombie() {
+        signal_process(session, child, signal, [0, caller as u64, uid.into(), 0]);
+    }
+    Ok(())
+}
+
 /// A zombie's parent is told, or the zombie is forgotten: nobody will wait for it.
 fn bury_or_tell(session: &mut Session, pid: i32) {
     let Ok(process) = session.processes.get(pid) else { return };
@@ -163,11 +183,11 @@ fn bury_or_tell(session: &mut Session, pid: i32) {
     let (parent, signal, uid) = (process.parent, process.exit_signal, process.ids.real);
     let Ok(parent_process) = session.processes.get(parent) else {
         // The keeper, or nobody.
-        session.processes.remove(pid);
+        forget(session, pid);
         return;
     };
     if parent_process.children_vanish && signal == libc::SIGCHLD as u32 {
-        session.processes.remove(pid);
+        forget(session, pid);
     }
     let (code, value) = meaning(status);
     tell(session, parent, notice::CHILD, [0; 4]);

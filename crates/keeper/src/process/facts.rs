@@ -1,5 +1,6 @@
 //! What processes tell of themselves, and ask about others.
 
+use super::exit::maker_ended;
 use super::table::{State, UserIds};
 use super::{int, result};
 use crate::client::ClientId;
@@ -12,6 +13,8 @@ use ramet_kcore::errno::{Errno, Result};
 const NAME_MAX: usize = 15;
 /// Most bytes of a command line that are kept.
 const COMMAND_MAX: usize = 32 << 10;
+/// PIDS: those of the caller's real user only.
+const OWN_USER: u32 = 1;
 /// Most numbers of one block, and blocks of one process.
 const TIDS_MAX: u64 = 256;
 const BLOCKS_MAX: usize = 64;
@@ -82,17 +85,27 @@ pub(super) fn process(
     Ok(Reply { result: pid.into(), values, ..Reply::default() })
 }
 
-pub(super) fn pids(session: &Session, data: &mut Vec<u8>) -> Result<Reply> {
+pub(super) fn pids(
+    session: &Session,
+    caller: i32,
+    request: &Request,
+    data: &mut Vec<u8>,
+) -> Result<Reply> {
     data.clear();
-    for process in session.processes.iter() {
+    let user = session.processes.get(caller)?.ids.real;
+    let all = session.processes.iter();
+    for process in all.filter(|process| request.flags != OWN_USER || process.ids.real == user) {
         data.extend((process.pid as u32).to_le_bytes());
     }
-    result(session.processes.len() as i64)
+    result((data.len() / 4) as i64)
 }
 
 pub(super) fn option(session: &mut Session, caller: i32, request: &Request) -> Result<Reply> {
-    let process = session.processes.get_mut(caller)?;
     let [option, value, ..] = request.arguments;
+    if option == 4 {
+        return maker_ended(session, caller, int(value)).and(result(0));
+    }
+    let process = session.processes.get_mut(caller)?;
     match option {
         1 => process.subreaper = value != 0,
         2 if value <= 64 => process.death_signal = value as u32,

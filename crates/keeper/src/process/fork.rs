@@ -15,7 +15,7 @@ const LEAVING: usize = 64;
 
 pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
     let caller = session.client(client)?.pid;
-    let [signal, wanted, ..] = request.arguments;
+    let [signal, wanted, user_limit, threads, ..] = request.arguments;
     if signal > 64 || request.flags & !SIBLING != 0 || wanted > 1 << 22 {
         return Err(Errno::EINVAL);
     }
@@ -24,6 +24,11 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
         return Err(Errno::EAGAIN);
     }
     let process = table.get(caller)?;
+    let of_user = table.iter().filter(|other| other.ids.real == process.ids.real).count() as u64;
+    // RLIMIT_NPROC; a process that only moves is counted once.
+    if user_limit != 0 && wanted == 0 && of_user.saturating_add(threads) >= user_limit {
+        return Err(Errno::EAGAIN);
+    }
     let (parent, signal) = match request.flags & SIBLING {
         0 => (caller, signal as u32),
         // As on Linux: not for the init of all, and with the caller's own exit signal.
@@ -67,7 +72,7 @@ pub fn failed(session: &mut Session, client: ClientId) {
     let Some(pid) = session.clients.get(client).map(|client| client.pid) else { return };
     debug_assert!(matches!(session.clients.get(client).map(|c| &c.host), Some(Host::Promised)));
     super::exit::leave(session, client);
-    if let Some(process) = session.processes.remove(pid) {
+    if let Some(process) = super::exit::forget(session, pid) {
         if let Ok(owner) = session.processes.get_mut(process.number_of) {
             owner.threads.push((pid, 1));
         }

@@ -48,13 +48,16 @@ pub fn serve(
     match request.operation {
         op::DESCRIBE => facts::describe(session, caller, request, data),
         op::PROCESS => facts::process(session, caller, request, data),
-        op::PIDS => facts::pids(session, data),
+        op::PIDS => facts::pids(session, caller, request, data),
+        op::WAIT => {
+            let named = std::mem::take(data);
+            wait::serve(session, client, request, &named)
+        }
         operation => {
             data.clear();
             match operation {
                 op::FORK => fork::serve(session, client, request),
                 op::EXIT => exit::serve(session, client, request),
-                op::WAIT => wait::serve(session, client, request),
                 op::KILL => kill::serve(session, client, request),
                 op::SETPGID => group::setpgid(session, caller, request),
                 op::SETSID => group::setsid(session, caller),

@@ -18,6 +18,8 @@ pub struct Usage {
     pub system: u64,
     /// Maximum resident set, KiB.
     pub resident: u64,
+    /// Page faults that needed no input.
+    pub faults: u64,
 }
 
 impl Usage {
@@ -27,6 +29,7 @@ impl Usage {
             user: self.user.saturating_add(other.user),
             system: self.system.saturating_add(other.system),
             resident: self.resident.max(other.resident),
+            faults: self.faults.saturating_add(other.faults),
         }
     }
 }

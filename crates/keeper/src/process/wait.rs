@@ -1,6 +1,6 @@
 //! WAIT: wait4(2), waitid(2) without sleeping.
 
-use super::exit::{code, meaning};
+use super::exit::{code, forget, meaning};
 use super::table::{News, Process, State, Usage};
 use super::{int, result};
 use crate::client::ClientId;
@@ -8,6 +8,7 @@ use crate::objects;
 use crate::session::Session;
 use ramet_abi::session::{Reply, Request};
 use ramet_kcore::errno::{Errno, Result};
+use std::collections::BTreeSet;
 
 const NOHANG: u32 = 1;
 const STOPPED: u32 = 2;
@@ -17,6 +18,10 @@ const NOWAIT: u32 = 0x0100_0000;
 const NOTHREAD: u32 = 0x2000_0000;
 const ALL: u32 = 0x4000_0000;
 const CLONE: u32 = 0x8000_0000;
+
+/// `flags`: the data are the only children that are meant, or those that are not.
+const ONLY: u32 = 1;
+const EXCEPT: u32 = 2;
 
 /// Whom the caller waits for.
 #[derive(Clone, Copy)]
@@ -43,12 +48,17 @@ struct Told {
     status: i32,
 }
 
-pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+pub(super) fn serve(
+    session: &mut Session,
+    client: ClientId,
+    request: &Request,
+    data: &[u8],
+) -> Result<Reply> {
     let caller = session.client(client)?.pid;
     let [kind, id, options, ..] = request.arguments;
     let options = u32::try_from(options).map_err(|_| Errno::EINVAL)?;
     let known = NOHANG | STOPPED | EXITED | CONTINUED | NOWAIT | NOTHREAD | ALL | CLONE;
-    if options & !known != 0 || options & (EXITED | STOPPED | CONTINUED) == 0 {
+    if request.flags > EXCEPT || options & !known != 0 || options & (EXITED | STOPPED | CONTINUED) == 0 {
         return Err(Errno::EINVAL);
     }
     let whom = match (kind, int(id)) {
@@ -59,11 +69,18 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
         (3, _) => Whom::Process(objects::pidfd_target(session, client, id)?),
         _ => return Err(Errno::EINVAL),
     };
+    // The children of one thread (__WNOTHREAD), as the caller knows them.
+    let number = |id: &[u8]| id.try_into().ok().map(i32::from_le_bytes);
+    let named: BTreeSet<i32> = data.chunks_exact(4).filter_map(number).collect();
+    let in_scope = |child: i32| match request.flags {
+        0 => true,
+        flags => named.contains(&child) == (flags == ONLY),
+    };
     let mut known = false;
     for &child in &session.processes.get(caller)?.children {
         let process = session.processes.get(child)?;
         let is_clone = process.exit_signal != libc::SIGCHLD as u32;
-        if !whom.includes(process) || options & ALL == 0 && is_clone != (options & CLONE != 0) {
+        if !in_scope(child) || !whom.includes(process) || options & ALL == 0 && is_clone != (options & CLONE != 0) {
             continue;
         }
         // As on Linux: a zombie will not stop or continue any more.
@@ -95,16 +112,16 @@ fn tell(session: &mut Session, caller: i32, child: i32, told: &Told, options: u3
     let table = &mut session.processes;
     let process = table.get_mut(child)?;
     let usage = process.usage.and(process.children_usage);
-    let Usage { user, system, resident } = usage;
+    let Usage { user, system, resident, faults } = usage;
     let uid = process.ids.real;
     if options & NOWAIT == 0 {
         process.news = None;
         if process.is_zombie() {
-            table.remove(child);
-            let parent = table.get_mut(caller)?;
+            forget(session, child);
+            let parent = session.processes.get_mut(caller)?;
             parent.children_usage = parent.children_usage.and(usage);
         }
     }
-    let values = [told.code, told.value, uid.into(), user, system, resident, told.status as u64, 0];
+    let values = [told.code, told.value, uid.into(), user, system, resident, told.status as u64, faults];
     Ok(Reply { result: child.into(), values, ..Reply::default() })
 }

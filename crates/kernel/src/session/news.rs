@@ -3,7 +3,7 @@
 use super::transport::{self, News};
 use super::{call, client};
 use crate::global::Global;
-use crate::task::{process, session_futex, signal};
+use crate::task::{process, sched, session_futex, signal};
 use ramet_abi::session::{Request, notice, op};
 use ramet_kcore::signal::{SigInfo, Signal};
 use ramet_kcore::wait::{Events, WaitQueue};
@@ -52,6 +52,7 @@ fn take(news: &News) {
         notice::REPARENTED => {
             if let Some(process) = process::first() {
                 process.family.parent_elsewhere.set(news.values[0] as i32);
+                sched::with_current(crate::arch::site::set_thread);
             }
         }
         // Kinds of a later version: nothing that this kernel has asked for.

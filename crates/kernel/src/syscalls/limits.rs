@@ -3,8 +3,9 @@
 use super::Call;
 use crate::arch::user;
 use crate::task::process::{self, LIMITS, Limit, Process, resource};
-use crate::task::{sched, time};
+use crate::task::{family, sched, time};
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::family::Usage;
 use ramet_kcore::fs::credentials::{Credentials, cap};
 
 fn get(process: &Process, resource: u32) -> Result<Limit> {
@@ -105,19 +106,17 @@ pub fn getrusage(call: &mut Call<'_>) -> Result<i64> {
     const SELF: i32 = 0;
     const CHILDREN: i32 = -1;
     const THREAD: i32 = 1;
-    let (cpu, resident) = match call.int(0) {
-        SELF => sched::with_current(|thread| (thread.process.cpu_time(), crate::mm::resident_peak())),
-        THREAD => sched::with_current(|thread| (thread.cpu_time_now(), crate::mm::resident_peak())),
-        CHILDREN => {
-            let usage = sched::with_current(|thread| thread.process.family.children_usage.get());
-            (usage.user_time, usage.resident * 1024)
-        }
-        _ => return Err(Errno::EINVAL),
-    };
+    let usage = sched::with_current(|thread| match call.int(0) {
+        SELF => Ok(family::used(&thread.process)),
+        THREAD => Ok(Usage { user_time: thread.cpu_time_now(), ..family::used(&thread.process) }),
+        CHILDREN => Ok(thread.process.family.children_usage.get()),
+        _ => Err(Errno::EINVAL),
+    })?;
     let mut words = [0u64; 18];
-    words[0] = cpu / 1_000_000_000;
-    words[1] = cpu % 1_000_000_000 / 1000;
-    words[4] = resident / 1024;
+    words[0] = usage.user_time / 1_000_000_000;
+    words[1] = usage.user_time % 1_000_000_000 / 1000;
+    words[4] = usage.resident;
+    words[8] = usage.faults;
     if call.int(0) != CHILDREN {
         words[16] = sched::switches();
     }

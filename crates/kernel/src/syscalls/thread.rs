@@ -7,7 +7,7 @@ use crate::task::family::elsewhere;
 use crate::task::fork::{self, Forked};
 use crate::task::process::{self, Process};
 use crate::task::thread::Thread;
-use crate::task::{sched, spawn};
+use crate::task::{headcount, sched, spawn};
 use alloc::rc::Rc;
 use ramet_abi::layout::PROGRAM_END;
 use ramet_kcore::errno::{Errno, Result};
@@ -122,6 +122,7 @@ fn tell_ids(request: &Request, tid: i32) {
 
 fn start_thread(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     let process = sched::with_current(|thread| thread.process.clone());
+    headcount::check()?;
     let tid = process.new_tid()?;
     tell_ids(request, tid);
     let thread = new_thread(call, request, &process, tid);
@@ -153,6 +154,7 @@ fn start_child(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     } else {
         (parent.process.clone(), request.exit_signal)
     };
+    headcount::check()?;
     let pid = elsewhere().new_pid()?;
     let child = spawn::new_child(&parent.process, &maker, pid, exit_signal);
     process::add(child.clone());
@@ -172,6 +174,7 @@ fn start_child(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     child.threads.borrow_mut().push(thread.clone());
     sched::make_runnable(&thread);
     drop(thread);
+    maker.family.makers.note(&parent, pid);
     if flags & flag::VFORK != 0 {
         spawn::wait_for_memory(&child);
     }
@@ -196,6 +199,7 @@ fn start_process(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     let order = fork::Order { exit_signal: request.exit_signal, is_sibling, pid: 0 };
     match fork::fork(order)? {
         Forked::Parent(pid) => {
+            sched::with_current(|thread| thread.process.family.makers.note(thread, pid));
             if request.flags & flag::PARENT_SETTID != 0 {
                 // The child is there: as in Linux, a bad address changes nothing about that.
                 let _ = user::write_i32(request.parent_tid, pid);
@@ -205,6 +209,7 @@ fn start_process(call: &mut Call<'_>, request: &Request) -> Result<i64> {
         }
         Forked::Child => {
             let thread = sched::current();
+            thread.scheduling.set(thread.scheduling.get().inherited());
             if request.stack != 0 {
                 call.frame.rsp = request.stack;
             }

@@ -19,7 +19,12 @@ fn change<R>(f: impl FnOnce(&mut Credentials) -> R) -> R {
         let ids = |c: &Credentials| [c.uid, c.euid, c.suid];
         let result = f(&mut new);
         let has_other_ids = ids(&new) != ids(&thread.credentials.borrow());
+        let effective = |c: &Credentials| [c.euid, c.egid, c.fsuid, c.fsgid];
+        let acts_as_another = effective(&new) != effective(&thread.credentials.borrow());
         thread.credentials.replace(Rc::new(new));
+        if acts_as_another && thread.process.parent_death_signal.replace(0) != 0 {
+            elsewhere().describe(&thread.process, Facts::Options);
+        }
         if has_other_ids {
             elsewhere().describe(&thread.process, Facts::Ids);
         }

@@ -20,6 +20,7 @@ fn write_usage(at: usize, usage: &Usage) -> Result<()> {
         words[n * 2 + 1] = time % 1_000_000_000 / MICROSECOND;
     }
     words[4] = usage.resident;
+    words[8] = usage.faults;
     let mut bytes = [0; 144];
     for (field, word) in bytes.chunks_exact_mut(8).zip(words) {
         field.copy_from_slice(&word.to_le_bytes());

@@ -32,6 +32,7 @@ pub fn end_thread(code: i32) -> ! {
         let status = process.exiting.get().unwrap_or((code as u32 & 0xff) << 8);
         over(&process, &thread, status);
     }
+    super::makers::thread_ended(&process, thread.tid.get());
     process.thread_ended.notify(Events::IN);
     drop(process);
     drop(thread);

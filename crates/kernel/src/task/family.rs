@@ -11,6 +11,7 @@
 //!      └──▶ moved: executes a program in a VM of its own; from then on it is elsewhere
 //! ```
 
+use super::makers::{Makers, Scope};
 use super::process::{self, Process};
 use super::sched::{self, Registration};
 use super::thread::Thread;
@@ -37,6 +38,8 @@ pub struct Ties {
     pub exit_signal: Cell<i32>,
     /// The last change of its state that its parent has not been told of.
     change: Cell<Option<Change>>,
+    /// Which of its threads have made which children.
+    pub makers: Makers,
     /// Told whenever a child's state changes, here or elsewhere.
     pub children_changed: WaitQueue,
     /// What children that were waited for have used.
@@ -65,6 +68,7 @@ impl Ties {
             parent_elsewhere: Cell::new(0),
             exit_signal: Cell::new(Signal::CHLD.number() as i32),
             change: Cell::new(None),
+            makers: Makers::new(),
             children_changed: WaitQueue::new(),
             children_usage: Cell::new(Usage::default()),
             borrows_memory: Cell::new(false),
@@ -88,6 +92,7 @@ impl Ties {
         self.parent_elsewhere.set(parent);
         self.exit_signal.set(exit_signal);
         self.change.set(None);
+        self.makers.clear();
         self.children_usage.set(Usage::default());
         self.borrows_memory.set(false);
         self.has_executed.set(false);
@@ -133,11 +138,17 @@ pub trait Elsewhere {
     /// The process with an id from [`Elsewhere::new_pid`] has ended in this VM and has been waited for.
     fn forget_pid(&self, pid: i32);
 
-    /// wait4(2) for children of `parent` in other VMs: `None`: there are some, and none has changed.
+    /// wait4(2) for those children of `parent` in other VMs that are in `scope`: `None`: there are some, and none has changed.
     ///
     /// # Errors
     /// ECHILD: there is none.
-    fn wait(&self, parent: &Process, which: Which, options: Options) -> Result<Option<Change>>;
+    fn wait(
+        &self,
+        parent: &Process,
+        which: Which,
+        options: Options,
+        scope: &Scope,
+    ) -> Result<Option<Change>>;
 
     /// kill(2), with its rules for `target`, for processes in other VMs; without `info`: only asks.
     ///
@@ -193,7 +204,7 @@ impl Elsewhere for Nobody {
         Ok(process::unused_id())
     }
     fn forget_pid(&self, _: i32) {}
-    fn wait(&self, _: &Process, _: Which, _: Options) -> Result<Option<Change>> {
+    fn wait(&self, _: &Process, _: Which, _: Options, _: &Scope) -> Result<Option<Change>> {
         Err(Errno::ECHILD)
     }
     fn kill(&self, _: i32, _: Option<&SigInfo>) -> Result<()> {
@@ -282,16 +293,25 @@ pub fn wait(which: Which, options: Options) -> Result<Option<Change>> {
         if found.is_some() || options.is_nonblocking() {
             return Ok(found);
         }
-        sched::sleep(None)?;
+        let woken = sched::sleep(None);
         drop(registration);
+        if let Err(interrupted) = woken {
+            // The signal may be the one of a child's end.
+            return look(&process, which, options)?.map(Some).ok_or(interrupted);
+        }
     }
 }
 
 fn look(process: &Process, which: Which, options: Options) -> Result<Option<Change>> {
     let mut has_children = false;
+    let scope = match options.is_of_thread() {
+        true => sched::with_current(|thread| process.family.makers.of(thread)),
+        false => Scope::All,
+    };
     for child in children(process) {
         let ties = &child.family;
-        if !which.matches(child.pid.get(), child.group.get()) || !options.takes(ties.exit_signal.get()) {
+        let is_meant = scope.includes(child.pid.get()) && which.matches(child.pid.get(), child.group.get());
+        if !is_meant || !options.takes(ties.exit_signal.get()) {
             continue;
         }
         let Some(change) = ties.change.get().filter(|change| options.wants(change.what)) else {
@@ -302,16 +322,18 @@ fn look(process: &Process, which: Which, options: Options) -> Result<Option<Chan
         if !options.only_looks() {
             ties.change.set(None);
             if change.what.is_end() {
+                process.family.makers.forget(change.pid);
                 count_usage(process, &change, child.family.children_usage.get());
                 forget(&child);
             }
         }
         return Ok(Some(change));
     }
-    match elsewhere().wait(process, which, options) {
+    match elsewhere().wait(process, which, options, &scope) {
         Err(Errno::ECHILD) if has_children => Ok(None),
         Ok(Some(change)) => {
             if change.what.is_end() && !options.only_looks() {
+                process.family.makers.forget(change.pid);
                 count_usage(process, &change, Usage::default());
             }
             Ok(Some(change))
@@ -340,11 +362,20 @@ pub fn report(process: &Process, what: What) {
         Some(thread) => thread.credentials.borrow().uid,
         None => process.family.remains.borrow().as_ref().map_or(0, |(credentials, _)| credentials.uid),
     };
-    let usage =
-        Usage { user_time: process.cpu_time(), system_time: 0, resident: crate::mm::resident_peak() / 1024 };
+    let usage = used(process);
     let change = Change { pid: process.pid.get(), uid, what, usage };
     process.family.change.set(Some(change));
     tell_parent(process, &change);
+}
+
+/// What a process of this VM has used so far, without its children.
+pub fn used(process: &Process) -> Usage {
+    Usage {
+        user_time: process.cpu_time(),
+        system_time: 0,
+        resident: crate::mm::resident_peak() / 1024,
+        faults: process.space.try_borrow().map_or(0, |space| space.counters.faults),
+    }
 }
 
 fn tell_parent(process: &Process, change: &Change) {

@@ -15,7 +15,7 @@
 
 use super::process::{self, Process};
 use super::thread::{State, Thread};
-use super::{itimer, relatives, sched, timers};
+use super::{headcount, itimer, relatives, sched, timers};
 use crate::arch::hypercall;
 use crate::session;
 use ramet_abi::session::{Request, op};
@@ -62,7 +62,14 @@ pub fn fork(order: Order) -> Result<Forked> {
     session::transport::write(&Request {
         operation: op::FORK,
         flags: order.is_sibling.into(),
-        arguments: [order.exit_signal as u64, order.pid as u64, 0, 0, 0, 0],
+        arguments: [
+            order.exit_signal as u64,
+            order.pid as u64,
+            headcount::limit().unwrap_or(0),
+            headcount::uncounted(),
+            0,
+            0,
+        ],
         ..Request::default()
     });
     // SAFETY: called on a thread's kernel stack with the vCPU's state saved in the thread; whichever side returns finds all that it

@@ -25,6 +25,8 @@ pub struct Limit {
 
 /// No limit.
 pub const UNLIMITED: u64 = u64::MAX;
+/// RLIMIT_NPROC of a new VM.
+pub const NPROC_DEFAULT: u64 = 16384;
 /// Number of limits.
 pub const LIMITS: usize = 16;
 /// Resource numbers (getrlimit(2)).
@@ -37,6 +39,8 @@ pub mod resource {
     pub const DATA: usize = 2;
     /// Bytes of the main stack.
     pub const STACK: usize = 3;
+    /// Threads of the user.
+    pub const NPROC: usize = 6;
     /// Descriptors.
     pub const NOFILE: usize = 7;
     /// Locked memory.
@@ -337,7 +341,7 @@ fn default_limits() -> [Limit; LIMITS] {
     let mut limits = [unlimited; LIMITS];
     limits[resource::STACK].soft = 8 << 20;
     limits[4] = Limit { soft: 0, hard: UNLIMITED }; // core dumps
-    limits[6] = Limit { soft: 16384, hard: 16384 }; // threads
+    limits[resource::NPROC] = Limit { soft: NPROC_DEFAULT, hard: NPROC_DEFAULT };
     limits[resource::NOFILE] = Limit { soft: 1024, hard: 1 << 20 };
     limits[resource::MEMLOCK] = Limit { soft: 8 << 20, hard: 8 << 20 };
     limits[resource::SIGPENDING] = Limit { soft: 16384, hard: 16384 };

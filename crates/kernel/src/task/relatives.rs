@@ -1,6 +1,7 @@
 //! The session's other processes, as its keeper knows them: [`Elsewhere`] by requests.
 
 use super::family::{self, Elsewhere, Facts, Place};
+use super::makers::Scope;
 use super::process::{self, Process};
 use super::sched;
 use crate::arch::user;
@@ -90,7 +91,13 @@ impl Elsewhere for Relatives {
 
     fn forget_pid(&self, _: i32) {}
 
-    fn wait(&self, parent: &Process, which: Which, options: Options) -> Result<Option<Change>> {
+    fn wait(
+        &self,
+        parent: &Process,
+        which: Which,
+        options: Options,
+        scope: &Scope,
+    ) -> Result<Option<Change>> {
         if !is_known(parent) {
             return Err(Errno::ECHILD);
         }
@@ -99,13 +106,25 @@ impl Elsewhere for Relatives {
             Which::Process(pid) => (1, pid),
             Which::Group(group) => (2, group),
         };
-        let reply = ask(op::WAIT, &[kind, id as u64, options.bits().into()])?;
+        let (named, children): (u32, &[i32]) = match scope {
+            Scope::All => (0, &[]),
+            Scope::Only(children) => (1, children),
+            Scope::Except(children) => (2, children),
+        };
+        let children: Vec<u8> = children.iter().flat_map(|child| child.to_le_bytes()).collect();
+        let request = Request {
+            operation: op::WAIT,
+            flags: named,
+            arguments: [kind, id as u64, options.bits().into(), 0, 0, 0],
+            ..Request::default()
+        };
+        let reply = session::call(&request, &children)?;
         if reply.result == 0 {
             return Ok(None);
         }
-        let [code, status, uid, user_time, system_time, resident, ..] = reply.values;
+        let [code, status, uid, user_time, system_time, resident, _, faults] = reply.values;
         let what = What::of_child_signal(code as i32, status as u8).ok_or(Errno::EIO)?;
-        let usage = Usage { user_time, system_time, resident };
+        let usage = Usage { user_time, system_time, resident, faults };
         Ok(Some(Change { pid: reply.result as i32, uid: uid as u32, what, usage }))
     }
 
@@ -199,10 +218,18 @@ pub fn pids() -> Vec<i32> {
     data.chunks_exact(4).map(|id| i32::from_le_bytes(id.try_into().expect("four bytes"))).collect()
 }
 
+/// Processes of the session with the caller's real user id.
+pub fn processes_of_user() -> u64 {
+    const OWN_USER: u32 = 1;
+    let request = Request { operation: op::PIDS, flags: OWN_USER, ..Request::default() };
+    session::call(&request, &[]).map_or(0, |reply| reply.result as u64)
+}
+
 /// The VM's process is over: the last request of a VM.
 pub fn ended(process: &Process, status: u32) {
-    let time = process.cpu_time();
-    let _ = ask(op::EXIT, &[status.into(), time, 0, crate::mm::resident_peak() / 1024]);
+    let used = family::used(process);
+    let _ =
+        ask(op::EXIT, &[status.into(), used.user_time, used.system_time, used.resident, used.faults]);
 }
 
 /// Tells the keeper all that others may ask about the running process.
@@ -215,6 +242,11 @@ fn introduce(process: &Process) {
 /// In the child of a fork: the ids that the parent has asked for are the parent's.
 pub fn after_fork_child() {
     family::connect(Relatives::new());
+}
+
+/// The thread that made a child has ended.
+pub fn maker_ended(child: i32) {
+    let _ = ask(op::OPTION, &[4, child as u64]);
 }
 
 fn options_changed(process: &Process) {

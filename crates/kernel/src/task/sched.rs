@@ -243,6 +243,8 @@ fn switch_to(next: Rc<Thread>) {
         panic!("the first thread is started by start_first");
     };
     if Rc::ptr_eq(&previous, &next) {
+        // What came while nobody ran may have brought a signal after what woke it.
+        request(work::SIGNAL);
         return;
     }
     SCHEDULER.switches.set(SCHEDULER.switches.get() + 1);

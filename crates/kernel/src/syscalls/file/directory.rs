@@ -19,6 +19,7 @@ pub fn getdents64(call: &mut Call<'_>) -> Result<i64> {
 
 /// getcwd(2).
 pub fn getcwd(call: &mut Call<'_>) -> Result<i64> {
+    super::find_cwd();
     let mut path = as_caller(|caller| caller.context.cwd.working_directory(&caller.context.root))?;
     path.push(0);
     if path.len() > PATH_MAX {

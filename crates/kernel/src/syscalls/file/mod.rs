@@ -15,8 +15,11 @@ pub mod stat;
 pub mod xattr;
 
 use crate::arch::user;
+use crate::global::Global;
 use crate::task::sched;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::inode::PATH_MAX;
 use ramet_kcore::fs::ops::Caller;
@@ -38,6 +41,18 @@ pub fn as_caller<R>(f: impl FnOnce(&Caller<'_>) -> R) -> R {
     crate::fs::caller(&context, &credentials, f)
 }
 
+/// If the working directory is the session's and names have changed since: looks where it is now.
+pub fn find_cwd() {
+    static SEEN: Global<Cell<(u64, usize)>> = Global::new(Cell::new((0, 0)));
+    let Some(client) = crate::session::client() else { return };
+    let cwd = sched::with_current(|thread| thread.process.context.borrow().cwd.clone());
+    let now = (client.names(), Rc::as_ptr(&cwd.dentry) as usize);
+    if SEEN.replace(now) != now {
+        // Whoever moves it at this moment is not done: it is shown where it was.
+        let _ = ramet_kcore::session::refresh(&crate::fs::vfs().namespace, &cwd);
+    }
+}
+
 /// Runs `f` with the starting point and path that a descriptor and a path argument name. A null path is an empty one where the
 /// call allows that.
 ///
@@ -53,6 +68,9 @@ pub fn at<R>(fd: i32, path: usize, f: impl FnOnce(&Caller<'_>, &Path, &[u8]) -> 
 /// # Errors
 /// As [`at`].
 pub fn at_path<R>(fd: i32, path: &[u8], f: impl FnOnce(&Caller<'_>, &Path, &[u8]) -> Result<R>) -> Result<R> {
+    if path.starts_with(b"..") {
+        find_cwd();
+    }
     as_caller(|caller| {
         let start =
             sched::with_current(|thread| caller.context.start(&thread.process.files.borrow(), fd, path))?;

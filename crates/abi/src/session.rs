@@ -116,7 +116,7 @@ pub mod notice {
     /// Description `id`, which is being watched, may have become ready: `detail` is the poll(2) events.
     pub const READY: u32 = 1;
     /// A signal for the process: `detail` is its number; values: si_code (sign-extended), sender's pid, sender's uid, si_value (a thread's id
-    /// in `id`, or 0: for the process). SIGCHLD, or what was given to FORK instead of it: the child's pid and uid, and si_status as si_value.
+    /// in `id`, or 0: for the process). SIGCHLD, or what was given to FORK instead of it: the child's pid, its uid | si_utime << 32, si_status | si_stime << 32.
     pub const SIGNAL: u32 = 2;
     /// A child has changed its state (SIGCHLD comes by itself): wait(2) may have something to tell.
     pub const CHILD: u32 = 3;
@@ -127,6 +127,11 @@ pub mod notice {
     /// The parent has ended: values\[0\] is the new parent's pid; 1 that is nobody's (unless the first process has it): the keeper itself,
     /// which buries the orphans of a session without a subreaper.
     pub const REPARENTED: u32 = 6;
+    /// Another process asks (see [`super::op::ASK`]): `id` is the question's number, `detail` what is asked, values: its three arguments, the asker's
+    /// pid | its effective user id << 32.
+    pub const QUESTION: u32 = 7;
+    /// There is an answer to question `id`, or there will be none: [`super::op::TAKE_ANSWER`].
+    pub const ANSWERED: u32 = 8;
 }
 
 /// A request. Fields that an operation does not name are 0.
@@ -268,6 +273,14 @@ pub mod op {
     /// has. They are the process's until it is waited for. `flags` 1, by the session's first process before its first FORK: the
     /// numbers up to `arguments[0]` are in use already. Result: the first of them.
     pub const TIDS: u32 = 0x10c;
+    /// Asks the VM of process `arguments[0]` something that only its kernel knows: \[1\] says what, \[2\] to \[4\] are passed on. What is asked and answered is the
+    /// kernels' affair. Result: the question's number. EAGAIN: that VM has left an earlier question unanswered, or the caller has asked too much.
+    pub const ASK: u32 = 0x10d;
+    /// The answer to question `arguments[0]`: its result (\[1\]) and data; the asker comes to hold description `id`, unless that is 0.
+    pub const ANSWER: u32 = 0x10e;
+    /// Result, values\[0\] (the description) and data of the answer to question `arguments[0]`, which is over then. EAGAIN: there is none yet; `flags` 1: and the caller
+    /// does not wait any longer. ESRCH: the process has ended.
+    pub const TAKE_ANSWER: u32 = 0x10f;
 
     // The session's file system: the image under what has been written.
 

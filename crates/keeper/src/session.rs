@@ -3,6 +3,7 @@
 use crate::client::{Client, ClientId, Clients, Host};
 use crate::console::Console;
 use crate::process::Table;
+use crate::process::questions::Questions;
 use crate::{descriptions, nodes, objects, sys};
 use ramet_abi::session::notice;
 use ramet_kcore::errno::{Errno, Result};
@@ -60,6 +61,8 @@ pub struct Session {
     pub descriptions: descriptions::State,
     /// Other objects.
     pub objects: objects::State,
+    /// What VMs have asked one another.
+    pub questions: Questions,
     /// The image's file, if there is one.
     pub image: Option<File>,
     /// Most bytes of files in memory.
@@ -86,6 +89,7 @@ impl Session {
             nodes: nodes::State::default(),
             descriptions: descriptions::State::default(),
             objects: objects::State::default(),
+            questions: Questions::default(),
             image,
             file_bytes_max,
             outbox: Outbox::default(),

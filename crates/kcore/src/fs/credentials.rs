@@ -30,6 +30,8 @@ pub mod cap {
     pub const IPC_LOCK: u32 = 14;
     /// chroot(2).
     pub const SYS_CHROOT: u32 = 18;
+    /// Look into other processes.
+    pub const SYS_PTRACE: u32 = 19;
     /// Administration: mount(2) and much else.
     pub const SYS_ADMIN: u32 = 21;
     /// Raise priorities.

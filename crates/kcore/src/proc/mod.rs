@@ -15,6 +15,7 @@ mod sysfs;
 mod system;
 mod table;
 mod text;
+pub mod wire;
 
 pub use source::Source;
 

@@ -142,7 +142,12 @@ fn append(out: &mut Vec<u8>, content: process::Content) -> Result<()> {
 impl ProcDirectory for Task {
     fn lookup(&self, name: &[u8]) -> Option<ProcNode> {
         let entry = self.entries().find(|e| e.name.as_bytes() == name)?;
-        owned(&self.source, self.id, self.node(entry), entry.mode)
+        let node = owned(&self.source, self.id, self.node(entry), entry.mode)?;
+        if !entry.is_private() {
+            return Some(node);
+        }
+        let (source, pid) = (self.source.clone(), self.id.pid);
+        Some(node.guarded(move || if source.may_look(pid) { Ok(()) } else { Err(Errno::EACCES) }))
     }
 
     fn list(&self, cookie: u64) -> Vec<ProcName> {

@@ -1,6 +1,6 @@
 //! The smaller files of a process's directory: stat, statm, limits, io, fdinfo ...
 
-use super::source::{Source, Strings};
+use super::source::{Source, State, Strings};
 use super::table::Id;
 use super::text::{Text, put, ticks};
 use crate::exec::layout::PAGE;
@@ -100,7 +100,9 @@ pub(super) fn cmdline(source: &dyn Source, id: Id) -> Content {
 }
 
 pub(super) fn environ(source: &dyn Source, id: Id) -> Content {
-    source.process(id.pid)?;
+    if source.thread(id.pid, id.thread())?.state == State::Zombie {
+        return None;
+    }
     Some(source.strings(id.pid, Strings::Environment))
 }
 

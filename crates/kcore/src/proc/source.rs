@@ -39,6 +39,17 @@ impl State {
             State::Zombie => 'Z',
         }
     }
+    /// The state with that letter.
+    pub const fn of_letter(letter: u8) -> Option<State> {
+        Some(match letter {
+            b'R' => State::Running,
+            b'S' => State::Sleeping,
+            b'D' => State::Waiting,
+            b'T' => State::Stopped,
+            b'Z' => State::Zombie,
+            _ => return None,
+        })
+    }
     /// The word behind the letter.
     pub const fn word(self) -> &'static str {
         match self {
@@ -63,6 +74,8 @@ pub struct ProcessFacts {
     /// Its foreground process group, -1: none.
     pub terminal_group: i32,
     pub credentials: Credentials,
+    /// prctl(PR_SET_DUMPABLE): others with the same ids may look at its memory and descriptors.
+    pub dumpable: bool,
     pub umask: u32,
     /// CLOCK_BOOTTIME at its start.
     pub started: u64,
@@ -104,6 +117,7 @@ impl ProcessFacts {
             terminal: 0,
             terminal_group: -1,
             credentials,
+            dumpable: true,
             umask: 0,
             started: 0,
             user_time: 0,
@@ -284,6 +298,11 @@ pub trait Source {
     fn memory_use(&self, pid: u32) -> MemoryUse;
     /// Calls `each` for its mappings in ascending order.
     fn mappings(&self, pid: u32, each: &mut dyn FnMut(&Mapping<'_>));
+    /// Whether the caller may look at its memory, its descriptors and its places (ptrace(2), PTRACE_MODE_READ_FSCREDS).
+    fn may_look(&self, pid: u32) -> bool {
+        let _ = pid;
+        true
+    }
     /// Bytes of its memory, as far as they can be read.
     fn strings(&self, pid: u32, which: Strings) -> Vec<u8>;
     /// Its memory as a file, offsets being addresses (/proc/pid/mem).

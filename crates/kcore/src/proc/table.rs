@@ -78,6 +78,15 @@ pub(super) enum TaskKind {
     NameSpaces,
 }
 
+impl TaskEntry {
+    /// Only who may look at the process's memory gets to see it.
+    pub fn is_private(&self) -> bool {
+        let is_link = matches!(self.kind, TaskKind::Place(_) | TaskKind::Descriptors | TaskKind::Memory);
+        let is_memory = ["auxv", "environ", "io", "maps", "smaps", "smaps_rollup"].contains(&self.name);
+        is_link || is_memory || matches!(self.kind, TaskKind::NameSpaces)
+    }
+}
+
 const fn file(name: &'static str, mode: u32, make: fn(&dyn Source, Id) -> Content) -> TaskEntry {
     TaskEntry { name, mode, kind: TaskKind::File(make) }
 }

@@ -84,7 +84,8 @@ pub fn open(session: &mut Session, client: ClientId, pid: i32, flags: u32) -> Re
         return Err(Errno::EINVAL);
     }
     let ended = session.processes.get(pid).map_err(|_| Errno::ESRCH)?.is_zombie();
-    let file = Rc::new(Pidfd { pid, ended: Cell::new(ended), gone: Cell::new(false), queue: WaitQueue::new() });
+    let file =
+        Rc::new(Pidfd { pid, ended: Cell::new(ended), gone: Cell::new(false), queue: WaitQueue::new() });
     let all = session.objects.pidfds.0.entry(pid).or_default();
     all.retain(|pidfd| pidfd.strong_count() > 0);
     all.push(Rc::downgrade(&file));

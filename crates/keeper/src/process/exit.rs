@@ -9,6 +9,8 @@ use crate::{descriptions, nodes, objects};
 use ramet_abi::session::{Reply, Request, notice};
 use ramet_kcore::errno::{Errno, Result};
 
+/// Unit of si_utime and si_stime, ns.
+const TICK: u64 = 10_000_000;
 /// Wait status of a process killed by SIGKILL.
 pub const STATUS_KILLED: i32 = libc::SIGKILL;
 
@@ -62,6 +64,7 @@ pub fn lost(session: &mut Session, client: ClientId) {
 
 /// The VM holds nothing any more and is told nothing any more.
 pub(super) fn leave(session: &mut Session, client: ClientId) {
+    super::questions::client_gone(session, client);
     objects::client_gone(session, client);
     descriptions::client_gone(session, client);
     nodes::client_gone(session, client);
@@ -180,7 +183,7 @@ pub(super) fn maker_ended(session: &mut Session, caller: i32, child: i32) -> Res
 fn bury_or_tell(session: &mut Session, pid: i32) {
     let Ok(process) = session.processes.get(pid) else { return };
     let State::Zombie(status) = process.state else { return };
-    let (parent, signal, uid) = (process.parent, process.exit_signal, process.ids.real);
+    let (parent, signal, uid, usage) = (process.parent, process.exit_signal, process.ids.real, process.usage);
     let Ok(parent_process) = session.processes.get(parent) else {
         // The keeper, or nobody.
         forget(session, pid);
@@ -192,7 +195,9 @@ fn bury_or_tell(session: &mut Session, pid: i32) {
     let (code, value) = meaning(status);
     tell(session, parent, notice::CHILD, [0; 4]);
     if signal != 0 {
-        signal_process(session, parent, signal, [code, pid as u64, uid.into(), value]);
+        let ticks = |time: u64| (time / TICK).min(u32::MAX.into()) << 32;
+        let who = u64::from(uid) | ticks(usage.user);
+        signal_process(session, parent, signal, [code, pid as u64, who, value | ticks(usage.system)]);
     }
 }
 

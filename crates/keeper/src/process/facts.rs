@@ -85,12 +85,7 @@ pub(super) fn process(
     Ok(Reply { result: pid.into(), values, ..Reply::default() })
 }
 
-pub(super) fn pids(
-    session: &Session,
-    caller: i32,
-    request: &Request,
-    data: &mut Vec<u8>,
-) -> Result<Reply> {
+pub(super) fn pids(session: &Session, caller: i32, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
     data.clear();
     let user = session.processes.get(caller)?.ids.real;
     let all = session.processes.iter();

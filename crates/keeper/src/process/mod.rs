@@ -17,6 +17,7 @@ mod facts;
 mod fork;
 mod group;
 mod kill;
+pub mod questions;
 mod table;
 mod wait;
 
@@ -49,6 +50,8 @@ pub fn serve(
         op::DESCRIBE => facts::describe(session, caller, request, data),
         op::PROCESS => facts::process(session, caller, request, data),
         op::PIDS => facts::pids(session, caller, request, data),
+        op::ANSWER => questions::answer(session, client, request, std::mem::take(data)),
+        op::TAKE_ANSWER => questions::take(session, client, request, data),
         op::WAIT => {
             let named = std::mem::take(data);
             wait::serve(session, client, request, &named)
@@ -64,6 +67,7 @@ pub fn serve(
                 op::STOPPED => exit::stopped(session, caller, request),
                 op::OPTION => facts::option(session, caller, request),
                 op::PIDFD => facts::pidfd(session, client, request),
+                op::ASK => questions::ask(session, client, request),
                 op::TIDS => facts::tids(session, caller, request),
                 _ => Err(Errno::ENOSYS),
             }

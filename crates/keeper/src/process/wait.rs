@@ -80,7 +80,10 @@ pub(super) fn serve(
     for &child in &session.processes.get(caller)?.children {
         let process = session.processes.get(child)?;
         let is_clone = process.exit_signal != libc::SIGCHLD as u32;
-        if !in_scope(child) || !whom.includes(process) || options & ALL == 0 && is_clone != (options & CLONE != 0) {
+        if !in_scope(child)
+            || !whom.includes(process)
+            || options & ALL == 0 && is_clone != (options & CLONE != 0)
+        {
             continue;
         }
         // As on Linux: a zombie will not stop or continue any more.

@@ -5,6 +5,7 @@ pub mod control;
 pub mod devices;
 pub mod memory;
 pub mod proc;
+mod proc_elsewhere;
 pub mod ring;
 pub mod tty;
 pub mod users;

@@ -1,13 +1,15 @@
 //! What `/proc` and `/sys` tell: facts about the VM's process, its memory and the machine.
 
-use super::{tty, vfs};
+use super::{proc_elsewhere as elsewhere, tty, vfs};
 use crate::arch::hypercall::{boot_info, identity};
 use crate::arch::user;
+use crate::global::Global;
 use crate::mm;
+use crate::session;
 use crate::syscalls::ids::release;
 use crate::task::process::{self, Process};
 use crate::task::thread::{self, Thread};
-use crate::task::{sched, time};
+use crate::task::{relatives, sched, time};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::arch::x86_64::__cpuid_count;
@@ -16,6 +18,7 @@ use core::sync::atomic::Ordering::Acquire;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::exec::elf::Protection;
 use ramet_kcore::file::File;
+use ramet_kcore::fs::credentials::cap;
 use ramet_kcore::fs::mount::Mount;
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::path::Path;
@@ -24,11 +27,12 @@ use ramet_kcore::proc::Source;
 use ramet_kcore::proc::cpu::CpuFacts;
 use ramet_kcore::proc::source::*;
 
+static OOM_SCORE_ADJUSTMENT: Global<Cell<i32>> = Global::new(Cell::new(0));
+
 /// The kernel's facts.
 #[derive(Default)]
 pub struct Facts {
     cpu: OnceCell<CpuFacts>,
-    oom_score_adjustment: Cell<i32>,
     boot_id: Cell<Option<(u64, [u8; 36])>>,
 }
 
@@ -51,7 +55,11 @@ const STRINGS_MAX: u64 = 8 << 20;
 impl Source for Facts {
     fn processes(&self) -> Vec<u32> {
         let mut ids: Vec<u32> = process::all().iter().map(|process| process.pid.get() as u32).collect();
+        if session::is_open() {
+            ids.extend(relatives::pids().into_iter().map(|pid| pid as u32));
+        }
         ids.sort_unstable();
+        ids.dedup();
         ids
     }
 
@@ -60,11 +68,14 @@ impl Source for Facts {
     }
 
     fn process_of(&self, tid: u32) -> Option<u32> {
-        process::of_id(tid as i32).map(|process| process.pid.get() as u32)
+        let here = process::of_id(tid as i32).map(|process| process.pid.get() as u32);
+        here.or_else(|| elsewhere::process_of(tid))
     }
 
     fn process(&self, pid: u32) -> Option<ProcessFacts> {
-        let process = find(pid)?;
+        let Some(process) = find(pid) else {
+            return elsewhere::portrait(pid).map(|told| told.process.clone());
+        };
         let credentials = match process.threads.borrow().first() {
             Some(thread) => thread.credentials.borrow().clone(),
             None => process.family.remains.borrow().as_ref()?.0.clone(),
@@ -78,6 +89,12 @@ impl Source for Facts {
         facts.session = process.session.get() as u32;
         facts.terminal = terminal.as_ref().map_or(0, |tty| tty.rdev());
         facts.terminal_group = terminal.and_then(|tty| tty.foreground()).unwrap_or(-1);
+        facts.dumpable = process.dumpable.get();
+        let children = process.family.children_usage.get();
+        (facts.children_user_time, facts.children_system_time) = (children.user_time, children.system_time);
+        if let Some(thread) = process.threads.borrow().first() {
+            facts.nice = thread.scheduling.get().values().1.0;
+        }
         facts.umask = process.context.borrow().umask;
         facts.started = process.started;
         facts.user_time = process.cpu_time();
@@ -104,12 +121,15 @@ impl Source for Facts {
             facts.code = code.map_or((0, 0), |area| (area.start, area.end));
         }
         facts.exit_code = process.exiting.get().unwrap_or(0);
-        facts.oom_score_adjustment = self.oom_score_adjustment.get();
+        facts.oom_score_adjustment = OOM_SCORE_ADJUSTMENT.get();
         Some(facts)
     }
 
     fn threads(&self, pid: u32) -> Vec<u32> {
-        let Some(process) = find(pid) else { return Vec::new() };
+        let Some(process) = find(pid) else {
+            let told = elsewhere::portrait(pid);
+            return told.map_or_else(Vec::new, |told| told.threads.iter().map(|(tid, _)| *tid).collect());
+        };
         if process.family.remains.borrow().is_some() {
             return alloc::vec![pid];
         }
@@ -119,7 +139,10 @@ impl Source for Facts {
     }
 
     fn thread(&self, pid: u32, tid: u32) -> Option<ThreadFacts> {
-        let process = find(pid)?;
+        let Some(process) = find(pid) else {
+            let told = elsewhere::portrait(pid)?;
+            return told.threads.iter().find(|(other, _)| *other == tid).map(|(_, thread)| thread.clone());
+        };
         let text = |name: [u8; 16]| name[..name.iter().position(|byte| *byte == 0).unwrap_or(15)].to_vec();
         if let Some((_, name)) = &*process.family.remains.borrow() {
             let (name, started) = (text(*name), process.started);
@@ -145,9 +168,24 @@ impl Source for Facts {
         })
     }
 
+    fn may_look(&self, pid: u32) -> bool {
+        if sched::with_current(|thread| thread.process.pid.get() as u32 == pid) {
+            return true;
+        }
+        let Some(facts) = self.process(pid) else { return false };
+        sched::with_current(|thread| {
+            let (own, of) = (thread.credentials.borrow(), &facts.credentials);
+            let same = [of.uid, of.euid, of.suid].iter().all(|id| *id == own.fsuid)
+                && [of.gid, of.egid, of.sgid].iter().all(|id| *id == own.fsgid);
+            same && facts.dumpable || own.has(cap::SYS_PTRACE)
+        })
+    }
+
     fn memory_use(&self, pid: u32) -> MemoryUse {
         let mut sum = MemoryUse::default();
-        let Some(process) = find(pid) else { return sum };
+        let Some(process) = find(pid) else {
+            return elsewhere::portrait(pid).map_or(sum, |told| told.memory);
+        };
         let Ok(space) = process.space.try_borrow() else { return sum };
         (sum.size, sum.data) = space.sizes();
         for area in space.areas().iter() {
@@ -169,7 +207,7 @@ impl Source for Facts {
     }
 
     fn mappings(&self, pid: u32, each: &mut dyn FnMut(&Mapping<'_>)) {
-        let Some(process) = find(pid) else { return };
+        let Some(process) = find(pid) else { return elsewhere::mappings(pid, each) };
         let Ok(space) = process.space.try_borrow() else { return };
         for (line, area) in space.maps().zip(space.areas().iter()) {
             let resident = space.resident_of(area);
@@ -201,7 +239,7 @@ impl Source for Facts {
     }
 
     fn strings(&self, pid: u32, which: Strings) -> Vec<u8> {
-        let Some(process) = find(pid) else { return Vec::new() };
+        let Some(process) = find(pid) else { return elsewhere::strings(pid, which) };
         let layout = process.layout.borrow();
         let Some(stack) = &*layout else { return Vec::new() };
         let (start, end) = match which {
@@ -221,8 +259,7 @@ impl Source for Facts {
     }
 
     fn place(&self, pid: u32, which: Place) -> Option<Path> {
-        let process = find(pid)?;
-
+        let Some(process) = find(pid) else { return elsewhere::place(pid, which) };
         match which {
             Place::Executable => process.executable.borrow().as_ref().map(|file| file.path().clone()),
             Place::Current => Some(process.context.borrow().cwd.clone()),
@@ -231,13 +268,13 @@ impl Source for Facts {
     }
 
     fn descriptors(&self, pid: u32) -> Vec<u32> {
-        let Some(process) = find(pid) else { return Vec::new() };
+        let Some(process) = find(pid) else { return elsewhere::descriptors(pid) };
         process.files.borrow().descriptors(0).map(|(fd, _)| fd as u32).collect()
     }
 
     fn descriptor(&self, pid: u32, fd: u32) -> Option<(Rc<OpenFile>, bool)> {
-        let process = find(pid)?;
-        let files = process.files.borrow();
+        let Some(process) = find(pid) else { return elsewhere::descriptor(pid, fd) };
+        let files = process.files.try_borrow().ok()?;
         let file = files.get(fd as i32).ok()?.clone();
         Some((file, files.is_close_on_exec(fd as i32).unwrap_or(false)))
     }
@@ -255,7 +292,7 @@ impl Source for Facts {
     /// Kept and shown: with one process in the VM there is nobody else to end when memory is short.
     fn set_oom_score_adjustment(&self, pid: u32, value: i32) -> Result<()> {
         find(pid).ok_or(Errno::ESRCH)?;
-        self.oom_score_adjustment.set(value);
+        OOM_SCORE_ADJUSTMENT.set(value);
         Ok(())
     }
 
@@ -281,7 +318,9 @@ impl Source for Facts {
 
     fn system(&self) -> SystemFacts {
         let uptime = crate::boot::uptime();
-        let threads = process::first().map_or(0, |process| process.threads.borrow().len() as u32);
+        let own = process::first().map_or(0, |process| process.threads.borrow().len() as u32);
+        let others = if session::is_open() { relatives::pids().len().saturating_sub(1) as u32 } else { 0 };
+        let threads = own + others;
         let busy = process::first().map_or(0, |process| process.cpu_time());
         SystemFacts {
             uptime,

@@ -1,10 +1,12 @@
 //! Sessions: what this VM shares with the other processes of its session is in the keeper. The rules are `ramet_kcore::session`'s;
 //! here are the way there, the news from there, and what a fork hands over.
 
+mod answers;
 mod begin;
 mod export;
 mod mappings;
 mod news;
+pub mod questions;
 pub mod transport;
 
 pub use begin::prepare_fork;

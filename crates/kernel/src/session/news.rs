@@ -1,7 +1,7 @@
 //! Notices from the keeper.
 
 use super::transport::{self, News};
-use super::{call, client};
+use super::{answers, call, client, questions};
 use crate::global::Global;
 use crate::task::{process, sched, session_futex, signal};
 use ramet_abi::session::{Request, notice, op};
@@ -22,7 +22,7 @@ pub fn on_events() {
         return;
     }
     loop {
-        while let Some(news) = transport::next_notice() {
+        while let Some(news) = questions::next_news() {
             take(&news);
         }
         if !transport::has_more() {
@@ -48,6 +48,7 @@ fn take(news: &News) {
             }
         }
         notice::FUTEX => session_futex::woken(news.id),
+        notice::QUESTION => answers::answer(news),
         notice::LOCK => LOCKS.notify(Events::OUT),
         notice::REPARENTED => {
             if let Some(process) = process::first() {
@@ -66,7 +67,8 @@ fn take_signal(news: &News) {
     let [code, pid, uid, value] = news.values;
     let (code, pid, uid) = (code as i32, pid as i32, uid as u32);
     let info = if news.detail == CHILD && code > 0 {
-        SigInfo::child(code, pid, uid, value as i32, 0, 0)
+        let (user, system) = (news.values[2] >> 32, value >> 32);
+        SigInfo::child(code, pid, uid, value as i32, user, system)
     } else {
         SigInfo::queued(signal, code, pid, uid, value)
     };
@@ -80,6 +82,7 @@ fn take_signal(news: &News) {
 /// In the child of a fork, before anything of the session is used: what the parent watches, the child does not.
 pub fn after_fork_child() {
     session_futex::after_fork_child();
+    questions::forget();
     if let Some(client) = client() {
         client.forked();
     }

@@ -1,7 +1,9 @@
 //! The channel to the keeper.
 
 use crate::arch::hypercall;
+use crate::global::Global;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use ramet_abi::hypercall as number;
 use ramet_abi::layout::SESSION_WINDOW;
@@ -26,6 +28,13 @@ pub fn open() -> Result<()> {
 pub fn has_notices() -> bool {
     let control = control();
     control.head.load(Acquire) != control.tail.load(Relaxed) || control.more.load(Acquire) != 0
+}
+
+static EXCHANGES: Global<Cell<u64>> = Global::new(Cell::new(0));
+
+/// How much this VM has heard from others so far: answers of the keeper, and notices.
+pub fn exchanges() -> u64 {
+    EXCHANGES.get()
 }
 
 /// One notice of the ring.
@@ -58,6 +67,7 @@ pub fn next_notice() -> Option<News> {
         values: core::array::from_fn(|n| slot.values[n].load(Relaxed)),
     };
     control.tail.store(tail.wrapping_add(1), Release);
+    EXCHANGES.set(EXCHANGES.get() + 1);
     Some(news)
 }
 
@@ -109,6 +119,7 @@ impl Transport for Channel {
             answer.set_len(answer.len() + length);
             reply
         };
+        EXCHANGES.set(EXCHANGES.get() + 1);
         look_for_notices();
         Ok(reply)
     }

@@ -2,6 +2,7 @@
 
 use super::Call;
 use crate::arch::user;
+use crate::task::family::elsewhere;
 use crate::task::{process, sched};
 use ramet_kcore::errno::{Errno, Result};
 
@@ -69,7 +70,8 @@ pub fn getcpu(call: &mut Call<'_>) -> Result<i64> {
 }
 
 fn known_thread(tid: i32) -> Result<()> {
-    if tid == 0 || process::find_thread(tid).is_some() { Ok(()) } else { Err(Errno::ESRCH) }
+    let is_elsewhere = || tid > 0 && elsewhere().place(tid).is_some();
+    if tid == 0 || process::find_thread(tid).is_some() || is_elsewhere() { Ok(()) } else { Err(Errno::ESRCH) }
 }
 
 /// sched_getaffinity(2): CPU 0.

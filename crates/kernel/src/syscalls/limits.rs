@@ -2,26 +2,41 @@
 
 use super::Call;
 use crate::arch::user;
+use crate::session;
+use crate::session::questions::{What, ask};
 use crate::task::process::{self, LIMITS, Limit, Process, resource};
 use crate::task::{family, sched, time};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::family::Usage;
 use ramet_kcore::fs::credentials::{Credentials, cap};
+use ramet_kcore::proc::wire::{Portrait, Reader, Wire};
 
-fn get(process: &Process, resource: u32) -> Result<Limit> {
+/// A limit of a process.
+///
+/// # Errors
+/// EINVAL: there is no such resource.
+pub fn get(process: &Process, resource: u32) -> Result<Limit> {
     if resource as usize >= LIMITS {
         return Err(Errno::EINVAL);
     }
     Ok(process.limits.borrow()[resource as usize])
 }
 
-fn set(process: &Process, resource: u32, new: Limit) -> Result<()> {
+fn may_raise() -> bool {
+    sched::with_current(|thread| thread.credentials.borrow().has(cap::SYS_RESOURCE))
+}
+
+/// Changes a limit; `may_raise`: its hard value, too.
+///
+/// # Errors
+/// EINVAL, EPERM.
+pub fn set(process: &Process, resource: u32, new: Limit, may_raise: bool) -> Result<()> {
     if resource as usize >= LIMITS || new.soft > new.hard {
         return Err(Errno::EINVAL);
     }
     let mut limits = process.limits.borrow_mut();
     let old = limits[resource as usize];
-    if new.hard > old.hard && sched::with_current(|thread| thread.credentials.borrow().euid != 0) {
+    if new.hard > old.hard && !may_raise {
         return Err(Errno::EPERM);
     }
     if resource as usize == resource::NOFILE && new.hard > 1 << 20 {
@@ -60,41 +75,62 @@ pub fn getrlimit(call: &mut Call<'_>) -> Result<i64> {
 pub fn setrlimit(call: &mut Call<'_>) -> Result<i64> {
     let new = read_limit(call.arg(1))?;
     let process = sched::with_current(|thread| thread.process.clone());
-    set(&process, call.uint(0), new)?;
+    set(&process, call.uint(0), new, may_raise())?;
     Ok(0)
 }
 
-/// Whether the caller may look at and change the limits of `target` (prlimit(2)): its ids are all the caller's real ones, or the
-/// caller is root.
-fn may_change(target: &Process) -> bool {
+/// Whether the caller may look at and change the limits of a process with those credentials (prlimit(2)): its ids are all the
+/// caller's real ones, or the caller may everything.
+fn may_change(of: &Credentials) -> bool {
     sched::with_current(|thread| {
         let own = thread.credentials.borrow();
-        let is_own = |of: &Credentials| {
-            [of.uid, of.euid, of.suid].iter().all(|id| *id == own.uid)
-                && [of.gid, of.egid, of.sgid].iter().all(|id| *id == own.gid)
-        };
-        let first = target.threads.borrow().first().cloned();
         own.has(cap::SYS_RESOURCE)
-            || core::ptr::eq(&*thread.process, target)
-            || first.is_some_and(|first| is_own(&first.credentials.borrow()))
+            || [of.uid, of.euid, of.suid].iter().all(|id| *id == own.uid)
+                && [of.gid, of.egid, of.sgid].iter().all(|id| *id == own.gid)
     })
 }
 
-/// prlimit(2), of processes in this VM.
-pub fn prlimit64(call: &mut Call<'_>) -> Result<i64> {
-    let pid = call.int(0);
-    let process = match pid {
-        0 => sched::with_current(|thread| thread.process.clone()),
-        pid => process::of_id(pid).ok_or(Errno::ESRCH)?,
-    };
-    if !may_change(&process) {
+/// Reads and changes a limit of a process in another VM.
+fn limit_elsewhere(pid: i32, resource: u32, new: Option<Limit>) -> Result<Limit> {
+    const CHANGE: u64 = 1 << 32;
+    const RAISE: u64 = 1 << 33;
+    if !session::is_open() || pid < 0 {
+        return Err(Errno::ESRCH);
+    }
+    let (_, bytes) = ask(pid, What::Portrait, [0; 3])?;
+    let portrait = Portrait::take(&mut Reader(&bytes)).ok_or(Errno::ESRCH)?;
+    if !may_change(&portrait.process.credentials) {
         return Err(Errno::EPERM);
     }
+    let change = if new.is_some() { CHANGE } else { 0 } | if may_raise() { RAISE } else { 0 };
+    let wanted = new.map_or([0, 0], |new| [new.soft, new.hard]);
+    let (_, bytes) = ask(pid, What::Limit, [u64::from(resource) | change, wanted[0], wanted[1]])?;
+    let (soft, hard) = Wire::take(&mut Reader(&bytes)).ok_or(Errno::ESRCH)?;
+    Ok(Limit { soft, hard })
+}
+
+/// prlimit(2).
+pub fn prlimit64(call: &mut Call<'_>) -> Result<i64> {
+    let (pid, resource) = (call.int(0), call.uint(1));
+    let caller = sched::with_current(|thread| thread.process.clone());
+    let process = if pid == 0 { Some(caller.clone()) } else { process::of_id(pid) };
     let new = if call.arg(2) == 0 { None } else { Some(read_limit(call.arg(2))?) };
-    let old = get(&process, call.uint(1))?;
-    if let Some(new) = new {
-        set(&process, call.uint(1), new)?;
-    }
+    let old = match process {
+        Some(process) => {
+            let first = process.threads.borrow().first().cloned();
+            let is_own =
+                |thread: alloc::rc::Rc<crate::task::thread::Thread>| may_change(&thread.credentials.borrow());
+            if !alloc::rc::Rc::ptr_eq(&caller, &process) && !first.is_some_and(is_own) {
+                return Err(Errno::EPERM);
+            }
+            let old = get(&process, resource)?;
+            if let Some(new) = new {
+                set(&process, resource, new, may_raise())?;
+            }
+            old
+        }
+        None => limit_elsewhere(pid, resource, new)?,
+    };
     if call.arg(3) != 0 {
         write_limit(call.arg(3), old)?;
     }

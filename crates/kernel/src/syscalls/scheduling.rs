@@ -5,10 +5,8 @@
 
 use super::Call;
 use crate::arch::user;
-use crate::task::process::{self, resource};
-use crate::task::sched;
-use crate::task::thread::Thread;
-use alloc::rc::Rc;
+use crate::task::targets::{self, Target, field};
+use crate::task::{process, sched};
 use alloc::vec::Vec;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::credentials::cap;
@@ -37,31 +35,43 @@ pub struct Scheduling {
 }
 
 impl Scheduling {
+    /// These values.
+    pub const fn new(policy: i32, nice: i32, io: i32) -> Scheduling {
+        Scheduling { policy, nice, io }
+    }
+
+    /// Policy; nice value and I/O priority.
+    pub const fn values(self) -> (i32, (i32, i32)) {
+        (self.policy, (self.nice, self.io))
+    }
+
+    /// With another value in one [`field`].
+    #[must_use]
+    pub const fn with(self, which: u64, value: i32) -> Scheduling {
+        match which {
+            field::POLICY => Scheduling { policy: value, ..self },
+            field::NICE => Scheduling { nice: value, ..self },
+            _ => Scheduling { io: value, ..self },
+        }
+    }
+
     /// What a new thread starts with.
     pub fn inherited(self) -> Scheduling {
         if self.policy & policy::RESET_ON_FORK == 0 {
             return self;
         }
-        Scheduling { policy: policy::OTHER, nice: self.nice.max(0), io: self.io }
+        // As Linux: who was of another policy with a nice value below 0 begins at 0.
+        Scheduling { policy: self.policy & !policy::RESET_ON_FORK, nice: self.nice.max(0), io: self.io }
     }
 }
 
-/// The thread with that id; 0 is the caller.
-fn thread(tid: i32) -> Result<Rc<Thread>> {
-    let caller = sched::current();
-    match tid {
-        0 => Ok(caller),
-        tid => process::find_thread(tid).ok_or(Errno::ESRCH),
-    }
-}
-
-fn thread_or_invalid(tid: i32) -> Result<Rc<Thread>> {
-    if tid < 0 { Err(Errno::EINVAL) } else { thread(tid) }
+fn thread_or_invalid(tid: i32) -> Result<Target> {
+    if tid < 0 { Err(Errno::EINVAL) } else { Target::of_thread(tid) }
 }
 
 /// sched_getscheduler(2).
 pub fn sched_getscheduler(call: &mut Call<'_>) -> Result<i64> {
-    Ok(thread_or_invalid(call.int(0))?.scheduling.get().policy as i64)
+    Ok(thread_or_invalid(call.int(0))?.scheduling().policy as i64)
 }
 
 /// sched_getparam(2): real-time priority 0, as there are no real-time policies.
@@ -74,12 +84,11 @@ pub fn sched_getparam(call: &mut Call<'_>) -> Result<i64> {
     Ok(0)
 }
 
-fn set_policy(target: &Thread, wanted: i32, priority: i32) -> Result<i64> {
+fn set_policy(target: &Target, wanted: i32, priority: i32) -> Result<i64> {
     match wanted & !policy::RESET_ON_FORK {
         policy::OTHER | policy::BATCH | policy::IDLE if priority == 0 => {
-            let old = target.scheduling.get();
-            target.scheduling.set(Scheduling { policy: wanted, ..old });
-            Ok(0)
+            target.check_owner()?;
+            target.change(field::POLICY, wanted).map(|()| 0)
         }
         policy::FIFO | policy::RR if (1..=99).contains(&priority) => Err(Errno::EPERM),
         _ => Err(Errno::EINVAL),
@@ -92,7 +101,7 @@ pub fn sched_setscheduler(call: &mut Call<'_>) -> Result<i64> {
         return Err(Errno::EINVAL);
     }
     let priority = user::read_i32(call.arg(2))?;
-    set_policy(&*thread(call.int(0))?, call.int(1), priority)
+    set_policy(&Target::of_thread(call.int(0))?, call.int(1), priority)
 }
 
 /// sched_setparam(2).
@@ -101,8 +110,8 @@ pub fn sched_setparam(call: &mut Call<'_>) -> Result<i64> {
         return Err(Errno::EINVAL);
     }
     let priority = user::read_i32(call.arg(1))?;
-    let target = thread(call.int(0))?;
-    set_policy(&target, target.scheduling.get().policy, priority)
+    let target = Target::of_thread(call.int(0))?;
+    set_policy(&target, target.scheduling().policy, priority)
 }
 
 /// Bytes of the first version of struct sched_attr, and of the one that is known here.
@@ -115,7 +124,7 @@ pub fn sched_getattr(call: &mut Call<'_>) -> Result<i64> {
     if call.arg(1) == 0 || !(ATTRIBUTES_FIRST..=4096).contains(&size) || call.uint(3) != 0 {
         return Err(Errno::EINVAL);
     }
-    let scheduling = thread_or_invalid(call.int(0))?.scheduling.get();
+    let scheduling = thread_or_invalid(call.int(0))?.scheduling();
     let mut bytes = [0; ATTRIBUTES];
     let size = size.min(ATTRIBUTES);
     bytes[0..4].copy_from_slice(&(size as u32).to_le_bytes());
@@ -148,7 +157,7 @@ pub fn sched_setattr(call: &mut Call<'_>) -> Result<i64> {
     if wanted < 0 || flags & !1 != 0 {
         return Err(Errno::EINVAL);
     }
-    let target = thread(call.int(0))?;
+    let target = Target::of_thread(call.int(0))?;
     if matches!(wanted, policy::OTHER | policy::BATCH) {
         set_nice(&target, nice).map_err(|_| Errno::EPERM)?;
     }
@@ -183,24 +192,27 @@ enum Meant {
     User,
 }
 
-fn members(group: Meant, id: i32) -> Result<Vec<Rc<Thread>>> {
+fn members(group: Meant, id: i32) -> Result<Vec<Target>> {
     let caller = sched::current();
     let own = &caller.process;
     let uid = if id == 0 { caller.credentials.borrow().uid } else { id as u32 };
-    let processes = match group {
-        Meant::Thread => return Ok(alloc::vec![thread(id)?]),
-        Meant::Group => process::group(if id == 0 { own.group.get() } else { id }),
-        Meant::User => process::all(),
+    let own_group = if id == 0 { own.group.get() } else { id };
+    let mut members = match group {
+        Meant::Thread => return Ok(alloc::vec![Target::of_thread(id)?]),
+        Meant::Group => targets::members(&process::group(own_group), |group, _| group == own_group),
+        Meant::User => targets::members(&process::all(), |_, user| user == uid),
     };
-    let mut members: Vec<Rc<Thread>> =
-        processes.iter().flat_map(|process| process.threads.borrow().clone()).collect();
     if matches!(group, Meant::User) {
-        members.retain(|thread| thread.credentials.borrow().uid == uid);
+        let is_own = |target: &Target| match target {
+            Target::Here(thread) => thread.credentials.borrow().uid == uid,
+            Target::There(_) => true,
+        };
+        members.retain(is_own);
     }
     if members.is_empty() { Err(Errno::ESRCH) } else { Ok(members) }
 }
 
-fn by_who(which: i32, who: i32) -> Result<Vec<Rc<Thread>>> {
+fn by_who(which: i32, who: i32) -> Result<Vec<Target>> {
     match which {
         0 => members(Meant::Thread, who),
         1 => members(Meant::Group, who),
@@ -212,40 +224,40 @@ fn by_who(which: i32, who: i32) -> Result<Vec<Rc<Thread>>> {
 /// getpriority(2): 20 minus the lowest nice value.
 pub fn getpriority(call: &mut Call<'_>) -> Result<i64> {
     let threads = by_who(call.int(0), call.int(1))?;
-    let lowest = threads.iter().map(|thread| thread.scheduling.get().nice).min().unwrap_or(0);
+    let lowest = threads.iter().map(|thread| thread.scheduling().nice).min().unwrap_or(0);
     Ok(20 - lowest as i64)
 }
 
-fn set_nice(target: &Thread, nice: i32) -> Result<()> {
+fn set_nice(target: &Target, nice: i32) -> Result<()> {
     let nice = nice.clamp(-20, 19);
-    let old = target.scheduling.get();
+    let old = target.scheduling();
     let allowed = nice >= old.nice
-        || (20 - nice) as u64 <= target.process.limit(resource::NICE)
+        || (20 - nice) as u64 <= target.nice_limit()
         || sched::with_current(|caller| caller.credentials.borrow().has(cap::SYS_NICE));
     if !allowed {
         return Err(Errno::EACCES);
     }
-    target.scheduling.set(Scheduling { nice, ..old });
-    Ok(())
+    target.change(field::NICE, nice)
 }
 
 /// setpriority(2).
 pub fn setpriority(call: &mut Call<'_>) -> Result<i64> {
-    for thread in by_who(call.int(0), call.int(1))? {
-        set_nice(&thread, call.int(2))?;
+    for target in by_who(call.int(0), call.int(1))? {
+        target.check_owner()?;
+        set_nice(&target, call.int(2))?;
     }
     Ok(0)
 }
 
 /// ioprio_get(2) and ioprio_set(2) count from 1.
-fn by_io_who(which: i32, who: i32) -> Result<Vec<Rc<Thread>>> {
+fn by_io_who(which: i32, who: i32) -> Result<Vec<Target>> {
     if which < 1 { Err(Errno::EINVAL) } else { by_who(which - 1, who) }
 }
 
 /// ioprio_get(2).
 pub fn ioprio_get(call: &mut Call<'_>) -> Result<i64> {
     let threads = by_io_who(call.int(0), call.int(1))?;
-    Ok(threads.first().map_or(0, |thread| thread.scheduling.get().io) as i64)
+    Ok(threads.first().map_or(0, |thread| thread.scheduling().io) as i64)
 }
 
 /// ioprio_set(2).
@@ -259,9 +271,9 @@ pub fn ioprio_set(call: &mut Call<'_>) -> Result<i64> {
         3 => {}
         _ => return Err(Errno::EINVAL),
     }
-    for thread in by_io_who(call.int(0), call.int(1))? {
-        let old = thread.scheduling.get();
-        thread.scheduling.set(Scheduling { io: wanted, ..old });
+    for target in by_io_who(call.int(0), call.int(1))? {
+        target.check_owner()?;
+        target.change(field::IO, wanted)?;
     }
     Ok(0)
 }

@@ -142,13 +142,8 @@ pub trait Elsewhere {
     ///
     /// # Errors
     /// ECHILD: there is none.
-    fn wait(
-        &self,
-        parent: &Process,
-        which: Which,
-        options: Options,
-        scope: &Scope,
-    ) -> Result<Option<Change>>;
+    fn wait(&self, parent: &Process, which: Which, options: Options, scope: &Scope)
+    -> Result<Option<Change>>;
 
     /// kill(2), with its rules for `target`, for processes in other VMs; without `info`: only asks.
     ///

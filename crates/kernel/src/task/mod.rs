@@ -26,6 +26,7 @@ pub mod sched;
 pub mod session_futex;
 pub mod signal;
 pub mod spawn;
+pub mod targets;
 pub mod thread;
 pub mod time;
 pub mod timers;

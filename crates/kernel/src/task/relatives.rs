@@ -218,6 +218,11 @@ pub fn pids() -> Vec<i32> {
     data.chunks_exact(4).map(|id| i32::from_le_bytes(id.try_into().expect("four bytes"))).collect()
 }
 
+/// The real user id of a process of the session.
+pub fn user_of(pid: i32) -> Option<u32> {
+    ask(op::PROCESS, &[pid as u64]).ok().map(|reply| (reply.values[4] >> 32) as u32)
+}
+
 /// Processes of the session with the caller's real user id.
 pub fn processes_of_user() -> u64 {
     const OWN_USER: u32 = 1;
@@ -228,8 +233,7 @@ pub fn processes_of_user() -> u64 {
 /// The VM's process is over: the last request of a VM.
 pub fn ended(process: &Process, status: u32) {
     let used = family::used(process);
-    let _ =
-        ask(op::EXIT, &[status.into(), used.user_time, used.system_time, used.resident, used.faults]);
+    let _ = ask(op::EXIT, &[status.into(), used.user_time, used.system_time, used.resident, used.faults]);
 }
 
 /// Tells the keeper all that others may ask about the running process.

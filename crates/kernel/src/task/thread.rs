@@ -176,14 +176,14 @@ impl Thread {
     }
 
     /// The time since it got the vCPU is counted.
-    pub(super) fn pause_cpu_time(&self) {
+    pub fn pause_cpu_time(&self) {
         let (used, since) = self.cpu_time.get();
         let now = super::time::monotonic();
         self.cpu_time.set((used + now.saturating_sub(since), now));
     }
 
     /// It has the vCPU from now on.
-    pub(super) fn resume_cpu_time(&self) {
+    pub fn resume_cpu_time(&self) {
         let (used, _) = self.cpu_time.get();
         self.cpu_time.set((used, super::time::monotonic()));
     }

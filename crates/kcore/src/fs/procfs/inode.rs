@@ -69,6 +69,7 @@ impl Inode for ProcInode {
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Rc<dyn Inode>> {
+        self.node.check()?;
         let Content::Directory(directory, _) = &self.node.content else { return Err(Errno::ENOTDIR) };
         let node = directory.lookup(name).ok_or(Errno::ENOENT)?;
         Ok(ProcInode::new(self.fs.clone(), child_number(self.number, name), node))
@@ -84,6 +85,7 @@ impl Inode for ProcInode {
     }
 
     fn read_link(&self) -> Result<Vec<u8>> {
+        self.node.check()?;
         match &self.node.content {
             Content::Symlink(target) => target(),
             _ => Err(Errno::EINVAL),
@@ -91,6 +93,7 @@ impl Inode for ProcInode {
     }
 
     fn follow(&self) -> Result<Link> {
+        self.node.check()?;
         match &self.node.content {
             Content::Magic(target) => target().map(Link::Magic),
             _ => self.read_link().map(Link::Text),
@@ -128,6 +131,7 @@ impl Inode for ProcInode {
     }
 
     fn open(self: Rc<Self>, flags: u32) -> Result<Rc<dyn File>> {
+        self.node.check()?;
         match &self.node.content {
             Content::Directory(..) => Ok(Rc::new(DirectoryFile { inode: self })),
             Content::Text { generate, accept } => {

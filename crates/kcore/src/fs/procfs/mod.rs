@@ -40,6 +40,9 @@ pub type Generate = Rc<dyn Fn(&mut Vec<u8>) -> Result<()>>;
 /// Takes what a program wrote to a file: all bytes of one write(2).
 pub type Accept = Rc<dyn Fn(&[u8]) -> Result<()>>;
 
+/// Says whether the caller may look.
+type Guard = Rc<dyn Fn() -> Result<()>>;
+
 /// A directory whose entries may change at any time.
 pub trait ProcDirectory {
     /// The entry `name`; none: there is none.
@@ -77,11 +80,12 @@ pub struct ProcNode {
     permissions: u32,
     uid: u32,
     gid: u32,
+    guard: Option<Guard>,
 }
 
 impl ProcNode {
     fn new(content: Content, permissions: u32) -> ProcNode {
-        ProcNode { content, permissions, uid: 0, gid: 0 }
+        ProcNode { content, permissions, uid: 0, gid: 0, guard: None }
     }
 
     /// A directory (r-xr-xr-x) whose entries change: they are looked up anew each time.
@@ -117,6 +121,16 @@ impl ProcNode {
     /// [`super::anonymous::place`]. ENOENT: there is nothing behind it now.
     pub fn magic(target: impl Fn() -> Result<Path> + 'static) -> ProcNode {
         Self::new(Content::Magic(Rc::new(target)), 0o777)
+    }
+
+    /// With a check that opening it, listing it and following it begin with.
+    #[must_use]
+    pub fn guarded(self, guard: impl Fn() -> Result<()> + 'static) -> ProcNode {
+        ProcNode { guard: Some(Rc::new(guard)), ..self }
+    }
+
+    fn check(&self) -> Result<()> {
+        self.guard.as_ref().map_or(Ok(()), |guard| guard())
     }
 
     /// With other permission bits.

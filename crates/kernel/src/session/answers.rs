@@ -1,0 +1,111 @@
+//! What this VM tells other processes of the session about its own. Whether they may know is for the asker's kernel to say, which knows its
+//! program; the answers of a process are nobody else's secrets.
+
+use super::call;
+use super::questions::What;
+use super::transport::News;
+use crate::fs::proc::Facts;
+use crate::syscalls::limits;
+use crate::task::process::{self, Limit, Process};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use ramet_abi::session::{Request, op};
+use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::proc::Source;
+use ramet_kcore::proc::source::{Place, Strings};
+use ramet_kcore::proc::wire::{OwnedMapping, Portrait, Wire, put_list};
+
+/// What is said.
+#[derive(Default)]
+struct Answer {
+    result: i64,
+    data: Vec<u8>,
+    /// A description that the asker is to hold.
+    given: u64,
+}
+
+/// Answers a question.
+pub fn answer(news: &News) {
+    let answer = What::from_number(news.detail).ok_or(Errno::ENOSYS).and_then(|what| find(what, news));
+    let answer =
+        answer.unwrap_or_else(|error| Answer { result: error.to_return_value(), ..Answer::default() });
+    let request = Request {
+        operation: op::ANSWER,
+        id: answer.given,
+        arguments: [news.id, answer.result as u64, 0, 0, 0, 0],
+        ..Request::default()
+    };
+    // Whoever asked does without if this fails.
+    let _ = call(&request, &answer.data);
+}
+
+fn said(data: Vec<u8>) -> Result<Answer> {
+    Ok(Answer { data, ..Answer::default() })
+}
+
+fn find(what: What, news: &News) -> Result<Answer> {
+    let process = process::first().ok_or(Errno::ESRCH)?;
+    let pid = process.pid.get() as u32;
+    let (facts, mut data) = (Facts::default(), Vec::new());
+    let [first, second, third, _] = news.values;
+    match what {
+        What::Portrait => portrait(&facts, pid)?.put(&mut data),
+        What::Strings => {
+            let which = match first {
+                0 => Strings::Arguments,
+                1 => Strings::Environment,
+                2 => Strings::Auxiliary,
+                _ => return Err(Errno::EINVAL),
+            };
+            data = facts.strings(pid, which);
+        }
+        What::Mappings => {
+            let mut all = Vec::new();
+            facts.mappings(pid, &mut |mapping| all.push(OwnedMapping::of(mapping)));
+            put_list(&all, &mut data);
+        }
+        What::Place => {
+            let which = match first {
+                0 => Place::Executable,
+                1 => Place::Current,
+                2 => Place::Root,
+                _ => return Err(Errno::EINVAL),
+            };
+            let path = facts.place(pid, which).ok_or(Errno::ENOENT)?;
+            data = path.display(&crate::fs::root_of_everything());
+        }
+        What::Descriptors => put_list(&descriptors(&process), &mut data),
+        What::Descriptor => {
+            let (file, closes) = facts.descriptor(pid, first as u32).ok_or(Errno::ENOENT)?;
+            file.flags().put(&mut data);
+            closes.put(&mut data);
+            file.offset().put(&mut data);
+            file.display(&crate::fs::root_of_everything()).put(&mut data);
+        }
+        What::Give => return Err(Errno::EPERM),
+        What::Limit => {
+            const CHANGE: u64 = 1 << 32;
+            const RAISE: u64 = 1 << 33;
+            let old = limits::get(&process, first as u32)?;
+            if first & CHANGE != 0 {
+                let new = Limit { soft: second, hard: third };
+                limits::set(&process, first as u32, new, first & RAISE != 0)?;
+            }
+            (old.soft, old.hard).put(&mut data);
+        }
+        What::Scheduling => put_list(&crate::task::targets::own(&process, first as i32), &mut data),
+        What::Schedule => crate::task::targets::change_own(&process, first as i32, second, third as i32)?,
+    }
+    said(data)
+}
+
+fn portrait(facts: &Facts, pid: u32) -> Result<Portrait> {
+    let process = facts.process(pid).ok_or(Errno::ESRCH)?;
+    let threads = facts.threads(pid).into_iter().filter_map(|tid| Some((tid, facts.thread(pid, tid)?)));
+    Ok(Portrait { process, memory: facts.memory_use(pid), threads: threads.collect() })
+}
+
+fn descriptors(process: &Rc<Process>) -> Vec<u32> {
+    let Ok(files) = process.files.try_borrow() else { return Vec::new() };
+    files.descriptors(0).map(|(fd, _)| fd as u32).collect()
+}

@@ -129,9 +129,9 @@ pub mod notice {
     pub const REPARENTED: u32 = 6;
     /// Another process asks (see [`super::op::ASK`]): `id` is the question's number, `detail` what is asked, values: its three arguments, the asker's
     /// pid | its effective user id << 32.
-    pub const QUESTION: u32 = 7;
+    pub const QUESTION: u32 = 8;
     /// There is an answer to question `id`, or there will be none: [`super::op::TAKE_ANSWER`].
-    pub const ANSWERED: u32 = 8;
+    pub const ANSWERED: u32 = 9;
 }
 
 /// A request. Fields that an operation does not name are 0.
@@ -275,12 +275,12 @@ pub mod op {
     pub const TIDS: u32 = 0x10c;
     /// Asks the VM of process `arguments[0]` something that only its kernel knows: \[1\] says what, \[2\] to \[4\] are passed on. What is asked and answered is the
     /// kernels' affair. Result: the question's number. EAGAIN: that VM has left an earlier question unanswered, or the caller has asked too much.
-    pub const ASK: u32 = 0x10d;
+    pub const ASK: u32 = 0x110;
     /// The answer to question `arguments[0]`: its result (\[1\]) and data; the asker comes to hold description `id`, unless that is 0.
-    pub const ANSWER: u32 = 0x10e;
+    pub const ANSWER: u32 = 0x111;
     /// Result, values\[0\] (the description) and data of the answer to question `arguments[0]`, which is over then. EAGAIN: there is none yet; `flags` 1: and the caller
     /// does not wait any longer. ESRCH: the process has ended.
-    pub const TAKE_ANSWER: u32 = 0x10f;
+    pub const TAKE_ANSWER: u32 = 0x112;
 
     // The session's file system: the image under what has been written.
 

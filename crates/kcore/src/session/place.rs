@@ -1,4 +1,4 @@
-//! Names that other processes have changed: where a directory that somebody holds is now.
+//! Names that other processes have changed: where a file that somebody holds is now.
 
 use super::inode::SessionInode;
 use crate::errno::{Errno, Result};
@@ -7,7 +7,7 @@ use crate::fs::mount::Namespace;
 use crate::fs::path::Path;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use ramet_abi::session::{Request, op};
+use ramet_abi::session::{Request, op, tree};
 
 /// Asks the keeper where `path` is, and moves its dentry there.
 ///
@@ -27,7 +27,10 @@ pub fn refresh(namespace: &Namespace, path: &Path) -> Result<()> {
         }
         other => other?,
     };
-    let mut names: Vec<&[u8]> = shown.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+    // File systems beside the first begin at their own roots here.
+    let below =
+        if inode.tree() == tree::SHM { shown.strip_prefix(b"/dev/shm").unwrap_or(&shown) } else { &shown };
+    let mut names: Vec<&[u8]> = below.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
     if is_at(&path.dentry, &names) {
         return Ok(());
     }

@@ -52,6 +52,14 @@ const DELETED: &[u8] = b" (deleted)";
 /// Most bytes of the program's memory that cmdline and environ show.
 const STRINGS_MAX: u64 = 8 << 20;
 
+/// Other processes may have renamed or removed it.
+fn is_where_others_put_it(path: &Path) {
+    if session::is_open() {
+        // While its names change it is shown where it was.
+        let _ = ramet_kcore::session::refresh(&vfs().namespace, path);
+    }
+}
+
 impl Source for Facts {
     fn processes(&self) -> Vec<u32> {
         let mut ids: Vec<u32> = process::all().iter().map(|process| process.pid.get() as u32).collect();
@@ -260,11 +268,12 @@ impl Source for Facts {
 
     fn place(&self, pid: u32, which: Place) -> Option<Path> {
         let Some(process) = find(pid) else { return elsewhere::place(pid, which) };
-        match which {
+        let path = match which {
             Place::Executable => process.executable.borrow().as_ref().map(|file| file.path().clone()),
             Place::Current => Some(process.context.borrow().cwd.clone()),
             Place::Root => Some(process.context.borrow().root.clone()),
-        }
+        };
+        path.inspect(is_where_others_put_it)
     }
 
     fn descriptors(&self, pid: u32) -> Vec<u32> {
@@ -276,6 +285,9 @@ impl Source for Facts {
         let Some(process) = find(pid) else { return elsewhere::descriptor(pid, fd) };
         let files = process.files.try_borrow().ok()?;
         let file = files.get(fd as i32).ok()?.clone();
+        if let Some(path) = file.path() {
+            is_where_others_put_it(path);
+        }
         Some((file, files.is_close_on_exec(fd as i32).unwrap_or(false)))
     }
 

@@ -11,7 +11,7 @@ ps aux | grep -e '[ ]sleep 1234567$' -e '[ ]renamed 7654321$' | tr -s ' ' | cut 
 pgrep -P $$ -f '1234567$' | grep -c "^$first$"
 pgrep -P $$ -f '^renamed 7654321' | grep -c "^$second$"
 pstree -a $$ >shown; grep -c -e 'sleep 1234567' -e '7654321' shown
-top -b -n 1 -p $first,$second | grep -e ' sleep$' | tr -s ' ' | sed 's/^ //' | cut -d' ' -f2,8,12
+TERM=dumb top -b -n 1 -p $first,$second | grep -e ' sleep$' | tr -s ' ' | sed 's/^ //' | cut -d' ' -f2,8,12
 pkill -P $$ -f '^renamed'; wait $second; echo $?
 kill -STOP $first
 until [ "$(ps -o stat= -p $first)" = T ]; do sleep 0.01; done

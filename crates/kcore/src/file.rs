@@ -1,6 +1,7 @@
 //! What an open file description refers to.
 
 use crate::errno::{Errno, Result};
+use crate::fs::locks::LockTable;
 use crate::ipc::socket::Socket;
 use crate::stat::{S_IFIFO, S_IFMT, S_IFSOCK, Stat};
 use crate::user::{Sink, Source, UserMemory};
@@ -9,6 +10,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
+use core::cell::OnceCell;
 
 /// open(2) flags of x86-64 Linux that outlive the open.
 pub mod flags {
@@ -145,6 +147,11 @@ pub trait File: Any {
     /// Which changes SIGIO tells of under O_ASYNC (fcntl(2)): none for what has no such thing, where F_SETFL leaves O_ASYNC off.
     fn signalled(&self) -> Events {
         Events::NONE
+    }
+
+    /// Where the locks of an object without an inode are (flock(2), fcntl(2)), once there are any; none: it has no locks.
+    fn locks(&self) -> Option<&OnceCell<Rc<LockTable>>> {
+        None
     }
 
     /// ioctl(2). `argument` is the raw third argument.

@@ -163,10 +163,8 @@ impl FdTable {
 
     /// Closing any descriptor of a file releases all POSIX locks that the process has on it (fcntl(2)).
     fn release_locks(&self, file: &OpenFile) {
-        if let Some(state) = file.inode().and_then(|inode| inode.used_state())
-            && !state.locks.has_no_ranges()
-        {
-            state.locks.release(self.lock_owner());
+        if let Some(locks) = file.used_locks().filter(|locks| !locks.has_no_ranges()) {
+            locks.release(self.lock_owner());
         }
     }
 

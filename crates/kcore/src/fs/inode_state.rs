@@ -12,7 +12,7 @@ pub struct InodeState {
     /// Its name in the session.
     pub id: ObjectId,
     /// flock(2) and fcntl(2) locks.
-    pub locks: LockTable,
+    pub locks: Rc<LockTable>,
     /// Positive: descriptions open for writing; negative: times that it is being executed.
     pub writers: Cell<i32>,
     /// What the file names: the pipe of a FIFO, the socket bound to a name.
@@ -24,7 +24,7 @@ impl InodeState {
     pub fn new() -> Self {
         InodeState {
             id: ObjectId::fresh(),
-            locks: LockTable::default(),
+            locks: Rc::default(),
             writers: Cell::new(0),
             attached: RefCell::new(None),
         }

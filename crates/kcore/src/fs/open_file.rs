@@ -432,14 +432,32 @@ impl OpenFile {
         Ok(n)
     }
 
+    /// The locks of what is open: of its inode, or of the object that has none.
+    pub fn locks(&self) -> Option<&Rc<LockTable>> {
+        match self.inode() {
+            Some(inode) => inode.state().map(|state| &state.locks),
+            None => self.file().locks().map(|locks| locks.get_or_init(Rc::default)),
+        }
+    }
+
+    /// The same, if there have ever been any.
+    pub fn used_locks(&self) -> Option<&Rc<LockTable>> {
+        match self.inode() {
+            Some(inode) => inode.used_state().map(|state| &state.locks),
+            None => self.file().locks()?.get(),
+        }
+    }
+
     /// The lock of flock(2) that it holds in this kernel: whether it is exclusive.
     pub fn flock_held(&self) -> Option<bool> {
-        let state = self.path.as_ref()?.dentry.first_inode().used_state()?;
-        state.locks.flock_of(self.id)
+        self.first_locks()?.flock_of(self.id)
     }
 
     fn first_locks(&self) -> Option<&LockTable> {
-        Some(&self.path.as_ref()?.dentry.first_inode().used_state()?.locks)
+        match &self.path {
+            Some(path) => Some(&path.dentry.first_inode().used_state()?.locks),
+            None => self.file.locks()?.get().map(|locks| &**locks),
+        }
     }
 
     /// Unlocks the ranges that processes of this kernel, and this description, had locked before the file moved to another file system:
@@ -475,19 +493,21 @@ impl OpenFile {
         if let Some(remote) = self.remote() {
             return remote.flock(exclusive);
         }
-        self.inode().and_then(|inode| inode.state()).ok_or(Errno::ENOLCK)?.locks.flock(self.id, exclusive)
+        self.locks().ok_or(Errno::ENOLCK)?.flock(self.id, exclusive)
     }
 }
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
         self.unwatch();
-        if let Some(state) = self.path.as_ref().and_then(|path| path.inode().used_state()) {
-            let _ = state.locks.flock(self.id, None);
-            state.locks.release(LockOwner::Description(self.id));
-            if self.counts_as_writer {
-                state.remove_writer();
-            }
+        if let Some(locks) = self.used_locks() {
+            let _ = locks.flock(self.id, None);
+            locks.release(LockOwner::Description(self.id));
+        }
+        if self.counts_as_writer
+            && let Some(state) = self.path.as_ref().and_then(|path| path.inode().used_state())
+        {
+            state.remove_writer();
         }
         self.file.release();
         if let Some(remote) = self.moved.get() {

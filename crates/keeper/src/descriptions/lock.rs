@@ -5,7 +5,6 @@ use crate::client::ClientId;
 use crate::session::{Note, Outbox, Session};
 use ramet_abi::session::{Reply, Request, notice};
 use ramet_kcore::errno::{Errno, Result};
-use ramet_kcore::fs::inode::Inode;
 use ramet_kcore::fs::locks::{LockOwner, LockTable, RangeLock};
 use ramet_kcore::fs::object::ObjectId;
 use ramet_kcore::fs::open_file::OpenFile;
@@ -38,30 +37,33 @@ impl Wake for Waiter {
 }
 
 struct Wait {
-    inode: Rc<dyn Inode>,
+    table: Rc<LockTable>,
     key: WaitKey,
     owner: Option<LockOwner>,
 }
 
 impl Wait {
     fn end(self) {
-        let Some(state) = self.inode.state() else { return };
-        state.locks.queue().remove(self.key);
+        self.table.queue().remove(self.key);
         if let Some(owner) = self.owner {
-            state.locks.end_wait(owner);
+            self.table.end_wait(owner);
         }
     }
 }
 
-/// By device and number.
-type Inodes = BTreeMap<(u64, u64), Rc<dyn Inode>>;
+/// By their addresses.
+type Tables = BTreeMap<usize, Rc<LockTable>>;
+
+fn address(table: &Rc<LockTable>) -> usize {
+    Rc::as_ptr(table) as usize
+}
 
 /// Who waits for locks, and where processes hold some.
 #[derive(Default)]
 pub struct Waits {
     waits: BTreeMap<(ClientId, u64), Wait>,
-    /// Inodes on which a process has locked ranges: released when it is over.
-    held: BTreeMap<ClientId, Inodes>,
+    /// Where a process has locked ranges: released when it is over.
+    held: BTreeMap<ClientId, Tables>,
 }
 
 impl Waits {
@@ -73,11 +75,9 @@ impl Waits {
 
     /// The process has closed a descriptor of that file: it holds no range of it any more (fcntl(2)).
     pub fn closed(&mut self, client: ClientId, file: &OpenFile) {
-        let (Some(held), Some(inode)) = (self.held.get_mut(&client), file.inode()) else { return };
-        if held.remove(&inode.id()).is_some()
-            && let Some(state) = inode.used_state()
-        {
-            state.locks.release(process(client));
+        let (Some(held), Some(table)) = (self.held.get_mut(&client), file.used_locks()) else { return };
+        if held.remove(&address(table)).is_some() {
+            table.release(process(client));
         }
     }
 
@@ -87,21 +87,14 @@ impl Waits {
         let mut others = mine.split_off(&(ClientId(client.0 + 1), 0));
         self.waits.append(&mut others);
         mine.into_values().for_each(Wait::end);
-        for inode in self.held.remove(&client).unwrap_or_default().into_values() {
-            if let Some(state) = inode.used_state() {
-                state.locks.release(process(client));
-            }
+        for table in self.held.remove(&client).unwrap_or_default().into_values() {
+            table.release(process(client));
         }
     }
 }
 
 fn process(client: ClientId) -> LockOwner {
     LockOwner::Process(ObjectId(PROCESSES | client.0))
-}
-
-fn table(file: &OpenFile) -> Result<(&Rc<dyn Inode>, &LockTable)> {
-    let inode = file.inode().ok_or(Errno::ENOLCK)?;
-    Ok((inode, &inode.state().ok_or(Errno::ENOLCK)?.locks))
 }
 
 pub fn lock(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
@@ -114,15 +107,15 @@ pub fn lock(session: &mut Session, client: ClientId, request: &Request) -> Resul
     if request.flags > 1 || lock_type > UNLOCK || file.is_path_only() {
         return Err(Errno::EINVAL);
     }
-    let (inode, table) = table(&file)?;
-    let (inode, waits) = (inode.clone(), number != 0);
+    let table = file.locks().ok_or(Errno::ENOLCK)?;
+    let waits = number != 0;
     if waits && session.descriptions.locks.waits.len() >= WAITS_MAX {
         return Err(Errno::ENOLCK);
     }
     if kind == FLOCK {
         let exclusive = (lock_type != UNLOCK).then_some(lock_type == WRITE);
         let taken = file.flock(exclusive);
-        return finish(session, client, number, inode, None, taken);
+        return finish(session, client, number, table, None, taken);
     }
     let pid = if kind == POSIX { session.client(client)?.pid } else { -1 };
     let owner = match kind {
@@ -153,13 +146,13 @@ pub fn lock(session: &mut Session, client: ClientId, request: &Request) -> Resul
     let taken = table.lock(wanted);
     if taken.is_ok() && kind == POSIX {
         let held = session.descriptions.locks.held.entry(client).or_default();
-        held.entry(inode.id()).or_insert_with(|| inode.clone());
+        held.entry(address(table)).or_insert_with(|| table.clone());
     }
     if taken == Err(Errno::EAGAIN) && waits {
         table.begin_wait(&wanted)?;
-        return finish(session, client, number, inode, Some(owner), taken);
+        return finish(session, client, number, table, Some(owner), taken);
     }
-    finish(session, client, number, inode, None, taken)
+    finish(session, client, number, table, None, taken)
 }
 
 /// Registers who has to wait and wants to.
@@ -167,17 +160,14 @@ fn finish(
     session: &mut Session,
     client: ClientId,
     number: u64,
-    inode: Rc<dyn Inode>,
+    table: &Rc<LockTable>,
     owner: Option<LockOwner>,
     taken: Result<()>,
 ) -> Result<Reply> {
-    if taken == Err(Errno::EAGAIN)
-        && number != 0
-        && let Some(state) = inode.state()
-    {
+    if taken == Err(Errno::EAGAIN) && number != 0 {
         let waiter = Waiter { client, number, outbox: session.outbox.clone() };
-        let key = state.locks.queue().add(Events::OUT, Rc::new(waiter));
-        let wait = Wait { inode: inode.clone(), key, owner };
+        let key = table.queue().add(Events::OUT, Rc::new(waiter));
+        let wait = Wait { table: table.clone(), key, owner };
         session.descriptions.locks.waits.insert((client, number), wait);
     }
     taken.map(|()| Reply::default())

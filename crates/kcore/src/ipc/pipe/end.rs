@@ -4,12 +4,13 @@ use super::super::object::{Origin, requests};
 use super::Pipe;
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
+use crate::fs::locks::LockTable;
 use crate::stat::Stat;
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
 use alloc::rc::Rc;
 use core::any::Any;
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
 
 /// Where a FIFO's attributes come from: its inode.
 pub type StatFn = Rc<dyn Fn() -> Result<Stat>>;
@@ -128,6 +129,10 @@ impl File for PipeEnd {
 
     fn allocate(&self, _: u32, _: u64, _: u64) -> Result<()> {
         Err(Errno::ESPIPE)
+    }
+
+    fn locks(&self) -> Option<&OnceCell<Rc<LockTable>>> {
+        Some(&self.pipe.locks)
     }
 
     fn signalled(&self) -> Events {

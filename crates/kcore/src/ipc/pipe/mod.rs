@@ -16,10 +16,12 @@ pub use splice::{file_to_pipe, pipe_to_file, pipe_to_pipe, tee};
 
 use super::object::{Origin, next_id, pipe_stat};
 use crate::errno::{Errno, Result};
+use crate::fs::locks::LockTable;
 use crate::stat::Stat;
 use crate::user::{Sink, Source};
 use crate::wait::{Events, WaitQueue};
-use core::cell::{Cell, RefCell};
+use alloc::rc::Rc;
+use core::cell::{Cell, OnceCell, RefCell};
 use ring::Ring;
 
 /// Writes of up to this many bytes are never interleaved (pipe(7)).
@@ -47,6 +49,7 @@ pub struct Pipe {
     /// Waiters on ends that both read and write.
     both_queue: WaitQueue,
     partner_queue: WaitQueue,
+    locks: OnceCell<Rc<LockTable>>,
 }
 
 impl Pipe {
@@ -63,6 +66,7 @@ impl Pipe {
             write_queue: WaitQueue::new(),
             both_queue: WaitQueue::new(),
             partner_queue: WaitQueue::new(),
+            locks: OnceCell::new(),
         }
     }
 

@@ -5,10 +5,13 @@ use super::super::socket::Socket;
 use super::{Outgoing, READABLE, SHUT_BOTH, SHUT_RECEIVE, SocketType, State, UnixSocket, WRITABLE, msg};
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
+use crate::fs::locks::LockTable;
 use crate::stat::Stat;
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
+use alloc::rc::Rc;
 use core::any::Any;
+use core::cell::OnceCell;
 
 impl File for UnixSocket {
     fn read(&self, _: u64, into: &mut dyn Sink, status: u32) -> Result<usize> {
@@ -49,6 +52,10 @@ impl File for UnixSocket {
             events = events.or(WRITABLE);
         }
         events
+    }
+
+    fn locks(&self) -> Option<&OnceCell<Rc<LockTable>>> {
+        Some(&self.locks)
     }
 
     fn is_stream(&self) -> bool {

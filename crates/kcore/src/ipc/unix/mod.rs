@@ -30,12 +30,13 @@ use super::object::{Origin, next_id};
 use super::socket::{MAX_BACKLOG, READABLE, SocketOptions, WRITABLE};
 use crate::errno::{Errno, Result};
 use crate::file::File;
+use crate::fs::locks::LockTable;
 use crate::wait::WaitQueue;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use message::Message;
 
 /// Datagrams that may wait for a receiver that is not connected to the sender (net.unix.max_dgram_qlen).
@@ -129,6 +130,7 @@ pub struct UnixSocket {
     kind: SocketType,
     state: Cell<State>,
     dead: Cell<bool>,
+    locks: OnceCell<Rc<LockTable>>,
     address: RefCell<Option<Rc<Address>>>,
     /// Whom it is connected to, alive or not.
     peer: RefCell<Option<Weak<UnixSocket>>>,
@@ -166,6 +168,7 @@ impl UnixSocket {
             dead: Cell::new(false),
             address: RefCell::default(),
             peer: RefCell::default(),
+            locks: OnceCell::new(),
             last_peer: RefCell::default(),
             peer_credentials: Cell::new(Credentials::NONE),
             inbox: RefCell::default(),

@@ -31,8 +31,8 @@ pub fn flock(call: &mut Call<'_>) -> Result<i64> {
         let kind = u64::from(exclusive == Some(true));
         return wait_elsewhere(remote, &[FLOCK, kind, 0, u64::MAX]);
     }
-    let state = file.inode().and_then(|inode| inode.state()).ok_or(Errno::ENOLCK)?;
-    sched::wait_for(state.locks.queue(), Events::OUT, None, || file.flock(exclusive))?;
+    let locks = file.locks().ok_or(Errno::ENOLCK)?;
+    sched::wait_for(locks.queue(), Events::OUT, None, || file.flock(exclusive))?;
     Ok(0)
 }
 
@@ -161,7 +161,7 @@ pub fn record(file: &Rc<OpenFile>, what: i32, at: usize) -> Result<i64> {
     } else {
         sched::with_current(|thread| (thread.process.files.borrow().lock_owner(), thread.process.pid.get()))
     };
-    let locks = &file.inode().and_then(|inode| inode.state()).ok_or(Errno::ENOLCK)?.locks;
+    let locks = file.locks().ok_or(Errno::ENOLCK)?;
     let lock =
         RangeLock { start: wanted.start, last: wanted.last, exclusive: wanted.kind == WRITE, owner, pid };
     if matches!(what, command::GETLK | command::OFD_GETLK) {

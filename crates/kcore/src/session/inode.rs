@@ -148,11 +148,6 @@ impl SessionInode {
         Ok(inode)
     }
 
-    /// Its file system, one of [`tree`].
-    pub fn tree(&self) -> u64 {
-        self.tree
-    }
-
     /// The way to the keeper.
     pub fn client(&self) -> &Rc<Client> {
         &self.client

@@ -399,7 +399,7 @@ fn what_processes_tell_of_themselves() {
     assert_eq!((answer.data.as_slice(), answer.values[3]), (&b"a-rather-long-n\0"[..], u64::from(b'Z')));
     assert_eq!(facts(&mut h, 4444).result, ESRCH);
     assert_eq!(h.ask(h.first, with_flags(8, op::DESCRIBE, &[]), data).result, EINVAL);
-    for option in [[0, 0], [4, 0], [2, 65], [3, 4]] {
+    for option in [[0, 0], [5, 0], [2, 65], [3, 4]] {
         assert_eq!(h.call(h.first, op::OPTION, &option), EINVAL);
     }
 }

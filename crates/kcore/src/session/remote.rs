@@ -394,10 +394,6 @@ impl File for RemoteFile {
         self.traits.waits.then_some(&self.queue)
     }
 
-    fn signalled(&self) -> Events {
-        if self.traits.stream { Events::IN.or(Events::OUT) } else { Events::NONE }
-    }
-
     fn ignores_seek(&self) -> bool {
         self.traits.waits && !self.traits.stream
     }

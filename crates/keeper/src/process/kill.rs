@@ -97,9 +97,7 @@ impl Order {
     fn send(&self, session: &mut Session, pid: i32) -> Result<()> {
         let sender = session.processes.get(self.sender)?;
         // What only the kernel says, a process may say to itself alone.
-        let is_of_io = self.code == SI_KERNEL as i32 && self.signal == libc::SIGIO as u32;
-        let forged =
-            self.code >= 0 && self.code != SI_USER && !is_of_io || self.code == SI_TKILL && self.thread == 0;
+        let forged = self.code >= 0 && self.code != SI_USER || self.code == SI_TKILL && self.thread == 0;
         if forged && self.sender != pid {
             return Err(Errno::EPERM);
         }

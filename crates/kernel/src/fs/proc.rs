@@ -104,7 +104,7 @@ impl Source for Facts {
             facts.nice = thread.scheduling.get().values().1.0;
         }
         facts.umask = process.context.borrow().umask;
-        facts.started = process.started;
+        facts.started = process.started.get();
         facts.user_time = process.cpu_time();
         facts.threads = process.threads.borrow().len() as u32;
         facts.pending = process.pending.borrow().set();
@@ -153,7 +153,7 @@ impl Source for Facts {
         };
         let text = |name: [u8; 16]| name[..name.iter().position(|byte| *byte == 0).unwrap_or(15)].to_vec();
         if let Some((_, name)) = &*process.family.remains.borrow() {
-            let (name, started) = (text(*name), process.started);
+            let (name, started) = (text(*name), process.started.get());
             return Some(ThreadFacts { name, state: State::Zombie, started, ..ThreadFacts::default() });
         }
         let thread = find_thread(&process, pid, tid)?;
@@ -167,7 +167,7 @@ impl Source for Facts {
         Some(ThreadFacts {
             name: text(thread.name.get()),
             state,
-            started: process.started,
+            started: process.started.get(),
             user_time: thread.cpu_time_now(),
             pending,
             blocked: thread.mask.get(),

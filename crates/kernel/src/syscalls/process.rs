@@ -3,6 +3,7 @@
 
 use super::Call;
 use crate::arch::user;
+use crate::task::family::elsewhere;
 use crate::task::process;
 use alloc::vec::Vec;
 use ramet_kcore::errno::{Errno, Result};
@@ -58,7 +59,10 @@ fn both_sides(call: &Call<'_>) -> Result<[Vec<(usize, usize)>; 2]> {
     }
     let local = vectors(call.arg(1), call.arg(2))?;
     let remote = vectors(call.arg(3), call.arg(4))?;
-    process::of_id(call.int(0)).map(|_| ()).ok_or(Errno::ESRCH)?;
+    if process::of_id(call.int(0)).is_none() {
+        // Another VM's memory is its own.
+        return Err(elsewhere().place(call.int(0)).map_or(Errno::ESRCH, |_| Errno::EPERM));
+    }
     Ok([local, remote])
 }
 

@@ -15,7 +15,7 @@
 
 use super::process::{self, Process};
 use super::thread::{State, Thread};
-use super::{headcount, itimer, relatives, sched, timers};
+use super::{headcount, itimer, relatives, sched, time, timers};
 use crate::arch::hypercall;
 use crate::session;
 use ramet_abi::session::{Request, op};
@@ -112,6 +112,8 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
     } else {
         process.pending.replace(Queue::new());
         thread.pending.replace(Queue::new());
+        process.signal_limit.used.set(0);
+        process.started.set(time::boottime());
         itimer::stop(process);
         itimer::delete_posix(process);
         process.parent_death_signal.set(0);
@@ -127,6 +129,7 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
         let mut space = process.space.borrow_mut();
         space.drop_unforked();
         space.wipe_on_fork();
+        space.counters.faults = 0;
     }
     session::after_fork_child();
     drop(others_files);

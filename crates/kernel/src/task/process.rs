@@ -104,7 +104,7 @@ pub struct Process {
     /// CPU time of threads that have ended, ns.
     pub ended_cpu_time: Cell<u64>,
     /// When it started, CLOCK_BOOTTIME ns.
-    pub started: u64,
+    pub started: Cell<u64>,
     /// Process group and session.
     pub group: Cell<i32>,
     /// Session.
@@ -238,7 +238,7 @@ impl Process {
             subreaper: Cell::new(false),
             barriers: Cell::new(0),
             ended_cpu_time: Cell::new(0),
-            started: super::time::boottime(),
+            started: Cell::new(super::time::boottime()),
             group: Cell::new(pid),
             session: Cell::new(pid),
         })
@@ -271,7 +271,7 @@ impl Process {
             subreaper: Cell::new(false),
             barriers: Cell::new(self.barriers.get()),
             ended_cpu_time: Cell::new(0),
-            started: super::time::boottime(),
+            started: Cell::new(super::time::boottime()),
             group: Cell::new(self.group.get()),
             session: Cell::new(self.session.get()),
         })

@@ -1,6 +1,5 @@
 //! Signal-driven I/O (fcntl(2): O_ASYNC, F_SETOWN, F_SETSIG): SIGIO for what poll(2) would tell.
 
-use crate::task::family::elsewhere;
 use crate::task::{process, sched, signal};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
@@ -53,18 +52,9 @@ fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
         kind::PROCESS => (None, process::of_id(id).into_iter().collect()),
         _ => (None, process::group(id)),
     };
-    let is_elsewhere = thread.is_none() && processes.is_empty();
     let to = |info: SigInfo| {
         if let Some(thread) = &thread {
             signal::send_thread(thread, info)?;
-        } else if is_elsewhere || owner.kind == kind::GROUP {
-            let told = match owner.kind {
-                kind::THREAD => elsewhere().kill_thread(None, id, Some(&info)),
-                kind::PROCESS => elsewhere().kill(id, Some(&info)),
-                _ => elsewhere().kill(-id, Some(&info)),
-            };
-            // A group may have members here only.
-            told.or_else(|error| if is_elsewhere { Err(error) } else { Ok(()) })?;
         }
         processes.iter().try_for_each(|process| signal::send_process(process, info))
     };
@@ -80,8 +70,7 @@ fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
                 | Signal::CHLD
                 | Signal::SYS
         );
-        // Another VM is not told which descriptor it was: only a kernel's own processes get what only a kernel says.
-        let code = if shared || is_elsewhere { code::SI_SIGIO } else { code };
+        let code = if shared { code::SI_SIGIO } else { code };
         if to(SigInfo::poll(signal, code, band, fd)).is_ok() {
             return;
         }
@@ -95,12 +84,9 @@ fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
 fn is_alive(kind: u32, id: u32) -> bool {
     let id = id as i32;
     match kind {
-        kind::THREAD => process::find_thread(id).is_some() || elsewhere().place(id).is_some(),
-        kind::PROCESS => process::of_id(id).is_some() || elsewhere().place(id).is_some(),
-        _ => {
-            let session = sched::with_current(|thread| thread.process.session.get());
-            !process::group(id).is_empty() || elsewhere().has_group(id, session)
-        }
+        kind::THREAD => process::find_thread(id).is_some(),
+        kind::PROCESS => process::of_id(id).is_some(),
+        _ => !process::group(id).is_empty(),
     }
 }
 

@@ -40,7 +40,7 @@ pub const PROGRAM_STATE: u16 = 9;
 /// Set the FS base (argument 0) of the vCPU. Only for a CPU without FSGSBASE.
 pub const SET_FS_BASE: u16 = 10;
 /// Begin a session: the VMM starts the keeper, maps the channel and hands the console's streams to the keeper. Before it the guest
-/// has emptied the input ring and waited until the output rings are empty. Result: 0, or a negative errno.
+/// has waited until the output rings are empty. What is in the input ring afterwards is the last that comes there. Result: 0, or a negative errno.
 pub const SESSION_OPEN: u16 = 11;
 /// Serve the request in the channel: see [`crate::session`]. Result: 0 (the answer is in the channel), or a negative errno.
 pub const SESSION_CALL: u16 = 12;

@@ -132,6 +132,8 @@ pub mod notice {
     pub const QUESTION: u32 = 8;
     /// There is an answer to question `id`, or there will be none: [`super::op::TAKE_ANSWER`].
     pub const ANSWERED: u32 = 9;
+    /// Another process has put this one into process group values\[0\].
+    pub const GROUP: u32 = 7;
 }
 
 /// A request. Fields that an operation does not name are 0.
@@ -282,6 +284,9 @@ pub mod op {
     /// does not wait any longer. ESRCH: the process has ended.
     pub const TAKE_ANSWER: u32 = 0x112;
 
+    /// Whether process group `arguments[0]` is orphaned: nobody in its session, but outside of it, is the parent of one of its members. Result: 1 or 0.
+    pub const ORPHANED: u32 = 0x11f;
+
     // The session's file system: the image under what has been written.
 
     /// Takes over what was written before the session began into file system `arguments[0]` (one of [`super::tree`]): data is one piece of
@@ -403,8 +408,9 @@ pub mod op {
     pub const SOCKET_CALL: u32 = 0x408;
     /// `flags` 0: a pseudo-terminal's master (posix_openpt(3)). Values: the description, its number. `arguments[0]`: 1 + the number that it is to
     /// have, or 0; data: its state as `ramet_kcore::ipc::tty` exports it, or nothing. 1: opens slave `arguments[0]`, 2: the controlling terminal, with
-    /// open(2) flags `arguments[1]`. Result: the description. 3: the numbers in use (data: u32 each). 4: attributes of slave
-    /// `arguments[0]` (answers `stat`), after its mode, uid and gid have been set to the next three (`u64::MAX`: left).
+    /// open(2) flags `arguments[1]`; `arguments[2]` 1: it was open before it came here. Result: the description. 3: the numbers in use (data: u32 each). 4: attributes of slave
+    /// `arguments[0]` (answers `stat`), after its mode, uid and gid have been set to the next three (`u64::MAX`: left). 5: the controlling
+    /// terminal of session of processes `arguments[0]` (0: the caller's). Values: device number, foreground group. ENXIO: it has none.
     pub const PTY: u32 = 0x409;
     /// The console: `arguments[0]` 0, 1, 2: the session's standard streams (a terminal: `arguments[1]`: open(2) flags). With data: input that has been taken from the host already, or the terminal's state as `ramet_kcore::ipc::tty` exports it.
     pub const CONSOLE: u32 = 0x40a;

@@ -478,6 +478,16 @@ pub(crate) fn spawn(path: &CStr, arguments: &[String], descriptors: &[BorrowedFd
     if error != 0 { Err(io::Error::from_raw_os_error(error)) } else { Ok(pid) }
 }
 
+/// The terminal that `fd` is of once more, so that it can be non-blocking without being so for everybody who shares the description.
+///
+/// # Errors
+/// Those of open(2): it may be somebody else's.
+pub(crate) fn open_again(fd: BorrowedFd<'_>, flags: libc::c_int) -> io::Result<OwnedFd> {
+    let path = CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
+    // SAFETY: the path is a string that lives until the call returns.
+    own(unsafe { libc::open(path.as_ptr(), flags | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC) })
+}
+
 /// A descriptor that this process was started with, if it is open. To be asked for once.
 pub(crate) fn inherited(fd: RawFd) -> Option<OwnedFd> {
     // SAFETY: asks about a number only.

@@ -39,6 +39,11 @@ pub trait Transport {
 
     /// Whether anybody waits at futexes of `slot` ([`ramet_abi::session::futex_slot`]), below [`SLEEPERS`].
     fn has_sleepers(&self, slot: u64) -> bool;
+
+    /// Whether the calling thread blocks or ignores that signal.
+    fn is_steadfast(&self, _signal: u32) -> bool {
+        false
+    }
 }
 
 /// What a VM has by itself.
@@ -126,6 +131,11 @@ impl Client {
     pub fn has_sleepers(&self, (device, inode): (u64, u64), offset: u64) -> bool {
         core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
         self.transport.has_sleepers(futex_slot(futex_space(device, inode), offset) % SLEEPERS)
+    }
+
+    /// Whether the calling thread blocks or ignores that signal.
+    pub(super) fn is_steadfast(&self, signal: u32) -> bool {
+        self.transport.is_steadfast(signal)
     }
 
     /// Description `id` may have become ready.

@@ -4,6 +4,7 @@ use super::client::Client;
 use super::file::SessionFile;
 use super::inode::SessionInode;
 use super::remote::{RemoteFile, Traits};
+use super::terminal;
 use crate::errno::{Errno, Result};
 use crate::file::flags::{O_DIRECT, O_NONBLOCK};
 use crate::fs::inode::{FileType, OFFSET_MAX};
@@ -48,6 +49,9 @@ pub fn fate(file: &OpenFile, is_shared: &dyn Fn(u64) -> bool) -> Fate {
     if file.downcast::<SignalFd>().is_some() {
         // A reader gets its own process's signals.
         return Fate::Copied;
+    }
+    if let Some(fate) = terminal::fate(file) {
+        return fate;
     }
     let Some(inode) = file.inode() else { return Fate::Stuck };
     let file_type = inode.attributes().map(|attributes| attributes.file_type);
@@ -110,6 +114,8 @@ pub fn export(client: &Rc<Client>, files: &[Rc<OpenFile>], is_shared: &dyn Fn(u6
             };
             let id = client.call(&request, &[])?.result as u64;
             file.move_to(RemoteFile::new(client, id, Traits::EVENT, None))?;
+        } else if terminal::fate(file).is_some() {
+            terminal::export(client, file, files)?;
         } else {
             let node = session_inode(file).ok_or(Errno::EAGAIN)?;
             let lock = file.flock_held();

@@ -17,7 +17,9 @@ mod memory;
 mod migrate;
 mod pages;
 mod place;
+mod pts;
 mod remote;
+pub mod terminal;
 
 pub use client::{Client, Local, Transport, error_of};
 pub use export::{Fate, export, fate, share};
@@ -26,4 +28,5 @@ pub use inode::SessionInode;
 pub use memory::SharedFile;
 pub use migrate::{finish, migrate};
 pub use place::refresh;
+pub use pts::{Connection, session_pts};
 pub use remote::{RemoteFile, Traits};

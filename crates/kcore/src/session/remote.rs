@@ -8,6 +8,7 @@ use crate::errno::{Errno, Result};
 use crate::file::flags::{O_CLOEXEC, O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC};
 use crate::file::{File, Page};
 use crate::fs::inode::{Inode, SetAttributes};
+use crate::ipc::tty::ReadTimer;
 use crate::stat::{S_IFIFO, S_IFMT, S_IFSOCK, Stat};
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
@@ -18,9 +19,9 @@ use core::cell::{Cell, OnceCell};
 use ramet_abi::session::{Reply, Request, op};
 
 /// Most bytes that go with one request.
-const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 256 << 10;
 /// Readiness that is watched: everything that poll(2) knows.
-const WATCHED: u32 = 0x27ff;
+pub(super) const WATCHED: u32 = 0x27ff;
 /// Sizes of what an ioctl(2)'s argument points to, from the largest that is asked for.
 const ARGUMENT_SIZES: [usize; 5] = [64, 44, 36, 8, 4];
 
@@ -33,26 +34,32 @@ pub struct Traits {
     pub waits: bool,
     /// A blocking write(2) goes on until everything is written.
     pub stream: bool,
+    /// Job control has a say.
+    pub terminal: bool,
 }
 
 impl Traits {
     /// A regular file or a directory.
-    pub const FILE: Traits = Traits { seekable: true, waits: false, stream: false };
-    /// A pipe, a terminal, a stream socket.
-    pub const STREAM: Traits = Traits { seekable: false, waits: true, stream: true };
+    pub const FILE: Traits = Traits { seekable: true, waits: false, stream: false, terminal: false };
+    /// A pipe, a stream socket.
+    pub const STREAM: Traits = Traits { seekable: false, waits: true, stream: true, terminal: false };
     /// An eventfd and its like.
-    pub const EVENT: Traits = Traits { seekable: false, waits: true, stream: false };
+    pub const EVENT: Traits = Traits { seekable: false, waits: true, stream: false, terminal: false };
+    /// A terminal.
+    pub const TERMINAL: Traits = Traits { terminal: true, ..Traits::STREAM };
 }
 
 /// A description in the keeper. It is released there when the last local descriptor is closed.
 pub struct RemoteFile {
-    client: Rc<Client>,
+    pub(super) client: Rc<Client>,
     /// Its id.
     pub id: u64,
-    traits: Traits,
+    pub(super) traits: Traits,
     node: Option<Rc<SessionInode>>,
     queue: WaitQueue,
-    watched: Cell<bool>,
+    pub(super) watched: Cell<bool>,
+    /// Of a terminal: when a read that waits gives up.
+    pub(super) timer: Cell<ReadTimer>,
     /// A FIFO whose open(2) waits for the other side.
     opening: Cell<bool>,
     released: Cell<bool>,
@@ -77,6 +84,7 @@ impl RemoteFile {
             node,
             queue: WaitQueue::new(),
             watched: Cell::new(false),
+            timer: Cell::new(ReadTimer::None),
             opening: Cell::new(false),
             released: Cell::new(false),
             sigpipe: Cell::new(true),
@@ -212,6 +220,9 @@ impl RemoteFile {
     /// # Errors
     /// As read(2).
     pub fn read_from(&self, at: Option<u64>, into: &mut dyn Sink) -> Result<usize> {
+        if self.traits.terminal {
+            return self.read_terminal(into);
+        }
         let mut done = 0;
         loop {
             let wanted = into.remaining().min(PIECE);
@@ -253,7 +264,7 @@ impl RemoteFile {
         keeps_id_bits: bool,
         size_limit: u64,
     ) -> Result<usize> {
-        let flags = u32::from(at.is_some()) | if keeps_id_bits { 2 } else { 0 };
+        let flags = u32::from(at.is_some()) | if keeps_id_bits { 2 } else { 0 } | self.steadfast_writer();
         let mut done = 0;
         self.pages.retire();
         loop {
@@ -408,7 +419,7 @@ impl File for RemoteFile {
             data.clear();
         }
         let mut answer = Vec::new();
-        let asked = self.request(op::IOCTL, 0, &[u64::from(request), argument as u64]);
+        let asked = self.request(op::IOCTL, self.steadfast_writer(), &[u64::from(request), argument as u64]);
         let reply = self.client.call_into(&asked, &data, &mut answer)?;
         if !answer.is_empty() {
             memory.write(argument, &answer)?;

@@ -7,7 +7,7 @@ use ramet_abi::session::{Request, flag, op};
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::ipc::object::Origin;
 use ramet_kcore::ipc::socket::Credentials;
-use ramet_kcore::ipc::tty::TtyFile;
+use ramet_kcore::ipc::tty::{PtyMaster, TtyFile};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ pub fn enter(session: &mut Session, client: ClientId) {
 
 /// What job control needs to know of the caller.
 pub fn note_job(session: &mut Session, request: &Request, file: &OpenFile) {
-    if file.downcast::<TtyFile>().is_none() {
+    if file.downcast::<TtyFile>().is_none() && file.downcast::<PtyMaster>().is_none() {
         return;
     }
     let context = session.objects.context.clone();

@@ -117,13 +117,16 @@ impl Terminals {
 
     /// The foreground group of a session's controlling terminal; -1: none.
     pub fn foreground(&self, session: i32) -> i32 {
-        let controlling = self.jobs.controlling.borrow();
-        controlling.get(&session).and_then(Weak::upgrade).and_then(|tty| tty.foreground()).unwrap_or(-1)
+        self.of_session(session).and_then(|tty| tty.foreground()).unwrap_or(-1)
+    }
+
+    fn of_session(&self, session: i32) -> Option<Rc<Tty>> {
+        self.jobs.controlling.borrow().get(&session).and_then(Weak::upgrade)
     }
 
     /// The leader of a session has ended. The group that its terminal had in the foreground.
     pub fn leader_ended(&self, leader: i32) -> Option<i32> {
-        let tty = self.jobs.controlling.borrow().get(&leader).and_then(Weak::upgrade);
+        let tty = self.of_session(leader);
         let group = tty.as_ref().and_then(|tty| tty.foreground());
         if let Some(tty) = tty {
             tty.hang_up();
@@ -197,7 +200,7 @@ fn adopt(session: &Session, tty: &Rc<Tty>) {
 /// [`ramet_abi::session::op::PTY`].
 pub fn pty(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
     let input = std::mem::take(data);
-    let [slave, flags, ..] = request.arguments;
+    let [slave, flags, was_open, ..] = request.arguments;
     let flags = flags as u32 & !O_CLOEXEC;
     let terminals = &session.objects.terminals;
     match request.flags {
@@ -219,7 +222,8 @@ pub fn pty(session: &mut Session, client: ClientId, request: &Request, data: &mu
         }
         1 => {
             let found = u32::try_from(slave).ok().and_then(|slave| terminals.ptys.get(slave));
-            let file = found.ok_or(Errno::EIO)?.open(flags)?;
+            let tty = found.ok_or(Errno::EIO)?;
+            let file = if was_open == 1 { tty.open_again(flags)? } else { tty.open(flags)? };
             describe(session, client, file, flags).map(number)
         }
         2 => {
@@ -242,6 +246,17 @@ pub fn pty(session: &mut Session, client: ClientId, request: &Request, data: &mu
                 node.set_attributes(&change)?;
             }
             Ok(Reply { stat: encode(&node.stat()?), ..Reply::default() })
+        }
+        5 => {
+            let controlling = match slave as i32 {
+                0 => terminals.jobs.controlling(),
+                session => terminals.of_session(session),
+            };
+            let tty = controlling.ok_or(Errno::ENXIO)?;
+            let mut reply = Reply::default();
+            let group = i64::from(tty.foreground().unwrap_or(-1));
+            reply.values[..2].copy_from_slice(&[tty.rdev(), group as u64]);
+            Ok(reply)
         }
         _ => Err(Errno::EINVAL),
     }

@@ -207,14 +207,30 @@ pub(super) fn stopped(session: &mut Session, caller: i32, request: &Request) -> 
     if signal > 64 {
         return Err(Errno::EINVAL);
     }
-    let process = session.processes.get_mut(caller)?;
-    let (state, news, code, value) = match signal {
-        0 => (State::Running, News::Continued, code::CONTINUED, libc::SIGCONT as u64),
-        signal => (State::Stopped, News::Stopped(signal as u32), code::STOPPED, signal),
-    };
-    if process.state == state {
-        return result(0);
+    session.processes.get(caller)?;
+    match signal {
+        0 => continued(session, caller),
+        signal => changed(session, caller, State::Stopped, News::Stopped(signal as u32)),
     }
+    result(0)
+}
+
+/// SIGCONT has been sent to the process: if it was stopped, it no longer is, and its parent may know, whenever its VM looks.
+pub(super) fn continued(session: &mut Session, pid: i32) {
+    if session.processes.get(pid).is_ok_and(|process| process.state == State::Stopped) {
+        changed(session, pid, State::Running, News::Continued);
+    }
+}
+
+fn changed(session: &mut Session, pid: i32, state: State, news: News) {
+    let Ok(process) = session.processes.get_mut(pid) else { return };
+    if process.is_zombie() || process.state == state {
+        return;
+    }
+    let (code, value) = match news {
+        News::Continued => (code::CONTINUED, libc::SIGCONT as u64),
+        News::Stopped(signal) => (code::STOPPED, signal.into()),
+    };
     process.state = state;
     process.news = Some(news);
     let (parent, uid) = (process.parent, process.ids.real);
@@ -222,9 +238,8 @@ pub(super) fn stopped(session: &mut Session, caller: i32, request: &Request) -> 
         let silent = parent_process.no_stop_signals;
         tell(session, parent, notice::CHILD, [0; 4]);
         if !silent {
-            let values = [code, caller as u64, uid.into(), value];
+            let values = [code, pid as u64, uid.into(), value];
             signal_process(session, parent, libc::SIGCHLD as u32, values);
         }
     }
-    result(0)
 }

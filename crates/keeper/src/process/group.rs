@@ -1,9 +1,10 @@
 //! Process groups and sessions of processes: setpgid(2), setsid(2), orphaned groups.
 
+use super::exit::tell;
 use super::table::State;
 use super::{INIT, int, result, signal_group};
 use crate::session::Session;
-use ramet_abi::session::{Reply, Request};
+use ramet_abi::session::{Reply, Request, notice};
 use ramet_kcore::errno::{Errno, Result};
 
 pub(super) fn setpgid(session: &mut Session, caller: i32, request: &Request) -> Result<Reply> {
@@ -34,6 +35,9 @@ pub(super) fn setpgid(session: &mut Session, caller: i32, request: &Request) -> 
         return Err(Errno::EPERM);
     }
     session.processes.get_mut(pid)?.group = group;
+    if pid != caller {
+        tell(session, pid, notice::GROUP, [group as u64, 0, 0, 0]);
+    }
     result(0)
 }
 
@@ -69,6 +73,11 @@ pub(super) fn parent_is_outside(session: &Session, pid: i32) -> bool {
 pub fn group_is_orphaned(session: &Session, group: i32) -> bool {
     let members = session.processes.iter().filter(|process| process.group == group && !process.is_zombie());
     !members.filter(|process| process.parent != INIT).any(|process| parent_is_outside(session, process.pid))
+}
+
+/// [`ramet_abi::session::op::ORPHANED`].
+pub(super) fn orphaned(session: &Session, request: &Request) -> Result<Reply> {
+    result(group_is_orphaned(session, int(request.arguments[0])).into())
 }
 
 /// If the group has become orphaned and has stopped members: SIGHUP and SIGCONT (POSIX, _exit).

@@ -1,5 +1,6 @@
 //! Signals from one process to others.
 
+use super::exit::continued;
 use super::table::{Process, Table};
 use super::{INIT, int, result};
 use crate::client::ClientId;
@@ -140,6 +141,9 @@ fn deliver(session: &mut Session, pid: i32, thread: i32, signal: u32, values: [u
     if signal == libc::SIGKILL as u32 && pid != session.processes.first {
         session.doom(client);
         return true;
+    }
+    if signal == libc::SIGCONT as u32 {
+        continued(session, pid);
     }
     session.notify(client, Note { kind: notice::SIGNAL, detail: signal, id: thread as u64, values })
 }

@@ -83,7 +83,7 @@ pub fn serve(keeper: Keeper) -> io::Result<()> {
 impl Server {
     fn new(keeper: Keeper) -> io::Result<Self> {
         let Keeper { session, first, streams, life } = keeper;
-        let stdio = Stdio::new(streams)?;
+        let stdio = Stdio::new(streams, session.console.terminal)?;
         let epoll = Epoll::new()?;
         let mut server = Self {
             session,

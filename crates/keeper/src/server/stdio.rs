@@ -72,8 +72,16 @@ impl Stream {
 }
 
 impl Stdio {
-    pub(super) fn new(streams: [OwnedFd; 3]) -> io::Result<Self> {
-        let [input, output, error] = streams;
+    /// `terminal`: they are one, which is opened anew where that is allowed: whoever shows what is written there may do so slowly.
+    pub(super) fn new(streams: [OwnedFd; 3], terminal: bool) -> io::Result<Self> {
+        let flags = [libc::O_RDONLY, libc::O_WRONLY, libc::O_WRONLY];
+        let mut own = streams.into_iter().zip(flags).map(|(stream, flags)| {
+            let again = if terminal { sys::open_again(stream.as_fd(), flags).ok() } else { None };
+            again.unwrap_or(stream)
+        });
+        let (Some(input), Some(output), Some(error)) = (own.next(), own.next(), own.next()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
         Ok(Self { input: Stream::new(input)?, outputs: [Stream::new(output)?, Stream::new(error)?] })
     }
 

@@ -296,21 +296,23 @@ pub fn stream_of(file: &OpenFile) -> Option<usize> {
     file.downcast::<Stream>().map(|stream| stream.index)
 }
 
-/// The keeper is about to take the streams: waits (with `wait`) until output has been written, and gives the input that has come.
-pub fn hand_over(wait: impl Fn(&dyn Fn() -> bool)) -> Vec<u8> {
-    let streams = STREAMS.borrow().clone();
+/// The keeper is about to take the streams: waits (with `wait`) until output has been written.
+pub fn finish_output(wait: impl Fn(&dyn Fn() -> bool)) {
+    for stream in STREAMS.borrow().iter().filter(|stream| !stream.is_input) {
+        wait(&|| stream.ring.closed() || stream.ring.room() == RING_SIZE as usize);
+    }
+}
+
+/// The keeper has taken the streams: input that has come before.
+pub fn take_input() -> Vec<u8> {
     let mut input = Vec::new();
-    for stream in &streams {
-        if stream.is_input {
-            let mut part = [0; 1024];
-            loop {
-                match stream.ring.pull(&mut part) {
-                    0 => break,
-                    n => input.extend_from_slice(&part[..n]),
-                }
+    for stream in STREAMS.borrow().iter().filter(|stream| stream.is_input) {
+        let mut part = [0; 1024];
+        loop {
+            match stream.ring.pull(&mut part) {
+                0 => break,
+                n => input.extend_from_slice(&part[..n]),
             }
-        } else {
-            wait(&|| stream.ring.closed() || stream.ring.room() == RING_SIZE as usize);
         }
     }
     input

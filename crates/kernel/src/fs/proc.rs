@@ -89,20 +89,17 @@ impl Source for Facts {
             None => process.family.remains.borrow().as_ref()?.0.clone(),
         };
         let mut facts = ProcessFacts::new((*credentials).clone());
-        let first = process::first();
-        let has_terminal = first.is_some_and(|first| first.session == process.session);
-        let terminal = tty::controlling().filter(|_| has_terminal);
+        let terminal = tty::terminal_of(process.session.get());
         facts.parent = process.parent_pid() as u32;
         facts.group = process.group.get() as u32;
         facts.session = process.session.get() as u32;
-        facts.terminal = terminal.as_ref().map_or(0, |tty| tty.rdev());
-        facts.terminal_group = terminal.and_then(|tty| tty.foreground()).unwrap_or(-1);
         facts.dumpable = process.dumpable.get();
         let children = process.family.children_usage.get();
         (facts.children_user_time, facts.children_system_time) = (children.user_time, children.system_time);
         if let Some(thread) = process.threads.borrow().first() {
             facts.nice = thread.scheduling.get().values().1.0;
         }
+        (facts.terminal, facts.terminal_group) = terminal.unwrap_or((0, -1));
         facts.umask = process.context.borrow().umask;
         facts.started = process.started.get();
         facts.user_time = process.cpu_time();

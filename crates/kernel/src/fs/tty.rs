@@ -4,6 +4,7 @@ use super::ring::HostRing;
 use super::{caller, clock, device, root_of_everything, vfs};
 use crate::arch::hypercall::{self, boot_info, identity};
 use crate::global::Global;
+use crate::session;
 use crate::task::process::{self, Process};
 use crate::task::sched::{self, Registration, Woken};
 use crate::task::{signal, time};
@@ -11,10 +12,11 @@ use alloc::rc::Rc;
 use core::cell::RefCell;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 use ramet_abi::boot::flag;
+use ramet_abi::layout::RING_SIZE;
 use ramet_abi::mailbox::event;
 use ramet_abi::ring::{INPUT, OUTPUT};
 use ramet_kcore::errno::{Errno, Result};
-use ramet_kcore::file::{File, flags};
+use ramet_kcore::file::flags;
 use ramet_kcore::fs::credentials::Credentials;
 use ramet_kcore::fs::device::Devices;
 use ramet_kcore::fs::inode::Inode;
@@ -25,6 +27,7 @@ use ramet_kcore::ipc::stream::ByteChannel;
 use ramet_kcore::ipc::tty::{
     Caller, ConsoleTty, Ptys, ReadTimer, SIGTTIN, Tty, TtyFile, TtyHost, WindowSize, devpts, register_devices,
 };
+use ramet_kcore::session::{session_pts, terminal};
 use ramet_kcore::signal::{SigInfo, Signal};
 use ramet_kcore::stat::Stat;
 use ramet_kcore::user::Sink;
@@ -153,8 +156,34 @@ impl TtyHost for Session {
     }
 }
 
+/// Device number and foreground group (-1: none) of the controlling terminal of session `session`.
+pub fn terminal_of(session: i32) -> Option<(u64, i32)> {
+    if let Some(client) = session::client() {
+        return terminal::controlling_facts(&client, session).ok();
+    }
+    let has_it = process::first().is_some_and(|first| first.session.get() == session);
+    let tty = controlling().filter(|_| has_it)?;
+    Some((tty.rdev(), tty.foreground().unwrap_or(-1)))
+}
+
+/// The session's keeper is about to take the console: waits (with `wait`) until output has been written.
+pub fn finish_output(wait: impl Fn(&dyn Fn() -> bool)) {
+    if let Some(console) = &*CONSOLE.borrow() {
+        let channel = console.channel();
+        wait(&|| channel.closed() || channel.room() == RING_SIZE as usize);
+    }
+}
+
+/// The session's keeper has taken the console, which is nobody's here any more.
+pub fn take_for_session() -> Option<Rc<ConsoleTty>> {
+    CONTROLLING.replace(None);
+    let console = CONSOLE.replace(None)?;
+    console.take_input();
+    Some(console)
+}
+
 /// The controlling terminal of the VM's process.
-pub fn controlling() -> Option<Rc<Tty>> {
+fn controlling() -> Option<Rc<Tty>> {
     CONTROLLING.borrow().clone()
 }
 
@@ -209,7 +238,8 @@ pub fn console_stat() -> Result<Stat> {
 /// # Panics
 /// Before [`register`].
 pub fn pts_root() -> Rc<dyn Inode> {
-    devpts(PTYS.borrow().as_ref().expect("terminals are registered"), clock())
+    let own = devpts(PTYS.borrow().as_ref().expect("terminals are registered"), clock());
+    session_pts(own, Rc::new(session::client))
 }
 
 /// Makes the console the controlling terminal of the process that is about to start. False: there is no terminal.
@@ -265,25 +295,43 @@ pub fn became_clone(old_pid: i32, new_pid: i32) {
     }
 }
 
-/// A blocking read of a terminal that has nothing yet: waits as VMIN and VTIME say (termios(3)).
+/// Whether it is a terminal, of this VM or of the session, and how long a read of `count` bytes that has found nothing waits.
+pub fn read_timer(file: &OpenFile, count: usize) -> Option<ReadTimer> {
+    match (TtyFile::of(&**file.file()), file.remote()) {
+        (Some(terminal), _) => Some(terminal.read_timer(count)),
+        (None, Some(remote)) => remote.is_terminal().then(|| remote.read_timer()),
+        (None, None) => None,
+    }
+}
+
+fn read_expired(file: &OpenFile, into: &mut dyn Sink) -> Result<usize> {
+    match (TtyFile::of(&**file.file()), file.remote()) {
+        (Some(terminal), _) => terminal.read_expired(into),
+        (None, Some(remote)) => remote.read_expired(into),
+        (None, None) => Ok(0),
+    }
+}
+
+/// A blocking read of a terminal that has nothing yet: waits as VMIN and VTIME say (termios(3)). A fork of another thread may move it to the
+/// keeper meanwhile.
 ///
 /// # Errors
 /// Those of the read; ERESTARTSYS.
-pub fn wait_and_read(file: &OpenFile, terminal: &TtyFile, into: &mut dyn Sink) -> Result<usize> {
+pub fn wait_and_read(file: &OpenFile, into: &mut dyn Sink) -> Result<usize> {
     let start = time::monotonic();
     let mut last = start;
     loop {
-        let deadline = match terminal.read_timer(into.remaining()) {
+        let deadline = match read_timer(file, into.remaining()).unwrap_or(ReadTimer::None) {
             ReadTimer::None => None,
-            ReadTimer::FromCall(length) => Some(start + length),
-            ReadTimer::FromLastByte(length) => Some(last + length),
+            ReadTimer::FromCall(length) => Some(start.saturating_add(length)),
+            ReadTimer::FromLastByte(length) => Some(last.saturating_add(length)),
         };
-        let queue = terminal.wait_queue().ok_or(Errno::EAGAIN)?;
-        let registration = Registration::new(queue, Events::IN);
+        let open = file.file().clone();
+        let registration = Registration::new(open.wait_queue().ok_or(Errno::EAGAIN)?, Events::IN);
         let woken = sched::sleep(deadline)?;
         drop(registration);
         if woken == Woken::Deadline {
-            return terminal.read_expired(into);
+            return read_expired(file, into);
         }
         last = time::monotonic();
         match file.read(into) {

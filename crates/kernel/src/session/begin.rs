@@ -1,9 +1,9 @@
 //! Before a fork: the session begins, if it has not, and what is common from now on moves to the keeper.
 
-use super::{CLIENT, client, export, mappings, transport};
+use super::{CLIENT, client, export, mappings, terminals, transport};
 use crate::arch::hypercall;
 use crate::fs;
-use crate::fs::console;
+use crate::fs::{console, tty};
 use crate::mm;
 use crate::task::process::{self, Process};
 use crate::task::time;
@@ -68,14 +68,18 @@ fn held(files: &[Rc<OpenFile>]) -> Vec<Path> {
 
 fn begin(process: &Process, files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
     let mapped = mappings::of_files(process);
-    let input = console::hand_over(wait_for_output);
+    console::finish_output(wait_for_output);
+    tty::finish_output(wait_for_output);
     transport::open().map_err(|_| refuse("no keeper of sessions could be started"))?;
+    // The host puts nothing more there.
+    let input = console::take_input();
     let image = fs::pristine()?;
     let window = Some(fs::volumes::transport());
     let local = Local { image, pages: mm::page_source(), window };
     let client = Client::new(Rc::new(transport::Channel), local);
     CLIENT.replace(Some(client.clone()));
     export::keep_input(input);
+    terminals::begin(&client, files)?;
     let held = held(files);
     for mount in fs::vfs().namespace.mounts() {
         let top = mount.root().clone();

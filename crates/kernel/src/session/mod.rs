@@ -7,11 +7,12 @@ mod export;
 mod mappings;
 mod news;
 pub mod questions;
+pub mod terminals;
 pub mod transport;
 
 pub use begin::prepare_fork;
 pub use export::exports;
-pub use news::{after_fork_child, lock_queue, on_events};
+pub use news::{after_fork_child, lock_queue, look, on_events};
 
 use crate::global::Global;
 use alloc::rc::Rc;

@@ -34,6 +34,13 @@ pub fn on_events() {
     }
 }
 
+/// As [`on_events`], before something is answered from what this VM knows.
+pub fn look() {
+    if client().is_some() && transport::has_notices() {
+        on_events();
+    }
+}
+
 fn take(news: &News) {
     match news.kind {
         notice::READY => {
@@ -50,6 +57,11 @@ fn take(news: &News) {
         notice::FUTEX => session_futex::woken(news.id),
         notice::QUESTION => answers::answer(news),
         notice::LOCK => LOCKS.notify(Events::OUT),
+        notice::GROUP => {
+            if let Some(process) = process::first() {
+                process.group.set(news.values[0] as i32);
+            }
+        }
         notice::REPARENTED => {
             if let Some(process) = process::first() {
                 process.family.parent_elsewhere.set(news.values[0] as i32);

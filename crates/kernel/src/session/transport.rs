@@ -145,4 +145,8 @@ impl Transport for Channel {
         // SAFETY: as for `version`.
         unsafe { ((SESSION_WINDOW + SLEEPERS_OFFSET + slot * 4) as *const u32).read_volatile() != 0 }
     }
+
+    fn is_steadfast(&self, signal: u32) -> bool {
+        super::terminals::is_steadfast(signal)
+    }
 }

@@ -13,7 +13,6 @@ use ramet_kcore::file::flags::{O_ASYNC, O_NONBLOCK};
 use ramet_kcore::fs::open_file::{COUNT_MAX, OpenFile, Writer};
 use ramet_kcore::ipc::object::requests::FIONREAD;
 use ramet_kcore::ipc::pipe::PipeEnd;
-use ramet_kcore::ipc::tty::TtyFile;
 use ramet_kcore::signal::{SigInfo, Signal};
 use ramet_kcore::stat::{S_IFMT, S_IFREG, S_IFSOCK};
 use ramet_kcore::user::{Sink, Source};
@@ -161,10 +160,12 @@ fn write_all<S: Source + Clone>(file: &OpenFile, from: &mut S, more: u32) -> Res
 /// As read(2).
 pub fn take(file: &OpenFile, sink: &mut dyn Sink, more: u32) -> Result<usize> {
     match file.read(sink) {
-        Err(Errno::EAGAIN) if (file.flags() | more) & O_NONBLOCK == 0 => match TtyFile::of(&**file.file()) {
-            Some(terminal) => tty::wait_and_read(file, terminal, sink),
-            None => wait(file, Events::IN, || file.read(sink)),
-        },
+        Err(Errno::EAGAIN) if (file.flags() | more) & O_NONBLOCK == 0 => {
+            if tty::read_timer(file, 0).is_some() {
+                return tty::wait_and_read(file, sink);
+            }
+            wait(file, Events::IN, || file.read(sink))
+        }
         other => other,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Call;
 use crate::arch::{site, user};
+use crate::session;
 use crate::task::family::{Facts, Place, elsewhere};
 use crate::task::{process, sched};
 use alloc::rc::Rc;
@@ -136,6 +137,7 @@ pub fn setgroups(call: &mut Call<'_>) -> Result<i64> {
 
 /// Where the process with that id stands; 0: the caller.
 fn place(pid: i32) -> Result<Place> {
+    session::look();
     let process = match pid {
         0 => Some(sched::with_current(|thread| thread.process.clone())),
         pid => process::of_id(pid),
@@ -161,6 +163,7 @@ pub fn getsid(call: &mut Call<'_>) -> Result<i64> {
 
 /// setsid(2).
 pub fn setsid(_: &mut Call<'_>) -> Result<i64> {
+    session::look();
     let process = sched::with_current(|thread| thread.process.clone());
     let pid = process.pid.get();
     if process.group.get() == pid || !process::group(pid).is_empty() {
@@ -178,6 +181,7 @@ pub fn setpgid(call: &mut Call<'_>) -> Result<i64> {
     if group < 0 {
         return Err(Errno::EINVAL);
     }
+    session::look();
     let caller = sched::with_current(|thread| thread.process.clone());
     let target = if pid == 0 { Some(caller.clone()) } else { process::of_id(pid) };
     let Some(target) = target else {

@@ -182,7 +182,7 @@ pub trait Elsewhere {
     fn describe(&self, process: &Process, facts: Facts);
 
     /// Whether no process in another VM is in that process group and has its parent in another group of the session.
-    fn is_orphaned(&self, group: i32, session: i32) -> bool;
+    fn is_orphaned(&self, group: i32) -> bool;
 
     /// A process of this VM has come into another process group or session.
     fn has_changed_place(&self, process: &Process);
@@ -222,7 +222,7 @@ impl Elsewhere for Nobody {
     }
     fn tell(&self, _: &Process, _: &Change) {}
     fn describe(&self, _: &Process, _: Facts) {}
-    fn is_orphaned(&self, _: i32, _: i32) -> bool {
+    fn is_orphaned(&self, _: i32) -> bool {
         true
     }
     fn has_changed_place(&self, _: &Process) {}
@@ -264,7 +264,7 @@ pub fn is_orphaned(process: &Process) -> bool {
     let is_watched = |member: &Rc<Process>| {
         place_of(member.parent_pid()).is_some_and(|parent| parent.session == session && parent.group != group)
     };
-    !process::group(group).iter().any(is_watched) && elsewhere().is_orphaned(group, session)
+    !process::group(group).iter().any(is_watched) && elsewhere().is_orphaned(group)
 }
 
 /// The children that are in this VM.

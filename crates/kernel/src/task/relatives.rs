@@ -184,14 +184,8 @@ impl Elsewhere for Relatives {
         }
     }
 
-    fn is_orphaned(&self, group: i32, session: i32) -> bool {
-        let watches = |pid: i32| {
-            let Ok(facts) = ask(op::PROCESS, &[pid as u64]) else { return false };
-            let [parent, its_group, its_session, ..] = facts.values.map(|value| value as i32);
-            (its_group, its_session) == (group, session)
-                && self.place(parent).is_some_and(|place| place.session == session && place.group != group)
-        };
-        !pids().into_iter().any(watches)
+    fn is_orphaned(&self, group: i32) -> bool {
+        ask(op::ORPHANED, &[group as u64]).is_ok_and(|reply| reply.result == 1)
     }
 
     fn has_changed_place(&self, process: &Process) {

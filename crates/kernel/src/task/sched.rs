@@ -336,6 +336,8 @@ pub fn sleep(deadline: Option<u64>) -> Result<Woken> {
     drop(thread);
     schedule();
     let thread = current();
+    // A stopped process neither takes what has come nor gives up: it looks again when it goes on.
+    super::signal::wait_while_stopped(&thread.process);
     if let Some(key) = timer {
         timers::cancel(key);
     }

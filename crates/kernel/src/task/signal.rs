@@ -140,6 +140,15 @@ fn before_sending(process: &Process, signal: Signal) {
     }
 }
 
+/// While the running thread's process is stopped, waits for SIGCONT or death; signals stay pending meanwhile.
+pub fn wait_while_stopped(process: &Process) {
+    while process.stopped.get() && !sched::with_current(|thread| thread.dying.get()) {
+        let registration = sched::Registration::new(&CONTINUED, Events::IN);
+        sched::sleep_uninterrupted();
+        drop(registration);
+    }
+}
+
 /// Makes the thread look at its signals soon.
 fn disturb(thread: &Rc<Thread>) {
     match thread.state.get() {
@@ -197,10 +206,7 @@ extern "C" fn exit_work(frame: &mut Frame) {
             super::exit::end_thread(0);
         }
         if thread.process.stopped.get() {
-            let registration = sched::Registration::new(&CONTINUED, Events::IN);
-            // Only SIGCONT or death end this, both of which notify; signals stay pending meanwhile.
-            sched::sleep_uninterrupted();
-            drop(registration);
+            wait_while_stopped(&thread.process);
             sched::request(work::SIGNAL);
             continue;
         }

@@ -191,7 +191,7 @@ impl Desk {
         lock(&self.quiet)
     }
 
-    /// Asks the I/O thread to let go of the standard streams. False: there are still bytes in the console's rings.
+    /// Asks the I/O thread to let go of the standard streams. False: there is still output in the console's rings.
     pub fn take_streams(&self) -> bool {
         let mut streams = lock(&self.streams);
         *streams = Streams::Asked;

@@ -4,7 +4,6 @@
 //! said that it will not block, and is no larger than a pipe takes at once.
 
 use crate::vm::Shared;
-use ramet_abi::layout::RING_SIZE;
 use ramet_abi::mailbox::event;
 use ramet_abi::ring::{ERROR, INPUT, OUTPUT, RINGS, TRACE, kind};
 use ramet_memory::{BrokenRing, Consumer, Producer};
@@ -138,14 +137,14 @@ impl Console {
         self.terminal || shared.area.console().input_wanted.load(Acquire) != 0
     }
 
-    /// Whether the guest has taken all input and all its output is written: then the streams can go to somebody else.
+    /// Whether all output of the guest is written: then the streams can go to somebody else. Input that it has not taken is its own.
     pub fn is_idle(&self, shared: &Shared) -> Result<bool, BrokenRing> {
         for output in self.outputs.iter().filter(|output| output.ring != TRACE && output.fd.is_some()) {
             if output.consumer.available(&shared.area)? > 0 {
                 return Ok(false);
             }
         }
-        Ok(self.input.room(&shared.area)? == RING_SIZE as u32)
+        Ok(true)
     }
 
     /// Says whether somebody else has the streams: then nothing more is read.

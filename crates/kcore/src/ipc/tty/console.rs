@@ -48,6 +48,17 @@ impl ConsoleTty {
         }
     }
 
+    /// Takes all input that the host has handed over, so that it moves with the terminal ([`Tty::export`]).
+    pub fn take_input(&self) {
+        let mut part = [0; 1024];
+        loop {
+            match self.channel.pull(&mut part) {
+                0 => return,
+                n => self.tty.incoming.borrow_mut().extend(&part[..n]),
+            }
+        }
+    }
+
     /// The host's window has this size now.
     pub fn resize(&self, size: WindowSize) {
         self.tty.set_window_size(size);

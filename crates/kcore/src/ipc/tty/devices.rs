@@ -1,13 +1,13 @@
 //! Terminals in the file system: /dev/ptmx, /dev/pts, /dev/tty, /dev/console.
 
-use super::pty::{FIRST_INODE, MAX_PTYS, PTMX, PTMX_INODE, PTS_MAJOR, ROOT_INODE};
+use super::pty::{FIRST_INODE, MAX_PTYS, PTMX, PTMX_INODE, ROOT_INODE, slave_device};
 use super::{ConsoleTty, Ptys, Tty, TtyHost};
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
 use crate::fs::devfs;
 use crate::fs::device::Devices;
 use crate::fs::inode::{Attributes, Clock, DirectoryEntry, FileType, Inode, SetAttributes, StatFs};
-use crate::stat::{S_IFCHR, S_IFDIR, Stat, makedev};
+use crate::stat::{S_IFCHR, S_IFDIR, Stat};
 use crate::user::{Sink, Source};
 use alloc::format;
 use alloc::rc::Rc;
@@ -29,7 +29,7 @@ pub fn register_devices(
     for number in 0..MAX_PTYS {
         let slaves = ptys.clone();
         let open = move |flags: u32| slaves.get(number).ok_or(Errno::EIO)?.open(flags);
-        devices.register(makedev(PTS_MAJOR, number), Rc::new(move |request| Ok(open(request.flags)?)));
+        devices.register(slave_device(number), Rc::new(move |request| Ok(open(request.flags)?)));
     }
     let host = host.clone();
     let open = move |flags: u32| host.controlling().ok_or(Errno::ENXIO)?.open(flags);
@@ -196,6 +196,7 @@ impl File for Directory {
 mod tests {
     use super::super::tests::Host;
     use super::*;
+    use crate::stat::makedev;
     use alloc::vec::Vec;
 
     fn names(root: &Rc<dyn Inode>, cookie: u64, most: usize) -> Vec<Vec<u8>> {

@@ -58,7 +58,8 @@ impl TtyFile {
         &self.tty
     }
 
-    pub(super) fn is_hung_up(&self) -> bool {
+    /// Whether the terminal has been hung up since it was opened.
+    pub fn is_hung_up(&self) -> bool {
         self.hangups != self.tty.hangups.get()
     }
 

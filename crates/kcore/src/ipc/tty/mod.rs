@@ -25,7 +25,7 @@ pub use devices::{devpts, register_devices};
 pub use file::{ReadTimer, TtyFile};
 pub use job::{Caller, SIGTTIN, SIGTTOU, SIGWINCH, TtyHost};
 pub use ldisc::{Effects, Ldisc};
-pub use pty::{PtyMaster, Ptys};
+pub use pty::{MAX_PTYS, PtyMaster, Ptys, slave_device, slave_inode};
 
 use super::object::next_id;
 use super::stream::ByteChannel;
@@ -137,6 +137,24 @@ impl Tty {
         &self.name
     }
 
+    /// The number of a pseudo-terminal.
+    pub fn number(&self) -> Option<u32> {
+        match &self.driver {
+            Driver::Console(_) => None,
+            Driver::Pty(link) => Some(link.number),
+        }
+    }
+
+    /// How many descriptions of it (of the slave's side) are open.
+    pub fn opens(&self) -> u32 {
+        self.opens.get()
+    }
+
+    /// Attributes of its file.
+    pub fn attributes(&self) -> Stat {
+        self.stat.get()
+    }
+
     /// Device number.
     pub fn rdev(&self) -> u64 {
         self.stat.get().rdev
@@ -147,7 +165,6 @@ impl Tty {
     /// # Errors
     /// EIO: a pseudo-terminal that is locked or whose master is closed. EBUSY: TIOCEXCL.
     pub fn open(&self, open_flags: u32) -> Result<Rc<TtyFile>> {
-        let me = self.me.upgrade().ok_or(Errno::EIO)?;
         if let Driver::Pty(link) = &self.driver
             && (link.locked.get() || !link.master_open.get())
         {
@@ -159,10 +176,22 @@ impl Tty {
         if open_flags & flags::O_NOCTTY == 0 && open_flags & flags::O_ACCMODE != flags::O_WRONLY {
             self.adopt();
         }
-        self.opens.set(self.opens.get() + 1);
+        self.open_again(open_flags)
+    }
+
+    /// As [`Tty::open`], for a description that was open somewhere else: it may be locked or exclusive by now.
+    ///
+    /// # Errors
+    /// EIO: a pseudo-terminal whose master is closed.
+    pub fn open_again(&self, open_flags: u32) -> Result<Rc<TtyFile>> {
+        let me = self.me.upgrade().ok_or(Errno::EIO)?;
         if let Driver::Pty(link) = &self.driver {
+            if !link.master_open.get() {
+                return Err(Errno::EIO);
+            }
             link.slave_closed.set(false);
         }
+        self.opens.set(self.opens.get() + 1);
         Ok(TtyFile::new(me, open_flags))
     }
 

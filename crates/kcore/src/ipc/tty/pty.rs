@@ -27,7 +27,7 @@ const OUTPUT_LIMIT: usize = 16384;
 /// Bytes that the master has written and the line discipline has no room for.
 const INCOMING_LIMIT: usize = 16384;
 /// Most pseudo-terminals at a time.
-pub(super) const MAX_PTYS: u32 = 256;
+pub const MAX_PTYS: u32 = 256;
 const CHUNK: usize = 512;
 
 /// Device number of /dev/ptmx.
@@ -40,6 +40,16 @@ pub(super) const PTMX_INODE: u64 = 2;
 pub(super) const FIRST_INODE: u64 = 3;
 /// Group `tty` of Debian (mount option gid=5).
 const TTY_GROUP: u32 = 5;
+
+/// Inode number of a slave in /dev/pts.
+pub const fn slave_inode(number: u32) -> u64 {
+    number as u64 + FIRST_INODE
+}
+
+/// Device number of a slave.
+pub const fn slave_device(number: u32) -> u64 {
+    makedev(PTS_MAJOR, number)
+}
 
 /// Whether ^S and ^Q have their usual meaning, which packet mode reports.
 pub(super) fn does_flow_control(t: &Termios) -> bool {
@@ -137,11 +147,11 @@ impl Ptys {
         let origin = self.host.origin();
         let stat = Stat {
             device: self.device,
-            inode: number as u64 + FIRST_INODE,
+            inode: slave_inode(number),
             mode: S_IFCHR | 0o620,
             uid: origin.uid,
             gid: TTY_GROUP,
-            rdev: makedev(PTS_MAJOR, number),
+            rdev: slave_device(number),
             accessed: origin.now,
             modified: origin.now,
             changed: origin.now,

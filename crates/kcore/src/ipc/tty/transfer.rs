@@ -2,18 +2,18 @@
 //!
 //! Little-endian: version (u32), struct termios2, struct winsize, session and foreground group (i32, 0: none), bits, column, column where the
 //! line being edited began, end of the last whole line (u32 each, positions counted from the first byte of input), then input,
-//! positions of the ends of lines (u32 each), bytes that the line discipline has not seen, bytes that the master has not read; each
-//! of them with its number before it (u32).
+//! positions of the ends of lines (u32 each), bytes that the line discipline has not seen, bytes that the master has not read, echo that found
+//! no room; each of them with its number before it (u32).
 
 use super::ldisc::Ldisc;
 use super::termios::Termios;
-use super::{Driver, Tty, WindowSize};
+use super::{Driver, ECHO_LIMIT, Tty, WindowSize};
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
 
-const VERSION: u32 = 1;
-/// Most bytes of each part.
-const PART_MAX: usize = 65536;
+const VERSION: u32 = 2;
+/// Most bytes of each part: the console's ring, and what the line discipline had no room for.
+const PART_MAX: usize = 1 << 17;
 
 mod bit {
     pub const EXCLUSIVE: u32 = 1;
@@ -106,7 +106,17 @@ impl Tty {
             }
             Driver::Console(_) => put_part(&mut out, 0, []),
         }
+        let echoes = self.echoes.borrow();
+        put_part(&mut out, echoes.len(), echoes.iter().copied());
         out
+    }
+
+    /// The terminal is somewhere else from now on: nothing that becomes of this one is told to anybody.
+    pub fn retire(&self) {
+        self.session.set(None);
+        self.group.set(None);
+        self.incoming.borrow_mut().clear();
+        self.echoes.borrow_mut().clear();
     }
 
     /// Takes over the state of a terminal that was somewhere else. Nobody has used this one yet.
@@ -125,8 +135,8 @@ impl Tty {
             [fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?];
         let buffer = fields.part(1)?.to_vec();
         let ends = fields.part(4)?.as_chunks::<4>().0.iter().map(|end| u32::from_le_bytes(*end)).collect();
-        let (incoming, output) = (fields.part(1)?, fields.part(1)?);
-        if !fields.0.is_empty() || session < 0 || group < 0 {
+        let (incoming, output, echoes) = (fields.part(1)?, fields.part(1)?, fields.part(1)?);
+        if !fields.0.is_empty() || session < 0 || group < 0 || echoes.len() > ECHO_LIMIT {
             return Err(Errno::EINVAL);
         }
         let on = |bit| bits & bit != 0;
@@ -148,6 +158,7 @@ impl Tty {
         self.group.set((group != 0).then_some(group));
         self.exclusive.set(on(bit::EXCLUSIVE));
         self.incoming.borrow_mut().extend(incoming);
+        self.echoes.borrow_mut().extend(echoes);
         if let Driver::Pty(link) = &self.driver {
             link.locked.set(on(bit::LOCKED));
             link.packet.set(on(bit::PACKET));

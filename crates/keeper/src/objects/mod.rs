@@ -169,12 +169,10 @@ pub fn process_ended(session: &mut Session, pid: i32) {
     futex::process_ended(session);
 }
 
-/// The leader of a session of processes has ended: its controlling terminal has none any more. The foreground group that is to get
-/// SIGHUP and SIGCONT, if there was a terminal.
-pub fn leader_ended(session: &mut Session, leader: i32) -> Option<i32> {
-    let group = session.objects.terminals.leader_ended(leader);
+/// The leader of a session of processes has ended: the foreground group of its controlling terminal gets SIGHUP.
+pub fn leader_ended(session: &mut Session, leader: i32) {
+    session.objects.terminals.leader_ended(leader);
     settle(session);
-    group
 }
 
 /// The foreground process group of the controlling terminal of that session of processes; -1: none.

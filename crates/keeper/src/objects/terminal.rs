@@ -124,15 +124,12 @@ impl Terminals {
         self.jobs.controlling.borrow().get(&session).and_then(Weak::upgrade)
     }
 
-    /// The leader of a session has ended. The group that its terminal had in the foreground.
-    pub fn leader_ended(&self, leader: i32) -> Option<i32> {
-        let tty = self.of_session(leader);
-        let group = tty.as_ref().and_then(|tty| tty.foreground());
-        if let Some(tty) = tty {
-            tty.hang_up();
+    /// The leader of a session has ended: its terminal is nobody's any more, and the foreground group is told.
+    pub fn leader_ended(&self, leader: i32) {
+        if let Some(tty) = self.of_session(leader) {
+            tty.leader_exited();
         }
         self.jobs.controlling.borrow_mut().remove(&leader);
-        group
     }
 
     /// Bytes of input that are welcome; none: the console is not a terminal, or nobody has opened it.

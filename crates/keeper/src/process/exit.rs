@@ -2,7 +2,7 @@
 
 use super::group::{hang_up_orphans, parent_is_outside};
 use super::table::{News, State, Usage};
-use super::{INIT, int, result, signal_group, signal_process};
+use super::{INIT, int, result, signal_process};
 use crate::client::{ClientId, Host};
 use crate::session::{Note, Session};
 use crate::{descriptions, nodes, objects};
@@ -97,9 +97,8 @@ pub fn end(session: &mut Session, pid: i32, status: i32, usage: Usage) {
     if let Some(client) = client {
         leave(session, client);
     }
-    if leader && let Some(group) = objects::leader_ended(session, pid) {
-        signal_group(session, group, libc::SIGHUP as u32);
-        signal_group(session, group, libc::SIGCONT as u32);
+    if leader {
+        objects::leader_ended(session, pid);
     }
     if pid == session.processes.first {
         session.processes.ending = true;

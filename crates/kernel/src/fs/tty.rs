@@ -336,6 +336,8 @@ pub fn wait_and_read(file: &OpenFile, into: &mut dyn Sink) -> Result<usize> {
         last = time::monotonic();
         match file.read(into) {
             Err(Errno::EAGAIN) => {}
+            // As on Linux: who is waiting when the other side closes gets an error, who comes later the end of file.
+            Ok(0) if file.file().poll().intersects(Events::ERR) => return Err(Errno::EIO),
             other => return other,
         }
     }

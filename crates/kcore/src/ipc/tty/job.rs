@@ -134,12 +134,15 @@ impl Tty {
         Ok(())
     }
 
-    /// The leader of the terminal's session has exited: the kernel calls this, and the terminal hangs up.
+    /// The leader of the terminal's session has exited: the foreground group is told, and the terminal goes on as nobody's (Linux hangs up
+    /// those that are no pseudo-terminals, but the console here stands for one).
     pub fn leader_exited(&self) {
-        if let Some(group) = self.group.get() {
+        if let Some(group) = self.group.take() {
             self.host.signal_group(group, SIGHUP);
         }
-        self.hang_up();
+        if let Some(session) = self.session.take() {
+            self.host.session_loses_terminal(session);
+        }
     }
 
     /// Takes the terminal from its session, whose leader gets SIGHUP and SIGCONT.

@@ -457,7 +457,9 @@ fn giving_up_and_stealing() {
     p.slave.tty().group.set(Some(20));
     p.slave.tty().session.set(Some(20));
     p.slave.tty().leader_exited();
-    assert_eq!(p.host.sent.take(), [(20, 1), (-20, 1), (-20, 18)]);
+    assert_eq!((p.host.sent.take(), p.slave.tty().session()), (vec![(20, 1)], None));
+    assert_eq!((read(&*p.slave, 9), write(&*p.slave, b"x")), (Err(Errno::EAGAIN), Ok(1)));
+    p.slave.tty().hang_up();
     assert_eq!((read(&*p.slave, 9), write(&*p.slave, b"x")), (Ok(vec![]), Err(Errno::EIO)));
     assert!(p.ptys.get(0).unwrap().open(flags::O_NOCTTY).is_ok());
 }

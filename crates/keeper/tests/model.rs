@@ -279,7 +279,7 @@ fn run(seed: u64, steps: usize) {
         if random.below(8) == 0 {
             let pid = random.pick(&living);
             if model.all.get(&pid).is_some_and(|one| one.status.is_none()) {
-                let kinds = [notice::SIGNAL, notice::CHILD, notice::REPARENTED];
+                let kinds = [notice::SIGNAL, notice::CHILD, notice::REPARENTED, notice::GROUP];
                 assert!(h.notices(ids[&pid]).iter().all(|note| kinds.contains(&note.kind)), "{step}");
             }
         }

@@ -221,6 +221,16 @@ pub(super) fn continued(session: &mut Session, pid: i32) {
     }
 }
 
+/// SIGKILL has been sent to the process: no stop or continuation is told of any more, although its VM's end may take a moment.
+pub(super) fn killed(session: &mut Session, pid: i32) {
+    if let Ok(process) = session.processes.get_mut(pid) {
+        process.news = None;
+        if process.state == State::Stopped {
+            process.state = State::Running;
+        }
+    }
+}
+
 fn changed(session: &mut Session, pid: i32, state: State, news: News) {
     let Ok(process) = session.processes.get_mut(pid) else { return };
     if process.is_zombie() || process.state == state {

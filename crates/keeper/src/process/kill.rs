@@ -1,6 +1,6 @@
 //! Signals from one process to others.
 
-use super::exit::continued;
+use super::exit::{continued, killed};
 use super::table::{Process, Table};
 use super::{INIT, int, result};
 use crate::client::ClientId;
@@ -137,6 +137,9 @@ fn deliver(session: &mut Session, pid: i32, thread: i32, signal: u32, values: [u
     let Some(client) = session.processes.get(pid).ok().and_then(|process| process.client) else {
         return true; // A zombie heeds nothing.
     };
+    if signal == libc::SIGKILL as u32 {
+        killed(session, pid);
+    }
     // The session's first process dies by its own kernel's hand: its VMM has an end to report and a terminal to restore.
     if signal == libc::SIGKILL as u32 && pid != session.processes.first {
         session.doom(client);

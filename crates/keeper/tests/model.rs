@@ -55,21 +55,53 @@ impl Model {
         }
     }
 
+    fn parent_is_outside(&self, pid: i32) -> bool {
+        let one = &self.all[&pid];
+        self.all
+            .get(&one.parent)
+            .is_some_and(|parent| parent.group != one.group && parent.session == one.session)
+    }
+
+    /// A group that has become orphaned and has stopped members gets SIGHUP and SIGCONT.
+    fn continue_orphans(&mut self, group: i32) {
+        let living = |one: &One| one.group == group && one.status.is_none();
+        let members: Vec<i32> = self.all.iter().filter(|(_, one)| living(one)).map(|(pid, _)| *pid).collect();
+        if members.iter().any(|pid| self.parent_is_outside(*pid)) {
+            return;
+        }
+        for pid in members {
+            let one = self.all.get_mut(&pid).unwrap();
+            if std::mem::take(&mut one.stopped) {
+                one.news = Some(0xffff);
+            }
+        }
+    }
+
     fn end(&mut self, pid: i32, status: i32, clock: &mut u64) {
         let reaper = self.reaper(pid);
+        let outside = self.parent_is_outside(pid);
         let one = self.all.get_mut(&pid).unwrap();
         one.status = Some(status);
         one.news = None;
+        let own_group = one.group;
         let mut children: Vec<(u64, i32)> =
             self.all.iter().filter(|(_, one)| one.parent == pid).map(|(pid, one)| (one.age, *pid)).collect();
         children.sort_unstable();
         for (_, child) in children {
             *clock += 1;
+            let outside = self.parent_is_outside(child);
             let one = self.all.get_mut(&child).unwrap();
             (one.parent, one.age) = (reaper, *clock);
+            let group = one.group;
             if one.status.is_some() {
                 self.settle(child);
             }
+            if outside {
+                self.continue_orphans(group);
+            }
+        }
+        if outside {
+            self.continue_orphans(own_group);
         }
         self.settle(pid);
     }

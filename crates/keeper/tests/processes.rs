@@ -226,6 +226,9 @@ fn kill_by_pid_group_and_everybody() {
     let two = h.fork(h.first).unwrap();
     let (one_pid, two_pid) = (pid(&h, one), pid(&h, two));
     assert_eq!(h.call(h.first, op::SETPGID, &[one_pid, 0]), 0);
+    // It is told where it has been put.
+    let told = h.notices(one);
+    assert_eq!(told, [Note { kind: notice::GROUP, values: [one_pid, 0, 0, 0], ..Note::default() }]);
     assert_eq!(h.call(two, op::SETPGID, &[0, one_pid]), 0);
     let code = (-1i32) as u32 as u64;
     assert_eq!(h.call(h.first, op::KILL, &[one_pid, 0, SIGUSR1, code, 99]), 0);

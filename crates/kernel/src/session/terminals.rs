@@ -21,9 +21,9 @@ pub(super) fn begin(client: &Rc<Client>, files: &[Rc<OpenFile>]) -> Result<()> {
     let devices = &vfs().devices;
     if let Some(console) = tty::take_for_session() {
         terminal::begin_console(client, &console, files)?;
-        devices.register(devfs::CONSOLE, opener(|client, flags| terminal::open_console(client, flags)));
+        devices.register(devfs::CONSOLE, opener(terminal::open_console));
     }
-    devices.register(devfs::PTMX, opener(|client, flags| terminal::open_master(client, flags)));
+    devices.register(devfs::PTMX, opener(terminal::open_master));
     devices
         .register(devfs::TTY, opener(|client, flags| terminal::open_controlling(client, flags | O_NOCTTY)));
     for number in 0..MAX_PTYS {

@@ -169,9 +169,13 @@ pub fn setsid(_: &mut Call<'_>) -> Result<i64> {
     if process.group.get() == pid || !process::group(pid).is_empty() {
         return Err(Errno::EPERM);
     }
-    process.group.set(pid);
-    process.session.set(pid);
-    elsewhere().has_changed_place(&process);
+    let before = (process.group.replace(pid), process.session.replace(pid));
+    if let Err(error) = elsewhere().has_changed_place(&process) {
+        // Somebody elsewhere is in a group of that number.
+        process.group.set(before.0);
+        process.session.set(before.1);
+        return Err(error);
+    }
     Ok(pid as i64)
 }
 
@@ -210,8 +214,11 @@ pub fn setpgid(call: &mut Call<'_>) -> Result<i64> {
     if group != own && !exists() {
         return Err(Errno::EPERM);
     }
-    target.group.set(group);
-    elsewhere().has_changed_place(&target);
+    let before = target.group.replace(group);
+    if let Err(error) = elsewhere().has_changed_place(&target) {
+        target.group.set(before);
+        return Err(error);
+    }
     Ok(0)
 }
 

@@ -185,7 +185,10 @@ pub trait Elsewhere {
     fn is_orphaned(&self, group: i32) -> bool;
 
     /// A process of this VM has come into another process group or session.
-    fn has_changed_place(&self, process: &Process);
+    ///
+    /// # Errors
+    /// EPERM: it cannot, for the sake of processes in other VMs.
+    fn has_changed_place(&self, process: &Process) -> Result<()>;
 
     /// A process of this VM has lost its parent, and nobody in this VM takes it: the id of who does.
     fn adopt(&self, orphan: &Process) -> i32;
@@ -225,7 +228,9 @@ impl Elsewhere for Nobody {
     fn is_orphaned(&self, _: i32) -> bool {
         true
     }
-    fn has_changed_place(&self, _: &Process) {}
+    fn has_changed_place(&self, _: &Process) -> Result<()> {
+        Ok(())
+    }
     /// Linux's init.
     fn adopt(&self, _: &Process) -> i32 {
         1

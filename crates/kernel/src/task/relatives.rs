@@ -188,16 +188,17 @@ impl Elsewhere for Relatives {
         ask(op::ORPHANED, &[group as u64]).is_ok_and(|reply| reply.result == 1)
     }
 
-    fn has_changed_place(&self, process: &Process) {
+    fn has_changed_place(&self, process: &Process) -> Result<()> {
         if !is_known(process) {
-            return;
+            return Ok(());
         }
         let (pid, group) = (process.pid.get(), process.group.get());
-        let _ = if process.session.get() == pid && group == pid {
+        let told = if process.session.get() == pid && group == pid {
             ask(op::SETSID, &[])
         } else {
             ask(op::SETPGID, &[pid as u64, group as u64])
         };
+        told.map(drop)
     }
 
     fn adopt(&self, _: &Process) -> i32 {

@@ -37,6 +37,15 @@ def test_program_options(cli) -> None:
     assert cli("run", "--rm", *options, "python", "python3", "-c", script, check=0).stdout == "1 /usr 7 8 there\n"
 
 
+@pytest.mark.parametrize(
+    ("options", "home"),
+    [([], "/root"), (["-u", "nobody"], "/nonexistent"), (["-u", "4711"], "/"), (["-e", "HOME=/x"], "/x")],
+)
+def test_home(cli, options: list[str], home: str) -> None:
+    script = "import os; print(os.environ['HOME'], os.path.expanduser('~'))"
+    assert cli("run", "--rm", *options, "python", "python3", "-c", script, check=0).stdout == f"{home} {home}\n"
+
+
 def test_ends(cli) -> None:
     assert cli("run", "--rm", "python", "/no/such/program", check=127).stderr.count("\n") == 1
     assert cli("run", "--rm", "python", "/etc/passwd", check=126).stderr.count("\n") == 1

@@ -66,7 +66,7 @@ pub fn start() -> ! {
     if info.flags & flag::STRACE != 0 {
         crate::syscalls::trace::turn_on();
     }
-    let records = records::read();
+    let mut records = records::read();
     set_hostname(records.hostname.clone());
     let root = match fs::mount_all() {
         Ok(root) => root,
@@ -79,6 +79,9 @@ pub fn start() -> ! {
         Ok(credentials) => Rc::new(credentials),
         Err(message) => not_started(FAILED, &message),
     };
+    for entry in records.environment.iter_mut().filter(|entry| entry.as_slice() == b"HOME=~") {
+        *entry = [&b"HOME="[..], &fs::users::home(&root, credentials.uid)].concat();
+    }
     let directory = if records.directory.is_empty() { b"/".to_vec() } else { records.directory.clone() };
     let mut context = FsContext::new(root);
     context.cwd =

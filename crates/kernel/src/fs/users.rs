@@ -34,6 +34,13 @@ fn lines(text: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
     text.split(|c| *c == b'\n').map(|line| line.split(|c| *c == b':').collect())
 }
 
+/// The home directory of user `uid`: `/` if the image does not say.
+pub fn home(root: &Path, uid: u32) -> Vec<u8> {
+    let passwd = read_file(root, b"/etc/passwd");
+    let entry = lines(&passwd).find(|fields| fields.len() >= 6 && number(fields[2]) == Some(uid));
+    entry.map(|fields| fields[5].to_vec()).filter(|home| !home.is_empty()).unwrap_or_else(|| b"/".to_vec())
+}
+
 /// Credentials for `user`: empty (root), `uid`, `uid:gid`, `name`, `name:group`.
 ///
 /// # Errors

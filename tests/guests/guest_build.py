@@ -405,6 +405,7 @@ def finish_tree(out: Path, groups: list[str]) -> None:
         "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
     )
     (out / "etc" / "group").write_text("root:x:0:\nnogroup:x:65534:\n")
+    (out / "etc" / "hosts").write_text("127.0.0.1\tlocalhost\n::1\tlocalhost\n")
 
 
 def make_tree(

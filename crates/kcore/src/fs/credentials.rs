@@ -24,8 +24,12 @@ pub mod cap {
     pub const SETUID: u32 = 7;
     /// Change capability sets.
     pub const SETPCAP: u32 = 8;
+    /// Bind to ports below 1024.
+    pub const NET_BIND_SERVICE: u32 = 10;
     /// Network administration; privileged socket options.
     pub const NET_ADMIN: u32 = 12;
+    /// Raw sockets.
+    pub const NET_RAW: u32 = 13;
     /// Lock memory beyond the limit.
     pub const IPC_LOCK: u32 = 14;
     /// chroot(2).

@@ -8,6 +8,8 @@
 
 pub mod epoll;
 pub mod eventfd;
+pub mod inet;
+pub mod netlink;
 pub mod object;
 pub mod pipe;
 pub mod poll;

@@ -3,9 +3,11 @@
 //! The family's addresses pass through as bytes. What an address of a family means outside of this crate (a path of AF_UNIX) and what the
 //! calling thread may do, a socket asks a [`SocketCaller`].
 
+mod bytes;
 mod control;
 mod options;
 
+pub(crate) use bytes::{ByteQueue, copy_in};
 pub use control::{Control, ControlReader, ControlWriter};
 pub use options::SocketOptions;
 pub(crate) use options::{SOL_SOCKET, name};
@@ -25,6 +27,12 @@ pub mod family {
     pub const UNSPEC: u16 = 0;
     /// unix(7).
     pub const UNIX: u16 = 1;
+    /// ip(7).
+    pub const INET: u16 = 2;
+    /// ipv6(7).
+    pub const INET6: u16 = 10;
+    /// netlink(7).
+    pub const NETLINK: u16 = 16;
 }
 
 /// Flags of send(2) and recv(2).
@@ -43,6 +51,8 @@ pub mod msg {
     pub const EOR: u32 = 0x80;
     /// Block until the buffer is full (the caller repeats).
     pub const WAITALL: u32 = 0x100;
+    /// The queue of errors.
+    pub const ERRQUEUE: u32 = 0x2000;
     /// No SIGPIPE.
     pub const NOSIGNAL: u32 = 0x4000;
     /// Received descriptors are close-on-exec.
@@ -53,6 +63,11 @@ pub mod msg {
 pub const MAX_RIGHTS: usize = 253;
 /// Largest listen(2) backlog (net.core.somaxconn).
 pub(crate) const MAX_BACKLOG: usize = 4096;
+
+/// What has been shut down.
+pub(crate) const SHUT_RECEIVE: u8 = 1;
+pub(crate) const SHUT_SEND: u8 = 2;
+pub(crate) const SHUT_BOTH: u8 = 3;
 
 pub(crate) const READABLE: Events = Events(Events::IN.0 | Events::RDNORM.0);
 pub(crate) const WRITABLE: Events = Events(Events::OUT.0 | Events::WRNORM.0 | 0x200);
@@ -224,6 +239,14 @@ pub trait Socket: File {
     /// # Errors
     /// ENOTCONN.
     fn peer_name(&self) -> Result<Vec<u8>>;
+
+    /// The peer's name as accept(2) shows it.
+    ///
+    /// # Errors
+    /// ENOTCONN.
+    fn accepted_name(&self) -> Result<Vec<u8>> {
+        self.peer_name()
+    }
 
     /// Whether it has options at `level`.
     fn has_level(&self, level: i32) -> bool {

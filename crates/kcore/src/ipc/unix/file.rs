@@ -1,5 +1,6 @@
 //! A socket as a file: read(2), write(2), poll(2), ioctl(2).
 
+use super::super::inet::interface;
 use super::super::object::{requests, socket_stat};
 use super::super::socket::Socket;
 use super::{Outgoing, READABLE, SHUT_BOTH, SHUT_RECEIVE, SocketType, State, UnixSocket, WRITABLE, msg};
@@ -81,7 +82,7 @@ impl File for UnixSocket {
             requests::FIONREAD if self.is_connection_based() => self.unread.get(),
             requests::FIONREAD => self.inbox.borrow().front().map_or(0, |message| message.unread()),
             requests::TIOCOUTQ => self.charged.get(),
-            _ => return Err(Errno::ENOTTY),
+            _ => return interface::ioctl(request, argument, memory),
         };
         memory.write(argument, &(value as i32).to_le_bytes())?;
         Ok(0)

@@ -27,7 +27,7 @@ pub use super::socket::{Credentials, MAX_RIGHTS, Outgoing, Received, SocketType,
 pub use address::{Address, SUN_MAX};
 
 use super::object::{Origin, next_id};
-use super::socket::{MAX_BACKLOG, READABLE, SocketOptions, WRITABLE};
+use super::socket::{MAX_BACKLOG, READABLE, SHUT_BOTH, SHUT_RECEIVE, SHUT_SEND, SocketOptions, WRITABLE};
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::locks::LockTable;
@@ -41,10 +41,6 @@ use message::Message;
 
 /// Datagrams that may wait for a receiver that is not connected to the sender (net.unix.max_dgram_qlen).
 const DATAGRAM_BACKLOG: usize = 10;
-const SHUT_RECEIVE: u8 = 1;
-const SHUT_SEND: u8 = 2;
-const SHUT_BOTH: u8 = 3;
-
 /// The type of a socket of this family, from socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC; SOCK_RAW is SOCK_DGRAM here.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use super::message::{Message, STREAM_PART, datagram_charge, stream_charge};
 use super::{MAX_RIGHTS, Outgoing, READABLE, SHUT_RECEIVE, SHUT_SEND, SocketType, State, UnixSocket, msg};
 use crate::errno::{Errno, Result};
+use crate::ipc::socket::copy_in;
 use crate::user::Source;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -62,7 +63,7 @@ impl UnixSocket {
     fn send_part(&self, from: &mut dyn Source, size: usize, message: &mut Outgoing) -> Result<()> {
         self.check_room()?;
         let peer = self.peer().filter(|peer| !peer.has_shut(SHUT_RECEIVE)).ok_or(Errno::EPIPE)?;
-        let data = take(from, size)?;
+        let data = copy_in(from, size)?;
         let rights = mem::take(&mut message.rights);
         self.deliver(&peer, data, stream_charge(size), rights, message);
         Ok(())
@@ -114,7 +115,7 @@ impl UnixSocket {
             self.found_full.set(true);
             return Err(Errno::EAGAIN);
         }
-        let data = take(from, size)?;
+        let data = copy_in(from, size)?;
         let rights = mem::take(&mut message.rights);
         self.deliver(&target, data, datagram_charge(size), rights, &message);
         Ok(size)
@@ -155,15 +156,4 @@ impl UnixSocket {
         target.inbox.borrow_mut().push_back(message);
         target.queue.notify(READABLE);
     }
-}
-
-/// Copies the next `size` bytes; all or nothing.
-fn take(from: &mut dyn Source, size: usize) -> Result<Vec<u8>> {
-    let mut data = Vec::new();
-    data.try_reserve_exact(size).map_err(|_| Errno::ENOBUFS)?;
-    data.resize(size, 0);
-    if size > 0 && from.take(&mut data)? < size {
-        return Err(Errno::EFAULT);
-    }
-    Ok(data)
 }

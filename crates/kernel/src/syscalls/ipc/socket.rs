@@ -1,5 +1,5 @@
 //! Sockets inside the VM: socket(2), socketpair(2), shutdown(2). Addresses and connections, messages and options are in the
-//! files beside this one. Families other than AF_UNIX are not served: EAFNOSUPPORT.
+//! files beside this one. Internet sockets reach the loopback addresses only.
 
 use super::origin;
 use crate::arch::user;
@@ -8,8 +8,8 @@ use crate::global::Global;
 use crate::syscalls::file::open::install;
 use crate::syscalls::file::{as_caller, only};
 use crate::syscalls::{Call, io};
-use crate::task::sched;
 use crate::task::thread::Thread;
+use crate::task::{sched, time};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::cell::RefCell;
@@ -19,6 +19,8 @@ use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
 use ramet_kcore::fs::inode::{FileType, Inode};
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::permission::{self, WRITE};
+use ramet_kcore::ipc::inet::Inet;
+use ramet_kcore::ipc::netlink::NetlinkSocket;
 use ramet_kcore::ipc::socket::{Credentials, Socket, SocketCaller, SocketType, family};
 use ramet_kcore::ipc::unix::{UnixDomain, UnixSocket, kind_from_number};
 
@@ -26,6 +28,13 @@ use ramet_kcore::ipc::unix::{UnixDomain, UnixSocket, kind_from_number};
 const FAMILIES: i32 = 46;
 /// Socket types end here (SOCK_MAX).
 const TYPES: u32 = 11;
+
+static INET: Global<RefCell<Option<Rc<Inet>>>> = Global::new(RefCell::new(None));
+
+/// The internet sockets of this VM.
+fn inet() -> Rc<Inet> {
+    INET.borrow_mut().get_or_insert_with(|| Inet::new(Box::new(time::monotonic))).clone()
+}
 
 static DOMAIN: Global<RefCell<Option<Rc<UnixDomain>>>> = Global::new(RefCell::new(None));
 
@@ -132,16 +141,18 @@ fn split(kind: u32) -> Result<(u32, u32)> {
     Ok((kind & 0xf, flags))
 }
 
-fn check_family(family: i32, kind: u32, protocol: i32) -> Result<SocketType> {
+/// Refuses what is no family and no type.
+fn check(family: i32, kind: u32) -> Result<()> {
     if !(0..FAMILIES).contains(&family) {
         return Err(Errno::EAFNOSUPPORT);
     }
     if kind >= TYPES {
         return Err(Errno::EINVAL);
     }
-    if family != i32::from(family::UNIX) {
-        return Err(Errno::EAFNOSUPPORT);
-    }
+    Ok(())
+}
+
+fn unix_kind(kind: u32, protocol: i32) -> Result<SocketType> {
     if protocol != 0 && protocol != i32::from(family::UNIX) {
         return Err(Errno::EPROTONOSUPPORT);
     }
@@ -151,8 +162,17 @@ fn check_family(family: i32, kind: u32, protocol: i32) -> Result<SocketType> {
 /// socket(2).
 pub fn socket(call: &mut Call<'_>) -> Result<i64> {
     let (kind, flags) = split(call.uint(1))?;
-    let kind = check_family(call.int(0), kind, call.int(2))?;
-    install(describe(UnixSocket::new(&domain(), kind, origin()), flags), flags)
+    let (number, protocol) = (call.int(0), call.int(2));
+    check(number, kind)?;
+    let socket: Rc<dyn File> = match number as u16 {
+        family::UNIX => UnixSocket::new(&domain(), unix_kind(kind, protocol)?, origin()),
+        family @ (family::INET | family::INET6) => {
+            inet().socket(family, kind, protocol, origin(), &Caller)?
+        }
+        family::NETLINK => NetlinkSocket::new(kind, protocol, origin())?,
+        _ => return Err(Errno::EAFNOSUPPORT),
+    };
+    install(describe(socket, flags), flags)
 }
 
 /// socketpair(2).
@@ -160,7 +180,13 @@ pub fn socketpair(call: &mut Call<'_>) -> Result<i64> {
     let (kind, flags) = split(call.uint(1))?;
     // Linux finds both descriptors and shows them before it makes the sockets.
     user::write(call.arg(3), &[0; 8])?;
-    let kind = check_family(call.int(0), kind, call.int(2))?;
+    check(call.int(0), kind)?;
+    match call.int(0) as u16 {
+        family::UNIX => {}
+        family::INET | family::INET6 | family::NETLINK => return Err(Errno::EOPNOTSUPP),
+        _ => return Err(Errno::EAFNOSUPPORT),
+    }
+    let kind = unix_kind(kind, call.int(2))?;
     let (a, b) = UnixSocket::pair(&domain(), kind, origin());
     let first = install(describe(a, flags), flags)? as i32;
     let result = install(describe(b, flags), flags).and_then(|second| {

@@ -71,7 +71,8 @@ fn accept_with(call: &Call<'_>, flags: u32) -> Result<i64> {
     let accepted = io::blocking(&socket.file, Events::IN, || socket.get()?.accept(flags & O_NONBLOCK))?;
     let file = describe(accepted.clone(), flags);
     if call.arg(1) != 0 {
-        let name = accepted.socket().ok_or(Errno::ENOTSOCK)?.peer_name().map_err(|_| Errno::ECONNABORTED)?;
+        let name =
+            accepted.socket().ok_or(Errno::ENOTSOCK)?.accepted_name().map_err(|_| Errno::ECONNABORTED)?;
         write_address(&name, call.arg(1), call.arg(2))?;
     }
     install(file, flags)

@@ -32,7 +32,8 @@ pub fn setsockopt(call: &mut Call<'_>) -> Result<i64> {
     let (level, name) = (call.int(1), call.int(2));
     let length = usize::try_from(call.int(4)).map_err(|_| Errno::EINVAL)?;
     if !socket.get()?.has_level(level) {
-        return Err(Errno::EOPNOTSUPP);
+        // The family knows its error.
+        socket.get()?.set_option(level, name, &[], &Caller)?;
     }
     if level == SOL_SOCKET && length < 4 {
         return Err(Errno::EINVAL);

@@ -1,0 +1,129 @@
+//! sendmsg(2).
+
+use super::super::address::{Endpoint, Ip};
+use super::super::route;
+use super::super::settings::{IPPROTO_IP, IPPROTO_IPV6, ip, ipv6};
+use super::{Datagram, UdpSocket};
+use crate::errno::{Errno, Result};
+use crate::ipc::socket::{ControlMessage, Outgoing, READABLE, SHUT_SEND, copy_in, msg};
+use crate::user::Source;
+use crate::wait::Events;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+/// What a packet of IPv4 and one of IPv6 can carry beside the headers.
+const MAX4: usize = 65_535 - 20 - 8;
+const MAX6: usize = 65_535 - 8;
+
+const IPV6_HOPLIMIT: i32 = 52;
+
+/// What Linux counts for a datagram: struct sk_buff, the data, struct skb_shared_info.
+fn charge(size: usize) -> usize {
+    256 + (size + 64 + 320).next_power_of_two()
+}
+
+impl UdpSocket {
+    pub(super) fn send_datagram(&self, from: &mut dyn Source, message: &Outgoing) -> Result<usize> {
+        let base = &self.base;
+        self.bind_automatically()?;
+        let size = from.remaining();
+        if size > usize::from(u16::MAX) {
+            return Err(Errno::EMSGSIZE);
+        }
+        if message.flags & msg::OOB != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let target = match &message.address {
+            Some(bytes) => self.target(bytes, false)?,
+            None => None,
+        };
+        let to = match (target, base.remote.get()) {
+            (Some(Endpoint { port: 0, .. }), _) => return Err(Errno::EINVAL),
+            (Some(to), _) => to,
+            (None, Some(remote)) => remote,
+            (None, None) => return Err(Errno::EDESTADDRREQ),
+        };
+        let chosen = self.source_of(&message.control)?;
+        let (mut source, to) = self.route(to)?;
+        if let Some(chosen) = chosen {
+            source = chosen;
+        }
+        if size > if to.ip.is_v4() { MAX4 } else { MAX6 } {
+            return Err(Errno::EMSGSIZE);
+        }
+        base.take_error()?;
+        if base.has_shut(SHUT_SEND) {
+            return Err(Errno::EPIPE);
+        }
+        let data = copy_in(from, size)?;
+        let from = Endpoint { ip: source, port: base.local.get().port };
+        self.deliver(Datagram { charge: charge(data.len()), data, from, to: to.ip }, to);
+        Ok(size)
+    }
+
+    /// The source address that control messages ask for.
+    fn source_of(&self, control: &[ControlMessage]) -> Result<Option<Ip>> {
+        let mut source = None;
+        for message in control {
+            let data = &message.data;
+            let word = |at: usize| [0, 1, 2, 3].map(|k: usize| data[at + k]);
+            let (interface, ip) = match (message.level, message.kind) {
+                (IPPROTO_IP, ip::PKTINFO) if data.len() == 12 => {
+                    (u32::from_le_bytes(word(0)), Ip::v4(u32::from_be_bytes(word(4))))
+                }
+                (IPPROTO_IPV6, ipv6::PKTINFO) if data.len() >= 20 && self.base.is_v6 => {
+                    let ip = u128::from_be_bytes(core::array::from_fn(|k| data[k]));
+                    (u32::from_le_bytes(word(16)), Ip(ip))
+                }
+                (IPPROTO_IP, ip::TOS | ip::TTL) if !data.is_empty() => continue,
+                (IPPROTO_IPV6, IPV6_HOPLIMIT | ipv6::TCLASS) if data.len() == 4 => continue,
+                (IPPROTO_IP | IPPROTO_IPV6, _) => return Err(Errno::EINVAL),
+                _ => continue,
+            };
+            if interface > super::super::interface::INDEX {
+                return Err(Errno::ENODEV);
+            }
+            if !ip.is_any() {
+                if !route::is_bindable(ip) || ip.is_multicast() {
+                    return Err(Errno::EINVAL);
+                }
+                source = Some(ip);
+            }
+        }
+        Ok(source)
+    }
+
+    fn deliver(&self, datagram: Datagram, to: Endpoint) {
+        let domain = &self.base.domain;
+        if route::is_broadcast(to.ip) {
+            let wanted = |socket: &Rc<UdpSocket>| {
+                let base = &socket.base;
+                (base.local.get().ip == to.ip || base.local.get().ip.is_any())
+                    && base.remote.get().is_none_or(|remote| remote == datagram.from)
+            };
+            let receivers: Vec<Rc<UdpSocket>> = domain.udp.borrow().at(to.port).filter(wanted).collect();
+            receivers.iter().for_each(|receiver| receiver.put(datagram.clone()));
+            return;
+        }
+        let receiver = domain.udp.borrow().receiver(to, datagram.from, domain.next_turn());
+        match receiver {
+            Some(receiver) => receiver.put(datagram),
+            // A connected socket hears of it, as from an ICMP message.
+            None if self.base.remote.get().is_some() => {
+                self.base.error.set(Some(Errno::ECONNREFUSED));
+                self.base.queue.notify(Events::ERR);
+            }
+            None => {}
+        }
+    }
+
+    /// What finds no room is lost, as on Linux.
+    fn put(&self, datagram: Datagram) {
+        if self.charged.get() > self.base.options.receive_buffer.get() {
+            return;
+        }
+        self.charged.set(self.charged.get() + datagram.charge);
+        self.inbox.borrow_mut().push_back(datagram);
+        self.base.queue.notify(READABLE);
+    }
+}

@@ -11,6 +11,10 @@
 //! registration ([`op::WATCH`]), and the keeper sends a [`Notice`] when it is worth asking again. Results are
 //! those of the Linux call of the same name, negative errno on failure, unless said otherwise.
 //!
+//! A keeper that has just been asked watches [`Control::asked`] for a moment, and says so in [`Control::watching`]. While it does, a guest may watch
+//! [`Control::answered`] instead of making the hypercall, for as long as it likes: the hypercall asks for the same answer. What comes with
+//! descriptors ([`op::FORK`], [`op::MEMORY`]) and the first process's EXIT are answered by the hypercall only.
+//!
 //! After an answer the guest looks at [`Control::head`] by itself: notices that its own request has caused (a signal for its own
 //! process group, say) are in the ring before the answer, and are not announced otherwise. Any other notice is announced by a kick: the
 //! VMM raises [`crate::mailbox::event::SESSION`]. A ring that was full is filled again by [`op::DRAIN`] only.
@@ -90,11 +94,20 @@ pub struct Control {
     pub tail: AtomicU32,
     /// The ring was full and notices wait in the keeper: the guest asks for them with [`op::DRAIN`].
     pub more: AtomicU32,
-    /// Reserved.
-    pub pad: AtomicU32,
+    /// The keeper looks at `asked` by itself for now.
+    pub watching: AtomicU32,
     /// Changes whenever a name, an owner or permissions in the session's file system change (not sizes and times): what was looked up before
     /// may be out of date.
     pub names: AtomicU64,
+    /// Requests written so far (wrapping): the guest's. It adds 1 when a request is complete.
+    pub asked: AtomicU32,
+    /// The value of `asked` that the answer in the channel is for: the keeper's. See [`is_answered`].
+    pub answered: AtomicU32,
+}
+
+/// Whether the answer to request `asked` is in the channel, when [`Control::answered`] is `answered`.
+pub const fn is_answered(asked: u32, answered: u32) -> bool {
+    (answered.wrapping_sub(asked) as i32) >= 0
 }
 
 /// Something happened: see [`notice`].

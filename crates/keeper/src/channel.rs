@@ -115,6 +115,28 @@ impl Channel {
         self.write(REPLY_OFFSET, &bytes);
     }
 
+    /// Says whether the keeper looks for requests by itself. In order with what it looks at next.
+    pub fn set_watching(&self, on: bool) {
+        self.control().watching.store(on.into(), SeqCst);
+    }
+
+    /// The number of the last request that the VM has written.
+    pub fn asked(&self) -> u32 {
+        self.control().asked.load(SeqCst)
+    }
+
+    /// The operation of the request in the channel: to choose how to answer it. It is judged when it is served.
+    pub fn operation(&self) -> u32 {
+        let mut word = [0; 4];
+        self.read(REQUEST_OFFSET, &mut word);
+        u32::from_le_bytes(word)
+    }
+
+    /// The answer to request `asked` is in the channel.
+    pub fn set_answered(&self, asked: u32) {
+        self.control().answered.store(asked, Release);
+    }
+
     /// Tells the VM that names or attributes have changed.
     pub fn set_names(&self, value: u64) {
         self.control().names.store(value, Release);

@@ -72,6 +72,10 @@ pub struct Client {
     pub host: Host,
     /// Keeps a place in the table of descriptors for its pidfd, until it reports.
     pub place: Option<OwnedFd>,
+    /// The number of the last request that was served.
+    pub served: u32,
+    /// That one was served without a message: one that comes for it is only to be answered.
+    pub unasked: bool,
     /// There is something new in its ring.
     pub kick: bool,
     /// SIGKILL is to be sent as soon as there is a process.
@@ -101,6 +105,8 @@ impl Clients {
             socket,
             host: Host::Promised,
             place: None,
+            served: 0,
+            unasked: false,
             kick: false,
             doomed: false,
             over: false,

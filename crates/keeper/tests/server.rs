@@ -1,9 +1,10 @@
 //! The keeper as a process, and processes that behave as VMMs do: sockets, credentials, kicks, deaths on the host.
 
-use ramet_abi::session::{DATA_OFFSET, REPLY_OFFSET, REQUEST_OFFSET, message, op};
+use ramet_abi::session::{Control, DATA_OFFSET, REPLY_OFFSET, REQUEST_OFFSET, message, op};
 use ramet_keeper::{Keeper, Limits, Start, first_channel, serve, sys};
 use std::fs::File;
 use std::io::{Read, Write};
+use std::mem::offset_of;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
@@ -80,12 +81,21 @@ impl Vmm {
 
     /// One request. Result, values and descriptors; a keeper that is gone ends this process, as it would a VMM.
     fn call(&self, operation: u32, arguments: &[u64]) -> (i64, [u64; 8], Vec<OwnedFd>) {
+        self.write(operation, arguments);
+        self.finish()
+    }
+
+    fn write(&self, operation: u32, arguments: &[u64]) {
         let mut bytes = [0u8; 88];
         bytes[..4].copy_from_slice(&operation.to_le_bytes());
         for (word, value) in bytes[24..].chunks_mut(8).zip(arguments) {
             word.copy_from_slice(&value.to_le_bytes());
         }
         self.memory.write_all_at(&bytes, REQUEST_OFFSET).unwrap();
+    }
+
+    /// Has the request in the channel answered.
+    fn finish(&self) -> (i64, [u64; 8], Vec<OwnedFd>) {
         if !self.say(message::REQUEST) {
             leave(99);
         }
@@ -94,6 +104,17 @@ impl Vmm {
         self.memory.read_exact_at(&mut reply, REPLY_OFFSET).unwrap();
         let long = |at: usize| u64::from_le_bytes(reply[at..at + 8].try_into().unwrap());
         (long(0) as i64, std::array::from_fn(|i| long(16 + 8 * i)), descriptors)
+    }
+
+    fn word(&self, offset: usize) -> u32 {
+        let mut bytes = [0u8; 4];
+        self.memory.read_exact_at(&mut bytes, offset as u64).unwrap();
+        u32::from_le_bytes(bytes)
+    }
+
+    /// Says how many requests there have been, the one in the channel included.
+    fn count(&self, asked: u32) {
+        self.memory.write_all_at(&asked.to_le_bytes(), offset_of!(Control, asked) as u64).unwrap();
     }
 
     /// read(2) or write(2) on a description.
@@ -492,6 +513,40 @@ fn random_kills_on_the_host() {
         let deadline = Instant::now() + Duration::from_secs(5);
         while vm.call(op::PIDS, &[]).0 != 1 {
             check(Instant::now() < deadline);
+        }
+        0
+    });
+    assert_eq!(ends, (0, 0));
+}
+
+#[test]
+fn a_keeper_that_is_asked_much_finds_requests_by_itself_and_serves_each_once() {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return;
+    }
+    let ends = session(8, |vm| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // Each TIDS gives the next number: one that was served twice would be seen.
+        let (mut asked, mut found, mut last) = (0, 0, vm.call(op::TIDS, &[1]).0);
+        while found < 5 {
+            check(Instant::now() < deadline);
+            asked += 1;
+            vm.write(op::PROCESS, &[0]);
+            vm.count(asked);
+            check(vm.finish().0 == i64::from(FIRST));
+            if vm.word(offset_of!(Control, watching)) == 0 {
+                continue;
+            }
+            asked += 1;
+            vm.write(op::TIDS, &[1]);
+            vm.count(asked);
+            let patience = Instant::now() + Duration::from_micros(500);
+            while vm.word(offset_of!(Control, answered)) != asked && Instant::now() < patience {}
+            found += i32::from(vm.word(offset_of!(Control, answered)) == asked);
+            // Whether it was found or not, a message has it answered.
+            last += 1;
+            check(vm.finish().0 == last);
+            check(vm.word(offset_of!(Control, answered)) == asked);
         }
         0
     });

@@ -3,11 +3,11 @@
 use crate::Mapping;
 use ramet_abi::session::{
     CHANNEL_SIZE, CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, REPLY_OFFSET, REQUEST_OFFSET, Reply,
-    Request,
+    Request, is_answered,
 };
 use std::fs::File;
 use std::io;
-use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::Ordering::{Acquire, SeqCst};
 
 /// A VM's channel. Children of `fork(2)` do not inherit it: each process of a session has its own.
 #[derive(Debug)]
@@ -64,7 +64,14 @@ impl Channel {
         let at = std::mem::offset_of!(Request, wanted);
         request[at..at + 8].copy_from_slice(&wanted.to_le_bytes());
         let _ = self.mapping.write(REQUEST_OFFSET, &request);
+        self.control().asked.fetch_add(1, SeqCst);
         kept
+    }
+
+    /// Whether there is a request that has not been answered.
+    pub fn is_pending(&self) -> bool {
+        let control = self.control();
+        !is_answered(control.asked.load(Acquire), control.answered.load(Acquire))
     }
 
     /// The answer's data as words, at most `most` bytes of them.

@@ -6,6 +6,7 @@
 //! ```
 
 mod stdio;
+mod watch;
 
 use crate::client::{Client, ClientId, Host};
 use crate::session::Session;
@@ -17,6 +18,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use stdio::Stdio;
+use watch::Watch;
 
 /// Tokens below are the standard streams'.
 const FIRST_CLIENT: u64 = 16;
@@ -51,6 +53,7 @@ struct Server {
     /// VMs that have said EXIT, and when they are killed if they are still there.
     leaving: VecDeque<(u64, ClientId)>,
     data: Vec<u8>,
+    watch: Watch,
     /// See [`crate::Start::life`].
     _life: OwnedFd,
 }
@@ -64,8 +67,10 @@ pub fn serve(keeper: Keeper) -> io::Result<()> {
     let mut ready = Vec::new();
     while !server.over() {
         let at_once = server.stdio.watch(&server.epoll, &server.session)?;
-        let deadline = if at_once { Some(0) } else { server.deadline() };
-        server.epoll.wait(deadline, &mut ready)?;
+        if at_once || !server.watch_requests(&mut ready)? {
+            let deadline = if at_once { Some(0) } else { server.deadline() };
+            server.epoll.wait(deadline, &mut ready)?;
+        }
         for &(token, _) in &ready {
             if token >= FIRST_CLIENT {
                 server.client_ready(ClientId(token - FIRST_CLIENT))?;
@@ -93,6 +98,7 @@ impl Server {
             stage: Stage::Serving,
             leaving: VecDeque::new(),
             data: Vec::new(),
+            watch: Watch::new(),
             _life: life,
         };
         server.register()?;
@@ -181,12 +187,28 @@ impl Server {
         Ok(())
     }
 
+    /// A VM's doorbell has rung.
     fn request(&mut self, id: ClientId) -> io::Result<()> {
-        let Some(client) = self.session.clients.get(id) else { return Ok(()) };
+        let now = self.session.monotonic();
+        let Some(client) = self.session.clients.get_mut(id) else { return Ok(()) };
+        let asked = client.channel.asked();
+        if std::mem::take(&mut client.unasked) && client.served == asked {
+            // Found by itself, after the VM had given up watching for the answer.
+            self.ring(id);
+            return Ok(());
+        }
         if client.over {
             self.expel(id);
             return Ok(());
         }
+        client.served = asked;
+        self.watch.rung(id, now);
+        self.serve(id, asked, true)
+    }
+
+    /// Serves the request in the channel, whose number is `asked`. `rings`: the VMM waits for a message.
+    fn serve(&mut self, id: ClientId, asked: u32, rings: bool) -> io::Result<()> {
+        let Some(client) = self.session.clients.get(id) else { return Ok(()) };
         let mut data = std::mem::take(&mut self.data);
         let request = client.channel.request(&mut data);
         self.session.serve_for(Some(id));
@@ -202,7 +224,13 @@ impl Server {
             // Told when the session is over: everything that it has written is out then.
             self.end(Some(id), u64::MAX);
         } else {
-            self.answer(id, &reply, &data);
+            self.answer(id, &reply, &data, asked);
+            if rings {
+                self.ring(id);
+            } else {
+                // A VM that did not keep to the contract.
+                drop(self.session.take_passed());
+            }
             if left {
                 self.leaving.push_back((self.session.monotonic() + LEAVE, id));
             }
@@ -211,13 +239,20 @@ impl Server {
         self.data = data;
         // At once, and not after all others of this round: somebody else may have been waiting for this.
         self.session.kick();
+        self.watch.served(self.session.monotonic());
         Ok(())
     }
 
-    fn answer(&mut self, id: ClientId, reply: &Reply, data: &[u8]) {
-        let passed = self.session.take_passed();
+    fn answer(&mut self, id: ClientId, reply: &Reply, data: &[u8], asked: u32) {
         let Some(client) = self.session.clients.get(id) else { return };
         client.channel.answer(reply, data);
+        client.channel.set_answered(asked);
+    }
+
+    /// Tells a VM's VMM, which waits for it, that the answer is in the channel.
+    fn ring(&mut self, id: ClientId) {
+        let passed = self.session.take_passed();
+        let Some(client) = self.session.clients.get(id) else { return };
         // One that does not read its answers is not worth another.
         if sys::send(client.socket.as_fd(), &[message::REQUEST], &passed).is_err() {
             self.expel(id);
@@ -231,6 +266,7 @@ impl Server {
     }
 
     fn lose(&mut self, id: ClientId) {
+        self.watch.forget(id);
         process::lost(&mut self.session, id);
         self.leaving.retain(|(_, other)| *other != id);
         if id == self.first {
@@ -265,7 +301,9 @@ impl Server {
 
     fn answer_last(&mut self) {
         if let Stage::Ending { answer: Some(id), .. } = self.stage {
-            self.answer(id, &Reply::default(), &[]);
+            let asked = self.session.clients.get(id).map_or(0, |client| client.served);
+            self.answer(id, &Reply::default(), &[], asked);
+            self.ring(id);
         }
     }
 }

@@ -2,16 +2,17 @@
 
 use crate::arch::hypercall;
 use crate::global::Global;
+use crate::task::time;
 use alloc::vec::Vec;
 use core::cell::Cell;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use ramet_abi::hypercall as number;
 use ramet_abi::layout::SESSION_WINDOW;
 use ramet_abi::mailbox::event;
 use ramet_abi::session::{
     CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice, REPLY_OFFSET,
     REQUEST_OFFSET, Reply, Request, SLEEPERS, SLEEPERS_OFFSET, TOUCHED_OFFSET, TOUCHED_SIZE, VERSIONS,
-    VERSIONS_OFFSET,
+    VERSIONS_OFFSET, is_answered, op,
 };
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::session::Transport;
@@ -85,6 +86,45 @@ fn control() -> &'static Control {
 pub fn write(request: &Request) {
     // SAFETY: as in [`Channel`]'s `call`.
     unsafe { ((SESSION_WINDOW + REQUEST_OFFSET) as *mut Request).write_volatile(*request) };
+    control().asked.fetch_add(1, SeqCst);
+}
+
+/// How long the answer to a request is watched for, ns: as long as that has paid lately.
+static PATIENCE: Global<Cell<u64>> = Global::new(Cell::new(WATCH_MAX));
+const WATCH_MAX: u64 = 100_000;
+const WATCH_MIN: u64 = 4_000;
+
+/// Watches for the answer to request `asked`, which the keeper is looking for by itself. True: it is there.
+fn watch(asked: u32) -> bool {
+    let control = control();
+    let patience = PATIENCE.get();
+    let end = time::monotonic() + patience;
+    loop {
+        for _ in 0..50 {
+            if is_answered(asked, control.answered.load(Acquire)) {
+                PATIENCE.set((patience * 2).min(WATCH_MAX));
+                return true;
+            }
+            core::hint::spin_loop();
+        }
+        if control.watching.load(Relaxed) == 0 || time::monotonic() >= end {
+            // What comes just now is found by the hypercall.
+            PATIENCE.set((patience / 2).max(WATCH_MIN));
+            return false;
+        }
+    }
+}
+
+/// Has the request in the channel served.
+fn serve(request: &Request) -> Result<()> {
+    let control = control();
+    let asked = control.asked.fetch_add(1, SeqCst).wrapping_add(1);
+    // In order: the keeper clears the flag before its last look.
+    let is_watched = control.watching.load(SeqCst) != 0 && request.operation != op::MEMORY;
+    if is_watched && watch(asked) {
+        return Ok(());
+    }
+    if hypercall::call(number::SESSION_CALL, &[]) < 0 { Err(Errno::EIO) } else { Ok(()) }
 }
 
 /// An answer has come: notices that the request has caused are not announced otherwise.
@@ -95,7 +135,7 @@ pub fn look_for_notices() {
     }
 }
 
-/// Requests by the hypercall.
+/// Requests: to a keeper that watches for them, or by the hypercall.
 pub struct Channel;
 
 impl Transport for Channel {
@@ -103,22 +143,23 @@ impl Transport for Channel {
         if data.len() as u64 > DATA_MAX {
             return Err(Errno::EINVAL);
         }
-        // SAFETY: the areas lie in the channel, apart from each other; the keeper touches them only during the hypercall, and no reference
-        // into them exists.
-        let reply = unsafe {
+        let area = (SESSION_WINDOW + DATA_OFFSET) as *mut u8;
+        // SAFETY: the areas lie in the channel, apart from each other; the keeper touches them only while it serves a request, and no
+        // reference into them exists.
+        unsafe {
             ((SESSION_WINDOW + REQUEST_OFFSET) as *mut Request).write_volatile(*request);
-            let area = (SESSION_WINDOW + DATA_OFFSET) as *mut u8;
             core::ptr::copy_nonoverlapping(data.as_ptr(), area, data.len());
-            if hypercall::call(number::SESSION_CALL, &[]) < 0 {
-                return Err(Errno::EIO);
-            }
-            let reply = ((SESSION_WINDOW + REPLY_OFFSET) as *const Reply).read_volatile();
-            let length = reply.length.min(DATA_MAX) as usize;
-            answer.reserve(length);
+        }
+        serve(request)?;
+        // SAFETY: as above, and the answer is there.
+        let reply = unsafe { ((SESSION_WINDOW + REPLY_OFFSET) as *const Reply).read_volatile() };
+        let length = reply.length.min(DATA_MAX) as usize;
+        answer.reserve(length);
+        // SAFETY: as above; there is room for `length` bytes behind the vector's.
+        unsafe {
             core::ptr::copy_nonoverlapping(area, answer.as_mut_ptr().add(answer.len()), length);
             answer.set_len(answer.len() + length);
-            reply
-        };
+        }
         EXCHANGES.set(EXCHANGES.get() + 1);
         look_for_notices();
         Ok(reply)

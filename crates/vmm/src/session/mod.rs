@@ -106,6 +106,10 @@ impl Session {
 
     /// Pids of the session's processes, while the guest stands still. What it has in the channel stays as it is.
     pub fn pids(&self) -> Result<Vec<u32>, Gone> {
+        // A request that the guest has just written is not to be disturbed.
+        if self.channel.is_pending() {
+            return Ok(Vec::new());
+        }
         let kept = self.channel.set_request(op::PIDS, PIDS_MOST);
         let answered = self.call();
         let pids = self.channel.answer_words(PIDS_MOST);

@@ -151,3 +151,14 @@ fn a_user_has_so_many_processes() {
     assert_eq!(count(&mut h, OWN_USER).result, 2);
     assert_eq!(count(&mut h, 0).result, 3);
 }
+
+#[test]
+fn a_kill_by_a_threads_number_is_for_whom_its_vm_finds() {
+    let mut h = Harness::new();
+    let child = h.fork(h.first).unwrap();
+    let number = h.call(child, op::TIDS, &[4]) as u64;
+    assert_eq!(h.call(h.first, op::KILL, &[number + 1, 0, 9]), 0);
+    assert!(h.bury().is_empty(), "the process itself is not meant");
+    let told: Vec<Note> = h.notices(child).into_iter().filter(|note| note.kind == notice::SIGNAL).collect();
+    assert_eq!((told.len(), told[0].detail, told[0].id), (1, 9, 1 << 32 | (number + 1)));
+}

@@ -12,6 +12,8 @@ use ramet_kcore::errno::{Errno, Result};
 const SI_USER: i32 = 0;
 const SI_KERNEL: u64 = 0x80;
 const SI_TKILL: i32 = -6;
+/// A notice's `id`: of whom is found by the number that follows.
+const BY_NUMBER: u64 = 1 << 32;
 /// `flags`: the target is a pidfd.
 const BY_PIDFD: u32 = 1;
 /// `flags`: the sender has dealt with itself.
@@ -21,6 +23,8 @@ const NOT_MYSELF: u32 = 2;
 struct Order {
     sender: i32,
     thread: i32,
+    /// The target's VM is to find who has that number, of a thread or of a child that has no VM yet; 0: the target is meant.
+    number: i32,
     signal: u32,
     code: i32,
     value: u64,
@@ -32,7 +36,8 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
     if signal > 64 || request.flags & !(BY_PIDFD | NOT_MYSELF) != 0 {
         return Err(Errno::EINVAL);
     }
-    let order = Order { sender, thread: int(thread), signal: signal as u32, code: int(code), value };
+    let thread = int(thread);
+    let mut order = Order { sender, thread, number: 0, signal: signal as u32, code: int(code), value };
     let pid = match request.flags & BY_PIDFD {
         0 => int(pid),
         _ => objects::pidfd_target(session, client, pid)?,
@@ -42,6 +47,9 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
         _ if order.thread < 0 || order.thread != 0 && pid <= 0 => return Err(Errno::EINVAL),
         1.. => {
             let target = target(table, pid, order.thread)?;
+            if order.thread == 0 && target != pid {
+                order.number = pid;
+            }
             order.send(session, target)?;
         }
         i32::MIN => return Err(Errno::ESRCH),
@@ -114,7 +122,15 @@ impl Order {
             return Ok(());
         }
         let values = [i64::from(self.code) as u64, self.sender as u64, uid.into(), self.value];
-        if deliver(session, pid, self.thread, self.signal, values) { Ok(()) } else { Err(Errno::EAGAIN) }
+        let is_told = match self.number {
+            0 => deliver(session, pid, self.thread, self.signal, values),
+            number => {
+                let id = BY_NUMBER | u64::from(number as u32);
+                let note = Note { kind: notice::SIGNAL, detail: self.signal, id, values };
+                target.client.is_none_or(|client| session.notify(client, note))
+            }
+        };
+        if is_told { Ok(()) } else { Err(Errno::EAGAIN) }
     }
 
     /// One success is success; of everybody (kill(-1)), being forbidden is, too.

@@ -75,6 +75,7 @@ fn take(news: &News) {
 
 fn take_signal(news: &News) {
     const CHILD: u32 = 17;
+    const BY_NUMBER: u64 = 1 << 32;
     let Some(signal) = Signal::new(news.detail.into()) else { return };
     let [code, pid, uid, value] = news.values;
     let (code, pid, uid) = (code as i32, pid as i32, uid as u32);
@@ -86,6 +87,9 @@ fn take_signal(news: &News) {
     };
     // A queue that is full has lost it, as kill(2) would have said to a sender in this VM.
     let _ = match news.id {
+        number if number & BY_NUMBER != 0 => {
+            process::of_id(number as i32).map(|process| signal::send_process(&process, info))
+        }
         0 => process::first().map(|process| signal::send_process(&process, info)),
         thread => process::find_thread(thread as i32).map(|thread| signal::send_thread(&thread, info)),
     };

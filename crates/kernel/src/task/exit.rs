@@ -78,11 +78,21 @@ pub fn end_other_threads(thread: &Thread) -> Result<()> {
     }
 }
 
+/// Whether another thread uses the process's memory: as in Linux, nobody else is told of a thread's end there.
+fn memory_is_shared(process: &Process) -> bool {
+    let uses = |other: &Rc<Process>| {
+        Rc::ptr_eq(&other.space, &process.space)
+            && !core::ptr::eq(&**other, process)
+            && !other.threads.borrow().is_empty()
+    };
+    process.threads.borrow().len() > 1 || process::all().iter().any(uses)
+}
+
 /// The last thing a thread does with the program's memory: robust futexes, then the word that pthread_join(3) waits at.
 fn leave_memory(thread: &Thread) {
     super::futex::release_robust_list(thread);
     let word = thread.clear_child_tid.replace(0);
-    if word != 0 && user::write_u32(word, 0).is_ok() {
+    if word != 0 && memory_is_shared(&thread.process) && user::write_u32(word, 0).is_ok() {
         super::futex::wake_address(word, 1);
     }
 }

@@ -27,6 +27,8 @@ pub struct OpenHow {
     pub resolve: u64,
 }
 
+/// How often a file is made that others make and remove at the same time, before the caller is told that it is there.
+const CREATIONS_MAX: u32 = 64;
 const O_TMPFILE_ONLY: u32 = O_TMPFILE & !O_DIRECTORY;
 
 impl Caller<'_> {
@@ -63,6 +65,7 @@ impl Caller<'_> {
     fn open_or_create(&self, start: &Path, path: &[u8], flags: u32, how: OpenHow) -> Result<Rc<OpenFile>> {
         let resolver = self.resolver(how.resolve);
         let mut parent = resolver.parent(start, path)?;
+        let mut attempts = 0;
         loop {
             let name = match &parent.last {
                 Last::Name(name) if parent.trailing_slash => {
@@ -79,7 +82,12 @@ impl Caller<'_> {
             };
             let child = match resolver.child(&parent.directory, &name) {
                 Err(Errno::ENOENT) => {
-                    let created = self.make(&parent.directory, &name, NewNode::Regular, how.mode)?;
+                    attempts += 1;
+                    let created = match self.make(&parent.directory, &name, NewNode::Regular, how.mode) {
+                        // Another process has made it meanwhile.
+                        Err(Errno::EEXIST) if flags & O_EXCL == 0 && attempts < CREATIONS_MAX => continue,
+                        other => other?,
+                    };
                     return self.open_path(created, flags, true);
                 }
                 other => other?,

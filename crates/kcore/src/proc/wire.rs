@@ -254,6 +254,12 @@ impl OwnedMapping {
         }
     }
 
+    /// Bytes that it takes on its way.
+    pub fn size(&self) -> usize {
+        let numbers = self.numbers.len() + 3 + 2 + 1;
+        8 * numbers + self.name.len()
+    }
+
     /// As procfs takes it.
     pub fn mapping(&self) -> Mapping<'_> {
         let [start, end, offset, device, inode, resident, anonymous] = self.numbers;
@@ -335,6 +341,31 @@ mod tests {
         assert_eq!((got.process.limits[3], got.memory.size), ((1, 2), 77));
         let (tid, thread) = &got.threads[0];
         assert_eq!((*tid, &thread.name[..], thread.state), (11, &b"a name"[..], State::Stopped));
+    }
+
+    #[test]
+    fn a_mapping_takes_as_much_as_it_says() {
+        let protection = Protection { read: true, write: false, execute: true };
+        let mapping = Mapping {
+            start: 1,
+            end: 2,
+            protection,
+            shared: true,
+            offset: 3,
+            device: 4,
+            inode: 5,
+            name: b"[heap]",
+            resident: 6,
+            anonymous: 7,
+            locked: false,
+        };
+        let mut bytes = Vec::new();
+        let owned = OwnedMapping::of(&mapping);
+        owned.put(&mut bytes);
+        assert_eq!(bytes.len(), owned.size());
+        let got = OwnedMapping::take(&mut Reader(&bytes)).unwrap();
+        let got = got.mapping();
+        assert_eq!((got.start, got.anonymous, got.name, got.protection), (1, 7, &b"[heap]"[..], protection));
     }
 
     #[test]

@@ -48,6 +48,10 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
         1.. => {
             let target = target(table, pid, order.thread)?;
             if order.thread == 0 && target != pid {
+                // The sender's kernel has looked for it among its own.
+                if target == sender {
+                    return Err(Errno::ESRCH);
+                }
                 order.number = pid;
             }
             order.send(session, target)?;

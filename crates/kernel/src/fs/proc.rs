@@ -259,7 +259,8 @@ impl Source for Facts {
     }
 
     fn memory_file(&self, pid: u32) -> Result<Rc<dyn File>> {
-        find(pid).ok_or(Errno::ESRCH)?;
+        // Another VM's memory is its own.
+        find(pid).ok_or(Errno::EACCES)?;
         Ok(Rc::new(super::memory::Memory))
     }
 
@@ -289,7 +290,8 @@ impl Source for Facts {
     }
 
     fn set_name(&self, pid: u32, tid: u32, name: &[u8]) -> Result<()> {
-        let process = find(pid).ok_or(Errno::ESRCH)?;
+        // As on Linux: only the process itself names its threads.
+        let process = find(pid).ok_or(Errno::EINVAL)?;
         let thread = find_thread(&process, pid, tid).ok_or(Errno::ESRCH)?;
         let mut bytes = [0; 16];
         let length = name.len().min(15);

@@ -5,7 +5,7 @@ use crate::global::Global;
 use crate::session;
 use crate::session::questions::{What, ask};
 use crate::session::transport;
-use crate::task::time;
+use crate::task::{process, time};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -110,7 +110,9 @@ pub fn process_of(number: u32) -> Option<u32> {
     }
     let request =
         Request { operation: op::PROCESS, arguments: [number.into(), 0, 0, 0, 0, 0], ..Request::default() };
-    session::call(&request, &[]).ok().and_then(|reply| u32::try_from(reply.result).ok())
+    let found = session::call(&request, &[]).ok().and_then(|reply| u32::try_from(reply.result).ok());
+    // A number that this VM has reserved and nobody has.
+    found.filter(|pid| process::find(*pid as i32).is_none())
 }
 
 /// Bytes of its memory.

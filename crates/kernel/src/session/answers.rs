@@ -9,11 +9,16 @@ use crate::syscalls::limits;
 use crate::task::process::{self, Limit, Process};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use ramet_abi::session::{Request, op};
+use ramet_abi::session::{DATA_MAX, Request, op};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::proc::Source;
 use ramet_kcore::proc::source::{Place, Strings};
 use ramet_kcore::proc::wire::{OwnedMapping, Portrait, Wire, put_list};
+
+/// Bytes that an answer has room for, beside what is always there.
+const ROOM: usize = DATA_MAX as usize - 4096;
+/// Threads that an answer has room for.
+const THREADS_MAX: usize = 4096;
 
 /// What is said.
 #[derive(Default)]
@@ -58,10 +63,18 @@ fn find(what: What, news: &News) -> Result<Answer> {
                 _ => return Err(Errno::EINVAL),
             };
             data = facts.strings(pid, which);
+            data.truncate(ROOM);
         }
         What::Mappings => {
             let mut all = Vec::new();
-            facts.mappings(pid, &mut |mapping| all.push(OwnedMapping::of(mapping)));
+            let mut room = ROOM;
+            facts.mappings(pid, &mut |mapping| {
+                let owned = OwnedMapping::of(mapping);
+                if let Some(left) = room.checked_sub(owned.size()) {
+                    room = left;
+                    all.push(owned);
+                }
+            });
             put_list(&all, &mut data);
         }
         What::Place => {
@@ -101,7 +114,11 @@ fn find(what: What, news: &News) -> Result<Answer> {
 
 fn portrait(facts: &Facts, pid: u32) -> Result<Portrait> {
     let process = facts.process(pid).ok_or(Errno::ESRCH)?;
-    let threads = facts.threads(pid).into_iter().filter_map(|tid| Some((tid, facts.thread(pid, tid)?)));
+    let threads = facts
+        .threads(pid)
+        .into_iter()
+        .take(THREADS_MAX)
+        .filter_map(|tid| Some((tid, facts.thread(pid, tid)?)));
     Ok(Portrait { process, memory: facts.memory_use(pid), threads: threads.collect() })
 }
 

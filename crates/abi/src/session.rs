@@ -297,6 +297,10 @@ pub mod op {
     /// does not wait any longer. ESRCH: the process has ended.
     pub const TAKE_ANSWER: u32 = 0x112;
 
+    /// Process `arguments[0]`, which shares the caller's VM until it executes a program and has a number from TIDS, is in process group \[1\] of session
+    /// \[2\]; `flags` 1: it has ended. FORK with its number takes that over. READ, WRITE, IOCTL, PTY and CONSOLE of a terminal have its number in
+    /// `other` when it is the one who calls.
+    pub const LODGER: u32 = 0x11e;
     /// Whether process group `arguments[0]` is orphaned: nobody in its session, but outside of it, is the parent of one of its members. Result: 1 or 0.
     pub const ORPHANED: u32 = 0x11f;
 

@@ -44,6 +44,11 @@ pub trait Transport {
     fn is_steadfast(&self, _signal: u32) -> bool {
         false
     }
+
+    /// The calling process's id, if it is not the one that the keeper knows this VM by; or 0.
+    fn lodger(&self) -> u64 {
+        0
+    }
 }
 
 /// What a VM has by itself.
@@ -131,6 +136,11 @@ impl Client {
     pub fn has_sleepers(&self, (device, inode): (u64, u64), offset: u64) -> bool {
         core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
         self.transport.has_sleepers(futex_slot(futex_space(device, inode), offset) % SLEEPERS)
+    }
+
+    /// The calling process's id, if it is not the one that the keeper knows this VM by; or 0.
+    pub(super) fn lodger(&self) -> u64 {
+        self.transport.lodger()
     }
 
     /// Whether the calling thread blocks or ignores that signal.

@@ -264,7 +264,7 @@ impl RemoteFile {
         keeps_id_bits: bool,
         size_limit: u64,
     ) -> Result<usize> {
-        let flags = u32::from(at.is_some()) | if keeps_id_bits { 2 } else { 0 } | self.steadfast_writer();
+        let flags = u32::from(at.is_some()) | if keeps_id_bits { 2 } else { 0 };
         let mut done = 0;
         self.pages.retire();
         loop {
@@ -274,7 +274,8 @@ impl RemoteFile {
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => return Ok(done),
             };
-            let request = self.request(op::WRITE, flags, &[at.map_or(0, |at| at + done as u64), size_limit]);
+            let request =
+                self.writer_request(op::WRITE, flags, &[at.map_or(0, |at| at + done as u64), size_limit]);
             let put = self.attempt(Events::OUT, || {
                 let reply = self.client.ask(&request, &bytes[..taken], &mut Vec::new())?;
                 match error_of(&reply) {
@@ -419,7 +420,7 @@ impl File for RemoteFile {
             data.clear();
         }
         let mut answer = Vec::new();
-        let asked = self.request(op::IOCTL, self.steadfast_writer(), &[u64::from(request), argument as u64]);
+        let asked = self.writer_request(op::IOCTL, 0, &[u64::from(request), argument as u64]);
         let reply = self.client.call_into(&asked, &data, &mut answer)?;
         if !answer.is_empty() {
             memory.write(argument, &answer)?;

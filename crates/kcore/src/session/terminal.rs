@@ -39,7 +39,8 @@ fn request(operation: u32, flags: u32, arguments: &[u64]) -> Request {
 }
 
 fn open(client: &Rc<Client>, flags: u32, arguments: &[u64]) -> Result<Rc<RemoteFile>> {
-    let reply = client.call(&request(op::PTY, flags, arguments), &[])?;
+    let request = Request { other: client.lodger(), ..request(op::PTY, flags, arguments) };
+    let reply = client.call(&request, &[])?;
     Ok(RemoteFile::new(client, reply.result as u64, Traits::TERMINAL, None))
 }
 
@@ -167,9 +168,14 @@ impl RemoteFile {
         if self.traits.terminal && self.client.is_steadfast(signal) { flag::STEADFAST } else { 0 }
     }
 
-    /// As [`RemoteFile::steadfast`], for what SIGTTOU is for.
-    pub(super) fn steadfast_writer(&self) -> u32 {
-        self.steadfast(SIGTTOU)
+    /// A request that job control has a say in, for what SIGTTOU is for.
+    pub(super) fn writer_request(&self, operation: u32, flags: u32, arguments: &[u64]) -> Request {
+        let mut request = self.request(operation, flags, arguments);
+        if self.traits.terminal {
+            request.flags |= self.steadfast(SIGTTOU);
+            request.other = self.client.lodger();
+        }
+        request
     }
 
     /// read(2) of a terminal. After EAGAIN it is watched, and [`RemoteFile::read_timer`] says when a read that waits gives up.
@@ -189,7 +195,8 @@ impl RemoteFile {
         let watch = if self.watched.get() { 0 } else { flag::WATCH };
         let wanted = into.remaining().min(super::remote::PIECE) as u64;
         let flags = flags | watch | self.steadfast(SIGTTIN);
-        let asked = Request { wanted, ..self.request(op::READ, flags, &[0, 0, WATCHED.into()]) };
+        let asked = self.request(op::READ, flags, &[0, 0, WATCHED.into()]);
+        let asked = Request { wanted, other: self.client.lodger(), ..asked };
         let mut bytes = Vec::new();
         let reply = self.client.ask(&asked, &[], &mut bytes)?;
         match error_of(&reply) {

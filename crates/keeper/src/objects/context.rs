@@ -79,9 +79,29 @@ pub fn note_job(session: &mut Session, request: &Request, file: &OpenFile) {
     let context = session.objects.context.clone();
     context.steadfast.set(request.flags & flag::STEADFAST != 0);
     context.orphaned.set(process::group_is_orphaned(session, context.group.get()));
+    note_lodger(session, request);
     if request.operation == op::IOCTL {
-        let groups = session.processes.iter().map(|process| (process.group, process.session));
-        *context.groups.borrow_mut() = groups.collect();
+        let hosts = session.processes.iter().map(|process| (process.group, process.session));
+        let lodgers = session.processes.iter().flat_map(|process| &process.lodgers);
+        let lodgers = lodgers.map(|lodger| (lodger.group, lodger.session));
+        *context.groups.borrow_mut() = hosts.chain(lodgers).collect();
+    }
+}
+
+/// If another process than the one that the VM is known by calls: who that is.
+pub fn note_lodger(session: &Session, request: &Request) {
+    let context = &session.objects.context;
+    let Ok(host) = session.processes.get(context.pid.get()) else { return };
+    let pid = request.other as i32;
+    if pid == 0 || !host.has_thread(pid) {
+        return;
+    }
+    context.pid.set(pid);
+    if let Some(lodger) = host.lodger(pid) {
+        context.session.set(lodger.session);
+        context.group.set(lodger.group);
+        // Its parent is its host.
+        context.orphaned.set(lodger.session != host.session || lodger.group == host.group);
     }
 }
 

@@ -197,6 +197,7 @@ fn adopt(session: &Session, tty: &Rc<Tty>) {
 /// [`ramet_abi::session::op::PTY`].
 pub fn pty(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
     let input = std::mem::take(data);
+    super::context::note_lodger(session, request);
     let [slave, flags, was_open, ..] = request.arguments;
     let flags = flags as u32 & !O_CLOEXEC;
     let terminals = &session.objects.terminals;

@@ -1,5 +1,6 @@
 //! FORK: a new process, before there is a VM for it.
 
+use super::table::{Lodger, Process};
 use super::{int, result};
 use crate::channel::Channel;
 use crate::client::{ClientId, Host};
@@ -50,9 +51,13 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
 
     if reserved {
         session.processes.get_mut(caller)?.give_up_thread(pid);
+        session.processes.get_mut(caller)?.lodgers.retain(|lodger| lodger.pid != pid);
     }
     let child = session.clients.add(pid, channel, ours);
     let mut process = template.child(pid, parent, signal);
+    if let Some(lodger) = template.lodger(pid).filter(|_| reserved) {
+        (process.group, process.session) = (lodger.group, lodger.session);
+    }
     process.client = Some(child);
     session.client_mut(child)?.place = Some(place);
     process.number_of = if reserved { caller } else { 0 };
@@ -75,6 +80,10 @@ pub fn failed(session: &mut Session, client: ClientId) {
     if let Some(process) = super::exit::forget(session, pid) {
         if let Ok(owner) = session.processes.get_mut(process.number_of) {
             owner.threads.push((pid, 1));
+            if (process.group, process.session) != (owner.group, owner.session) {
+                let Process { group, session, .. } = process;
+                owner.lodgers.push(Lodger { pid, group, session });
+            }
         }
         // Somebody may be waiting for it already.
         super::exit::tell(session, process.parent, notice::CHILD, [0; 4]);

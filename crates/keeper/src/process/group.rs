@@ -1,7 +1,7 @@
 //! Process groups and sessions of processes: setpgid(2), setsid(2), orphaned groups.
 
 use super::exit::tell;
-use super::table::State;
+use super::table::{Lodger, Process, State};
 use super::{INIT, int, result, signal_group};
 use crate::session::Session;
 use ramet_abi::session::{Reply, Request, notice};
@@ -51,6 +51,30 @@ pub(super) fn setsid(session: &mut Session, caller: i32) -> Result<Reply> {
     result(caller.into())
 }
 
+/// LODGER: where a process stands that shares the caller's VM.
+pub(super) fn lodger(session: &mut Session, caller: i32, request: &Request) -> Result<Reply> {
+    let [pid, group, its_session] = [0, 1, 2].map(|i| int(request.arguments[i]));
+    let host = session.processes.get_mut(caller)?;
+    if request.flags & !1 != 0 || !host.has_thread(pid) {
+        return Err(Errno::EINVAL);
+    }
+    host.lodgers.retain(|lodger| lodger.pid != pid);
+    if request.flags == 1 || (group, its_session) == (host.group, host.session) {
+        return result(0);
+    }
+    let leads = its_session == pid;
+    let own = (host.group, host.session);
+    if !leads && its_session != own.1 || leads && group != pid {
+        return Err(Errno::EPERM);
+    }
+    let exists = |process: &Process| process.group == group && process.session == its_session;
+    if group != pid && !session.processes.iter().any(exists) {
+        return Err(Errno::EPERM);
+    }
+    session.processes.get_mut(caller)?.lodgers.push(Lodger { pid, group, session: its_session });
+    result(0)
+}
+
 /// The process's group.
 pub fn group_of(session: &Session, pid: i32) -> Option<i32> {
     session.processes.get(pid).ok().map(|process| process.group)
@@ -82,7 +106,7 @@ pub(super) fn orphaned(session: &Session, request: &Request) -> Result<Reply> {
 
 /// If the group has become orphaned and has stopped members: SIGHUP and SIGCONT (POSIX, _exit).
 pub(super) fn hang_up_orphans(session: &mut Session, group: i32) {
-    let stopped = |process: &super::Process| process.group == group && process.state == State::Stopped;
+    let stopped = |process: &Process| process.group == group && process.state == State::Stopped;
     if session.processes.iter().any(stopped) && group_is_orphaned(session, group) {
         signal_group(session, group, libc::SIGHUP as u32);
         signal_group(session, group, libc::SIGCONT as u32);

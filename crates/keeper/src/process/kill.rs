@@ -178,6 +178,9 @@ pub fn signal_process(session: &mut Session, pid: i32, signal: u32, values: [u64
 
 /// A signal for all members of a group, from the kernel as it were: a terminal's, or an orphaned group's.
 pub fn signal_group(session: &mut Session, group: i32, signal: u32) {
+    for (pid, thread) in session.processes.lodgers_of(group) {
+        deliver(session, pid, thread, signal, [SI_KERNEL, 0, 0, 0]);
+    }
     for pid in session.processes.members(group) {
         deliver(session, pid, 0, signal, [SI_KERNEL, 0, 0, 0]);
     }

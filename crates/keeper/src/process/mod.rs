@@ -64,6 +64,7 @@ pub fn serve(
                 op::KILL => kill::serve(session, client, request),
                 op::SETPGID => group::setpgid(session, caller, request),
                 op::SETSID => group::setsid(session, caller),
+                op::LODGER => group::lodger(session, caller, request),
                 op::ORPHANED => group::orphaned(session, request),
                 op::STOPPED => exit::stopped(session, caller, request),
                 op::OPTION => facts::option(session, caller, request),

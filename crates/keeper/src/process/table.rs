@@ -112,6 +112,19 @@ pub struct Process {
     pub threads: Vec<(i32, i32)>,
     /// Who had reserved its pid; 0: nobody.
     pub number_of: i32,
+    /// Processes in its VM that are in another group or session than it is.
+    pub lodgers: Vec<Lodger>,
+}
+
+/// A process that shares its parent's VM and is somewhere else among groups and sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lodger {
+    /// Its id, one of those that its host has reserved.
+    pub pid: i32,
+    /// Process group.
+    pub group: i32,
+    /// Session.
+    pub session: i32,
 }
 
 impl Process {
@@ -139,6 +152,7 @@ impl Process {
             client: None,
             threads: Vec::new(),
             number_of: 0,
+            lodgers: Vec::new(),
         }
     }
 
@@ -161,6 +175,11 @@ impl Process {
     /// Whether it has reserved that number for a thread.
     pub fn has_thread(&self, number: i32) -> bool {
         self.threads.iter().any(|&(first, count)| (first..first + count).contains(&number))
+    }
+
+    /// The process with that number in its VM, if it is somewhere else than this one.
+    pub fn lodger(&self, pid: i32) -> Option<Lodger> {
+        self.lodgers.iter().find(|lodger| lodger.pid == pid).copied()
     }
 
     /// A number that it has reserved becomes another process's.
@@ -236,6 +255,15 @@ impl Table {
     /// Pids of the members of a group.
     pub fn members(&self, group: i32) -> Vec<i32> {
         self.iter().filter(|process| process.group == group).map(|process| process.pid).collect()
+    }
+
+    /// Members of a group that share the VM of one who is in another: the pids of their hosts, and theirs.
+    pub fn lodgers_of(&self, group: i32) -> Vec<(i32, i32)> {
+        let of = |host: &Process| {
+            let inside = host.lodgers.iter().filter(|lodger| lodger.group == group);
+            inside.map(|lodger| (host.pid, lodger.pid)).collect::<Vec<_>>()
+        };
+        self.iter().flat_map(of).collect()
     }
 
     /// A new process, the youngest of its parent's children.

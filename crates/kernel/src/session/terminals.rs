@@ -2,7 +2,7 @@
 
 use super::client;
 use crate::fs::{tty, vfs};
-use crate::task::sched;
+use crate::task::{process, sched};
 use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NOCTTY};
@@ -44,4 +44,14 @@ pub fn is_steadfast(number: u32) -> bool {
         && sched::with_current(|thread| {
             thread.mask.get().contains(signal) || thread.process.dispositions.borrow().ignores(signal)
         })
+}
+
+/// The id of the running process, if it shares another one's VM; or 0.
+pub fn lodger() -> u64 {
+    if !sched::is_running() {
+        return 0;
+    }
+    let own = sched::with_current(|thread| thread.process.clone());
+    let is_host = process::first().is_none_or(|first| Rc::ptr_eq(&first, &own));
+    if is_host { 0 } else { own.pid.get() as u64 }
 }

@@ -190,4 +190,8 @@ impl Transport for Channel {
     fn is_steadfast(&self, signal: u32) -> bool {
         super::terminals::is_steadfast(signal)
     }
+
+    fn lodger(&self) -> u64 {
+        super::terminals::lodger()
+    }
 }

@@ -15,7 +15,7 @@
 
 use super::process::{self, Process};
 use super::thread::{State, Thread};
-use super::{headcount, itimer, relatives, sched, time, timers};
+use super::{family, headcount, itimer, relatives, sched, time, timers};
 use crate::arch::hypercall;
 use crate::session;
 use ramet_abi::session::{Request, op};
@@ -90,6 +90,8 @@ pub fn fork(order: Order) -> Result<Forked> {
 /// In the child: everything that fork(2) does not copy goes.
 fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) {
     let has_moved = order.pid != 0;
+    let place = |process: &Process| (process.group.get(), process.session.get());
+    let stands_apart = has_moved && process::first().is_some_and(|host| place(&host) != place(process));
     let pid = hypercall::identity().pid.load(core::sync::atomic::Ordering::Relaxed) as i32;
     timers::forget_all();
     sched::forget_others();
@@ -132,6 +134,10 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
         space.counters.faults = 0;
     }
     session::after_fork_child();
+    if stands_apart {
+        // The keeper knows, unless the session has begun with this fork: then it agrees.
+        let _ = family::elsewhere().has_changed_place(process);
+    }
     drop(others_files);
     // The vCPU is new: what it holds for the thread comes from memory.
     thread.enter();

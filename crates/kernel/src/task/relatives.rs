@@ -89,7 +89,21 @@ impl Elsewhere for Relatives {
         Ok(next)
     }
 
-    fn forget_pid(&self, _: i32) {}
+    fn forget_pid(&self, pid: i32) {
+        const ENDED: u32 = 1;
+        let place = |process: Rc<Process>| (process.group.get(), process.session.get());
+        let (own, host) = (process::find(pid).map(place), process::first().map(place));
+        if own.is_some() && own != host {
+            let request = Request {
+                operation: op::LODGER,
+                flags: ENDED,
+                arguments: [pid as u64, 0, 0, 0, 0, 0],
+                ..Request::default()
+            };
+            // The keeper has known it; there is nothing that could fail.
+            let _ = session::call(&request, &[]);
+        }
+    }
 
     fn wait(
         &self,
@@ -189,10 +203,10 @@ impl Elsewhere for Relatives {
     }
 
     fn has_changed_place(&self, process: &Process) -> Result<()> {
-        if !is_known(process) {
-            return Ok(());
-        }
         let (pid, group) = (process.pid.get(), process.group.get());
+        if !is_known(process) {
+            return ask(op::LODGER, &[pid as u64, group as u64, process.session.get() as u64]).map(drop);
+        }
         let told = if process.session.get() == pid && group == pid {
             ask(op::SETSID, &[])
         } else {

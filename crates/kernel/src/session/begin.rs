@@ -44,6 +44,21 @@ pub fn prepare_fork(process: &Process, executes: bool) -> Result<()> {
     mappings::share(&client, process, executes)
 }
 
+/// The session, which begins if there is none: for calls on what only a keeper has.
+///
+/// # Errors
+/// As [`prepare_fork`].
+pub fn enter(process: &Process) -> Result<Rc<Client>> {
+    if let Some(client) = client() {
+        return Ok(client);
+    }
+    let files = open_files();
+    export::check(&files)?;
+    let client = begin(process, &files)?;
+    export::export(&client, &files)?;
+    Ok(client)
+}
+
 /// Every open file description of the VM's processes, each once.
 fn open_files() -> Vec<Rc<OpenFile>> {
     let mut files: Vec<Rc<OpenFile>> = Vec::new();

@@ -10,7 +10,7 @@ pub mod questions;
 pub mod terminals;
 pub mod transport;
 
-pub use begin::prepare_fork;
+pub use begin::{enter, prepare_fork};
 pub use export::exports;
 pub use news::{after_fork_child, lock_queue, look, on_events};
 

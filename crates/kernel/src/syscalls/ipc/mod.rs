@@ -12,6 +12,7 @@ pub mod socket_options;
 pub mod socket_receive;
 pub mod socket_send;
 pub mod splice;
+pub mod sysv;
 pub mod timerfd;
 
 use crate::task::{sched, time};

@@ -80,6 +80,8 @@ pub struct Client {
     pub kick: bool,
     /// SIGKILL is to be sent as soon as there is a process.
     pub doomed: bool,
+    /// It may have mapped memory that others have as well.
+    pub shares_memory: bool,
     /// It has said EXIT (or its process is over otherwise): it asks no more.
     pub over: bool,
 }
@@ -109,6 +111,7 @@ impl Clients {
             unasked: false,
             kick: false,
             doomed: false,
+            shares_memory: false,
             over: false,
         };
         self.all.insert(id, client);

@@ -8,6 +8,7 @@ use crate::{descriptions, nodes, objects, sys};
 use ramet_abi::session::notice;
 use ramet_kcore::errno::{Errno, Result};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
@@ -67,6 +68,8 @@ pub struct Session {
     pub image: Option<File>,
     /// Most bytes of files in memory.
     pub file_bytes_max: u64,
+    /// VMs that are to end by themselves, and when the host ends them (CLOCK_MONOTONIC, ns).
+    pub killing: BTreeMap<ClientId, u64>,
     /// Notices on their way.
     pub outbox: Outbox,
     /// Descriptors that go with the answer to the current request.
@@ -92,6 +95,7 @@ impl Session {
             questions: Questions::default(),
             image,
             file_bytes_max,
+            killing: BTreeMap::new(),
             outbox: Outbox::default(),
             passed: Vec::new(),
             names: 1,

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Answer, Harness, numbers};
-use ramet_abi::session::{Request, notice, op, tree};
+use ramet_abi::session::{Request, SLEEPERS_OFFSET, futex_slot, futex_space, notice, op, tree};
 use ramet_keeper::ClientId;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -200,4 +200,66 @@ fn a_dead_owners_lock_is_marked() {
     w.set(192, own);
     assert_eq!(w.wait(first, 192, 4, own, 1), 0);
     assert_eq!(w.get(192), own);
+}
+
+#[test]
+fn a_lock_is_known_by_its_waiters_after_a_death_without_a_word() {
+    let mut w = Words::new();
+    let first = w.first;
+    let other = w.h.fork(first).unwrap();
+    let (pid, end) = (w.h.vms[&w.child].pid as u32, w.h.vms[&other].pid as u32);
+    w.set(0, pid | WAITERS);
+    w.set(64, pid);
+    w.set(128, end | WAITERS);
+    for (number, offset) in [(1, 0), (2, 64), (3, 128)] {
+        let value = w.get(offset);
+        assert_eq!(w.wait(first, offset, number, value, 0), 0);
+    }
+    // One whose kernel had the time to speak has given up its locks.
+    w.h.call(other, op::EXIT, &[0]);
+    assert_eq!((w.woken(first), w.get(128)), (vec![], end | WAITERS));
+    w.h.lose(w.child);
+    assert_eq!((w.woken(first), w.get(0), w.get(64)), (vec![1], OWNER_DIED | WAITERS, pid));
+    w.set(192, pid | WAITERS);
+    assert_eq!(w.wait(first, 192, 4, pid | WAITERS, 0), -11);
+    assert_eq!(w.get(192), OWNER_DIED | WAITERS);
+}
+
+#[test]
+fn whether_anybody_sleeps_is_shown_to_all() {
+    let mut w = Words::new();
+    let (first, child) = (w.first, w.child);
+    let stat = w.h.ask(first, on(op::STAT, w.node, &[]), b"").stat;
+    let slot = |offset| SLEEPERS_OFFSET + 4 * futex_slot(futex_space(stat.device, stat.inode), offset);
+    let shown = |w: &Words, offset| [first, child].map(|vm| w.h.word(vm, slot(offset)));
+    assert_eq!(w.wait(first, 4096, 1, 9, 0), -11);
+    assert_eq!(shown(&w, 4096), [0, 0]);
+    assert_eq!(w.wait(first, 4096, 1, 0, 0), 0);
+    assert_eq!(shown(&w, 4096), [1, 1]);
+    let late = w.h.fork(first).unwrap();
+    assert_eq!(w.h.word(late, slot(4096)), 1);
+    let node = w.node;
+    assert_eq!(w.ask(child, op::FUTEX_REQUEUE, 4096, 0, &[0, 1, node, 8]), 1);
+    assert_eq!((shown(&w, 4096), shown(&w, 8)), ([0, 0], [1, 1]));
+    assert_eq!(w.ask(child, op::FUTEX_WAKE, 8, 0, &[1, u64::from(u32::MAX)]), 1);
+    assert_eq!(shown(&w, 8), [0, 0]);
+    assert_eq!(w.wait(child, 8, 1, 0, 0), 0);
+    assert_eq!(w.wait(late, 16, 1, 0, 0), 0);
+    assert_eq!(w.ask(child, op::FUTEX_CANCEL, 0, 0, &[1]), 0);
+    w.h.lose(late);
+    assert_eq!((shown(&w, 8), shown(&w, 16)), ([0, 0], [0, 0]));
+}
+
+#[test]
+fn who_shares_memory_is_killed_by_its_own_kernel() {
+    let mut w = Words::new();
+    let (first, child) = (w.first, w.child);
+    let pid = w.h.vms[&child].pid as u64;
+    w.h.notices(child);
+    assert_eq!(w.h.call(first, op::KILL, &[pid, 0, 9]), 0);
+    let told = w.h.notices(child).into_iter().map(|note| (note.kind, note.detail)).collect::<Vec<_>>();
+    assert_eq!(told, [(notice::SIGNAL, 9)]);
+    assert_eq!(w.h.session.killing.len(), 1);
+    w.h.call(child, op::EXIT, &[9]);
+    assert!(w.h.session.killing.is_empty());
 }

@@ -112,6 +112,27 @@ impl Mapping {
         Ok(Self { address, length })
     }
 
+    /// The same place, where from now on there are bytes of another file. What a guest sees there changes with it.
+    pub fn place(&self, file: &File, offset: u64, writable: bool) -> io::Result<()> {
+        let offset = libc::off_t::try_from(offset).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let protection = libc::PROT_READ | if writable { libc::PROT_WRITE } else { 0 };
+        self.replace(protection, libc::MAP_SHARED, file.as_raw_fd(), offset)
+    }
+
+    /// The same place, where from now on there is nothing: an access is a fault.
+    pub fn vacate(&self) -> io::Result<()> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        self.replace(libc::PROT_NONE, flags, -1, 0)
+    }
+
+    fn replace(&self, protection: i32, flags: i32, fd: i32, offset: libc::off_t) -> io::Result<()> {
+        let start = self.address.as_ptr().cast();
+        // SAFETY: the new mapping takes the place of this value's own, to whose bytes no reference points.
+        let placed =
+            unsafe { libc::mmap(start, self.length, protection, flags | libc::MAP_FIXED, fd, offset) };
+        if placed == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
     /// Address in this process.
     pub fn address(&self) -> u64 {
         self.address.as_ptr() as u64

@@ -112,6 +112,7 @@ pub fn share(session: &mut Session, client: ClientId, request: &Request) -> Resu
             memory
         }
     };
+    session.client_mut(client)?.shares_memory = true;
     let passed = memory.0.try_clone().map_err(|_| Errno::ENFILE)?;
     session.pass(passed.into());
     Ok(Reply { stat: encode(&path.inode().stat()?), ..Reply::default() })
@@ -152,6 +153,10 @@ pub fn unmap(session: &mut Session, client: ClientId, request: &Request) -> Resu
 
 /// `child` is a copy of `parent`, with its mappings.
 pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
+    let shares = session.clients.get(parent).is_some_and(|parent| parent.shares_memory);
+    if let Some(child) = session.clients.get_mut(child) {
+        child.shares_memory = shares;
+    }
     let mappings = &session.nodes.shared.writable;
     let range = mappings.range((parent, 0)..=(parent, u64::MAX));
     let copied: Vec<(u64, u32)> = range.map(|((_, id), count)| (*id, *count)).collect();

@@ -9,7 +9,7 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::futex::robust::{OWNER_DIED, TID_MASK, WAITERS};
 use ramet_kcore::futex::{Futexes, Key, MATCH_ANY, Waiter};
 use ramet_kcore::wait::{Events, Wake};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 /// Most waiters of the session: a process has that many threads at most.
@@ -17,6 +17,8 @@ const WAITERS_MAX: usize = 1 << 16;
 /// The word is that of a robust lock: it holds its owner's thread id.
 const ROBUST: u32 = 1;
 const COMPARE: u32 = 1;
+/// Most runs of ids of threads that are remembered after a death.
+const FALLEN_MAX: usize = 4096;
 
 struct Wakeup {
     client: ClientId,
@@ -31,12 +33,22 @@ impl Wake for Wakeup {
     }
 }
 
+/// A word that holds its owner's thread id.
+#[derive(Clone)]
+struct Lock {
+    memory: Rc<HostMemory>,
+    offset: u64,
+    key: Key,
+    /// The waiter says so; otherwise the word only looks like it.
+    certain: bool,
+}
+
 struct Sleeper {
     waiter: Rc<Waiter>,
     /// Where it is counted.
     slot: u64,
-    /// The lock that it waits for, if that has an owner.
-    lock: Option<(Rc<HostMemory>, u64, Key)>,
+    /// The lock that it waits for, if it is one.
+    lock: Option<Lock>,
 }
 
 /// All waiters.
@@ -47,6 +59,8 @@ pub struct State {
     counts: Vec<u32>,
     /// Slots that are to be shown anew.
     fresh: Vec<u64>,
+    /// Ids of threads whose kernel could not give up their robust locks: first and number. The newest last.
+    fallen: VecDeque<(i32, i32)>,
 }
 
 impl Default for State {
@@ -56,6 +70,7 @@ impl Default for State {
             sleepers: BTreeMap::new(),
             counts: vec![0; SLEEPERS as usize],
             fresh: Vec::new(),
+            fallen: VecDeque::new(),
         }
     }
 }
@@ -151,10 +166,37 @@ fn is_dead(session: &Session, word: u32) -> bool {
     owner != 0 && process.is_none_or(|process| process.is_zombie())
 }
 
+/// Whether a word looks like the lock, with waiters, of a thread that was killed from outside.
+fn has_fallen(session: &Session, word: u32) -> bool {
+    let owner = (word & TID_MASK) as i32;
+    let is_among = |&(first, count): &(i32, i32)| (first..first.saturating_add(count)).contains(&owner);
+    word & WAITERS != 0 && owner != 0 && session.objects.futex.fallen.iter().any(is_among)
+}
+
 /// Takes the lock from its owner, if that is dead. True: it was.
-fn release_dead(session: &Session, memory: &HostMemory, offset: u64) -> bool {
-    let dead = |word| is_dead(session, word).then_some(word & WAITERS | OWNER_DIED);
-    matches!(sys::change_word(memory.fd(), offset, dead), Ok(Some(old)) if is_dead(session, old))
+fn release_dead(session: &Session, lock: &Lock) -> bool {
+    let is_over = |word| has_fallen(session, word) || lock.certain && is_dead(session, word);
+    let dead = |word| is_over(word).then_some(word & WAITERS | OWNER_DIED);
+    matches!(sys::change_word(lock.memory.fd(), lock.offset, dead), Ok(Some(old)) if is_over(old))
+}
+
+/// A process is over whose kernel could not give up its robust locks: nothing is known of them but its threads' ids.
+pub fn fell(session: &mut Session, pid: i32) {
+    let Ok(process) = session.processes.get(pid) else { return };
+    let ids: Vec<(i32, i32)> = [(pid, 1)].into_iter().chain(process.threads.iter().copied()).collect();
+    let fallen = &mut session.objects.futex.fallen;
+    fallen.extend(ids);
+    let over = fallen.len().saturating_sub(FALLEN_MAX);
+    fallen.drain(..over);
+}
+
+/// The number is a new process's.
+pub fn risen(session: &mut Session, pid: i32) {
+    session
+        .objects
+        .futex
+        .fallen
+        .retain(|&(first, count)| !(first..first.saturating_add(count)).contains(&pid));
 }
 
 pub fn wait(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
@@ -167,7 +209,9 @@ pub fn wait(session: &mut Session, client: ClientId, request: &Request) -> Resul
         ROBUST => true,
         _ => return Err(Errno::EINVAL),
     };
-    if robust && release_dead(session, &memory, offset) {
+    let is_lock = robust || expected & WAITERS != 0 && expected & TID_MASK != 0;
+    let lock = is_lock.then(|| Lock { memory: memory.clone(), offset, key, certain: robust });
+    if lock.as_ref().is_some_and(|lock| release_dead(session, lock)) {
         return Err(Errno::EAGAIN);
     }
     let state = &mut session.objects.futex;
@@ -183,7 +227,6 @@ pub fn wait(session: &mut Session, client: ClientId, request: &Request) -> Resul
     let waits = state.futexes.wait(key, bitset as u32, expected, || load(&memory, offset), wake);
     match waits {
         Ok(waiter) => {
-            let lock = robust.then_some((memory, offset, key));
             state.sleepers.insert((client, number), Sleeper { waiter, slot, lock });
             Ok(Reply::default())
         }
@@ -238,16 +281,16 @@ pub fn requeue(session: &mut Session, client: ClientId, request: &Request) -> Re
 /// A process has ended: the locks of its threads that others wait for are released.
 pub fn process_ended(session: &mut Session) {
     let sleepers = session.objects.futex.sleepers.values();
-    let mut locks: Vec<(Rc<HostMemory>, u64, Key)> =
-        sleepers.filter_map(|sleeper| sleeper.lock.clone()).collect();
-    locks.sort_by_key(|(_, _, key)| *key);
-    locks.dedup_by_key(|(_, _, key)| *key);
-    for (memory, offset, key) in locks {
-        let is_free = || load(&memory, offset).is_ok_and(|word| word & TID_MASK == 0);
-        if release_dead(session, &memory, offset) || is_free() {
+    let mut locks: Vec<Lock> = sleepers.filter_map(|sleeper| sleeper.lock.clone()).collect();
+    locks.sort_by_key(|lock| (lock.key, !lock.certain));
+    locks.dedup_by_key(|lock| lock.key);
+    for lock in locks {
+        let is_free =
+            || lock.certain && load(&lock.memory, lock.offset).is_ok_and(|word| word & TID_MASK == 0);
+        if release_dead(session, &lock) || is_free() {
             // It was marked now, or its owner died between giving it up and waking. One of them gets the lock, and marks it so that
             // its end wakes the next.
-            let _ = session.objects.futex.futexes.wake(key, 1, MATCH_ANY);
+            let _ = session.objects.futex.futexes.wake(lock.key, 1, MATCH_ANY);
         }
     }
     session.objects.futex.forget_woken();

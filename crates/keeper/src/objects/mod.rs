@@ -162,6 +162,16 @@ pub fn process_gone(session: &mut Session, pid: i32) {
     session.objects.pidfds.gone(pid);
 }
 
+/// The process is over without a word of its kernel's.
+pub fn process_fell(session: &mut Session, pid: i32) {
+    futex::fell(session, pid);
+}
+
+/// A new process has that number.
+pub fn process_made(session: &mut Session, pid: i32) {
+    futex::risen(session, pid);
+}
+
 /// The process has ended (it may still be a zombie): its pidfds are readable.
 pub fn process_ended(session: &mut Session, pid: i32) {
     session.objects.pidfds.ended(pid);

@@ -57,6 +57,7 @@ pub fn lost(session: &mut Session, client: ClientId) {
     } else if matches!(lost.host, Host::Promised) {
         super::failed(session, client);
     } else {
+        objects::process_fell(session, pid);
         end(session, pid, STATUS_KILLED, Usage::default());
     }
     session.clients.remove(client);
@@ -65,6 +66,7 @@ pub fn lost(session: &mut Session, client: ClientId) {
 /// The VM holds nothing any more and is told nothing any more.
 pub(super) fn leave(session: &mut Session, client: ClientId) {
     super::questions::client_gone(session, client);
+    session.killing.remove(&client);
     objects::client_gone(session, client);
     descriptions::client_gone(session, client);
     nodes::client_gone(session, client);

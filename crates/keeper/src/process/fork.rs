@@ -63,6 +63,7 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
     process.number_of = if reserved { caller } else { 0 };
     session.processes.add(process);
     session.processes.forked = true;
+    objects::process_made(session, pid);
     session.show_names(child);
     nodes::inherit(session, client, child);
     descriptions::inherit(session, client, child);

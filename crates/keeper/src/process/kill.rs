@@ -97,6 +97,20 @@ fn target(table: &Table, pid: i32, thread: i32) -> Result<i32> {
     }
 }
 
+/// VMs that have been told to die and do not, ns: the host kills them.
+const LAST_WORDS: u64 = 1_000_000_000;
+
+/// Kills what should be dead by now.
+pub fn kill_late(session: &mut Session) {
+    let now = session.monotonic();
+    let late: Vec<ClientId> =
+        session.killing.iter().filter(|(_, at)| **at <= now).map(|(client, _)| *client).collect();
+    for client in late {
+        session.killing.remove(&client);
+        session.doom(client);
+    }
+}
+
 fn may_signal(sender: &Process, target: &Process, signal: u32) -> bool {
     let own = [sender.ids.real, sender.ids.effective];
     sender.pid == target.pid
@@ -162,8 +176,13 @@ fn deliver(session: &mut Session, pid: i32, thread: i32, signal: u32, values: [u
     }
     // The session's first process dies by its own kernel's hand: its VMM has an end to report and a terminal to restore.
     if signal == libc::SIGKILL as u32 && pid != session.processes.first {
-        session.doom(client);
-        return true;
+        if !session.client(client).is_ok_and(|client| client.shares_memory) {
+            session.doom(client);
+            return true;
+        }
+        // Its kernel is to mark the locks that it holds; it has little time for that.
+        let deadline = session.monotonic() + LAST_WORDS;
+        session.killing.entry(client).or_insert(deadline);
     }
     if signal == libc::SIGCONT as u32 {
         continued(session, pid);

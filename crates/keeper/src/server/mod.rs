@@ -128,7 +128,8 @@ impl Server {
             Stage::Serving => None,
         };
         let leaving = self.leaving.front().map(|(at, _)| *at);
-        [objects::deadline(&self.session), ending, leaving].into_iter().flatten().min()
+        let killing = self.session.killing.values().min().copied();
+        [objects::deadline(&self.session), ending, leaving, killing].into_iter().flatten().min()
     }
 
     fn expire(&mut self) {
@@ -142,6 +143,7 @@ impl Server {
             self.leaving.pop_front();
             self.session.doom(id);
         }
+        process::kill_late(&mut self.session);
     }
 
     /// A VM's socket has a message, or has ended.

@@ -1,4 +1,7 @@
 //! MAP, UNMAP: host files as guest memory, one memory slot each.
+//!
+//! A slot is not taken away as long as the VM lives, which would cost the guest every page that KVM has mapped for it: it is vacated, and the next
+//! mapping of that length comes there.
 
 use super::fid::Kind;
 use super::request::Call;
@@ -11,14 +14,16 @@ use std::fs::File;
 
 /// Most mappings at once: KVM has 32,764 slots, and every one costs it time.
 const MOST: usize = 4096;
+/// Most vacant slots.
+const VACANT_MOST: usize = 64;
 
 #[derive(Debug)]
 struct Mapped {
     mapping: Mapping,
     slot: Slot,
     writable: bool,
-    /// To compare its size with what is mapped. A descriptor of its own: the fid may be closed.
-    file: File,
+    /// To compare its size with what is mapped. A descriptor of its own: the fid may be closed. None: the slot is vacant.
+    file: Option<File>,
     offset: u64,
 }
 
@@ -42,8 +47,24 @@ impl Window {
         (start.checked_add(length)? <= VOLUME_SIZE).then_some(start)
     }
 
+    /// A slot without a file, of that length.
+    fn vacant(&self, length: u64, writable: bool) -> Option<u64> {
+        let fits = |mapped: &Mapped| {
+            mapped.file.is_none() && mapped.writable == writable && mapped.mapping.length() == length
+        };
+        self.mapped.iter().find(|(_, mapped)| fits(mapped)).map(|(start, _)| *start)
+    }
+
+    /// Gives the vacant slot at `start` a file.
+    fn settle(&mut self, start: u64, file: File, offset: u64) -> Result<u64, Errno> {
+        let mapped = self.mapped.get_mut(&start).ok_or(Errno(libc::EINVAL))?;
+        mapped.mapping.place(&file, offset, mapped.writable)?;
+        (mapped.file, mapped.offset) = (Some(file), offset);
+        Ok(start)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.mapped.is_empty()
+        self.mapped.values().all(|mapped| mapped.file.is_none())
     }
 
     pub(super) fn make_read_only(&mut self) {
@@ -53,10 +74,11 @@ impl Window {
     }
 
     pub(super) fn descriptors(&self) -> impl Iterator<Item = i32> + '_ {
-        self.mapped.values().map(|m| std::os::fd::AsRawFd::as_raw_fd(&m.file))
+        self.mapped.values().filter_map(|m| m.file.as_ref()).map(std::os::fd::AsRawFd::as_raw_fd)
     }
 
     pub(super) fn add_slots(&mut self, vm: &mut Vm) -> Result<(), ramet_kvm::Error> {
+        self.mapped.retain(|_, mapped| mapped.file.is_some());
         for (offset, mapped) in &mut self.mapped {
             mapped.slot = add_slot(vm, *offset, &mapped.mapping, mapped.writable)?;
         }
@@ -65,7 +87,8 @@ impl Window {
 
     pub(super) fn missing_page(&self) -> Option<u64> {
         let mut missing = self.mapped.iter().filter_map(|(start, mapped)| {
-            let size = mapped.file.metadata().map_or(0, |m| m.len()).next_multiple_of(PAGE_SIZE);
+            let file = mapped.file.as_ref()?;
+            let size = file.metadata().map_or(0, |m| m.len()).next_multiple_of(PAGE_SIZE);
             let present = size.saturating_sub(mapped.offset);
             (present < mapped.mapping.length()).then_some(VOLUME_GPA + start + present)
         });
@@ -87,9 +110,6 @@ impl HostFs {
         if !aligned || length == 0 || length > VOLUME_SIZE || offset.checked_add(length).is_none() {
             return Err(Errno(libc::EINVAL));
         }
-        if self.window.mapped.len() >= MOST {
-            return Err(Errno(libc::ENOMEM));
-        }
         let fid = self.fid(call.request.fid)?;
         if fid.kind != Kind::Regular {
             return Err(Errno(libc::ENODEV));
@@ -104,17 +124,29 @@ impl HostFs {
             }
             _ => return Err(Errno(libc::EINVAL)),
         };
-        let mapping = Mapping::file(file, offset, length, writable)?;
         let file = file.try_clone()?;
+        if let Some(start) = self.window.vacant(length, writable) {
+            return self.window.settle(start, file, offset);
+        }
+        if self.window.mapped.len() >= MOST {
+            return Err(Errno(libc::ENOMEM));
+        }
+        let mapping = Mapping::file(&file, offset, length, writable)?;
         let start = self.window.gap(length).ok_or(Errno(libc::ENOMEM))?;
         let slot = add_slot(vm, start, &mapping, writable).map_err(|e| Errno::from(e.source))?;
-        self.window.mapped.insert(start, Mapped { mapping, slot, writable, file, offset });
+        self.window.mapped.insert(start, Mapped { mapping, slot, writable, file: Some(file), offset });
         Ok(start)
     }
 
     pub(super) fn unmap(&mut self, vm: &mut Vm, call: &Call) -> Result<u64, Errno> {
         let start = call.request.offset;
-        let mapped = self.window.mapped.get(&start).ok_or(Errno(libc::EINVAL))?;
+        let vacant = self.window.mapped.values().filter(|mapped| mapped.file.is_none()).count();
+        let mapped = self.window.mapped.get_mut(&start).filter(|mapped| mapped.file.is_some());
+        let mapped = mapped.ok_or(Errno(libc::EINVAL))?;
+        if vacant < VACANT_MOST && mapped.mapping.vacate().is_ok() {
+            mapped.file = None;
+            return Ok(0);
+        }
         vm.remove_slot(mapped.slot).map_err(|e| Errno::from(e.source))?;
         self.window.mapped.remove(&start);
         Ok(0)

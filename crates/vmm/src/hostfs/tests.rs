@@ -229,6 +229,24 @@ fn mappings_are_slots_and_a_truncated_file_is_found() {
 }
 
 #[test]
+fn a_vacant_slot_is_used_again() {
+    let mut guest = Guest::new("vacant");
+    fs::write(guest.root.join("volume/one"), vec![1u8; 4096]).unwrap();
+    fs::write(guest.root.join("volume/two"), vec![2u8; 8192]).unwrap();
+    let fids = ["one", "two"].map(|name| guest.walk(ROOT, name));
+    fids.iter().for_each(|fid| assert_eq!(guest.on(op::OPEN, *fid, libc::O_RDWR, 0, 0), 0));
+    let place = guest.on(op::MAP, fids[0], 1, 0, 4096);
+    assert_eq!(guest.on(op::UNMAP, 0, 0, place as u64, 0), 0);
+    assert!(!guest.fs.has_mappings());
+    assert_eq!(guest.on(op::UNMAP, 0, 0, place as u64, 0), error(libc::EINVAL));
+    // Of another length, or for reading only: elsewhere.
+    assert_ne!(guest.on(op::MAP, fids[1], 1, 0, 8192), place);
+    assert_ne!(guest.on(op::MAP, fids[1], 0, 4096, 4096), place);
+    assert_eq!(guest.on(op::MAP, fids[1], 1, 4096, 4096), place);
+    assert!(guest.fs.has_mappings());
+}
+
+#[test]
 fn a_clone_cannot_write_unless_shared() {
     let mut guest = Guest::new("clone");
     let file = guest.walk(ROOT, "file");

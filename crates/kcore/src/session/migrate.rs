@@ -18,7 +18,7 @@ fn node_of(dentry: &Dentry, fs: &Rc<MemFs>) -> Option<Rc<Node>> {
 }
 
 /// Moves file system `fs` to the keeper, where it becomes number `number` (one of [`ramet_abi::session::tree`]). `root`: where its names
-/// begin, if it has any; `held`: all places that somebody holds, in whatever file system.
+/// begin, if it has any; `held`: all places that somebody holds, `mapped`: all files that are mapped, in whatever file system.
 ///
 /// # Errors
 /// EIO and others: the session cannot go on.
@@ -28,11 +28,14 @@ pub fn migrate(
     fs: &Rc<MemFs>,
     root: Option<&Rc<Dentry>>,
     held: &[Path],
+    mapped: &[Rc<Node>],
 ) -> Result<()> {
     // A file that has never had a name (O_TMPFILE) is above everything, as a root is.
     let nameless = |path: &&Path| path.is_deleted() || path.mount.id == 0 || path.dentry.parent().is_none();
     let unnamed: Vec<&Path> = held.iter().filter(nameless).collect();
-    let nodes: Vec<Rc<Node>> = unnamed.iter().filter_map(|path| node_of(&path.dentry, fs)).collect();
+    let mut nodes: Vec<Rc<Node>> = unnamed.iter().filter_map(|path| node_of(&path.dentry, fs)).collect();
+    // A mapping holds a file that has no name and is not open.
+    nodes.extend(mapped.iter().filter(|node| node.is_in(fs) && node.is_unlinked()).cloned());
     let mut pieces = export(fs, &nodes)?;
     let mut piece = pieces.next_piece();
     while let Some(data) = piece {

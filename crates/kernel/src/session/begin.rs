@@ -96,15 +96,16 @@ fn begin(process: &Process, files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
     export::keep_input(input);
     terminals::begin(&client, files)?;
     let held = held(files);
+    let nodes: Vec<Rc<Node>> = mapped.iter().map(|mapped| mapped.node.clone()).collect();
     for mount in fs::vfs().namespace.mounts() {
         let top = mount.root().clone();
         let (Some(fs), Some(number)) = (file_system(&top), session_tree(top.inode().id().0)) else {
             continue;
         };
-        session::migrate(&client, number, &fs, Some(&top), &held)?;
+        session::migrate(&client, number, &fs, Some(&top), &held, &nodes)?;
     }
     if let Some(fs) = fs::used_memory_files() {
-        session::migrate(&client, tree::MEMORY, &fs, None, &held)?;
+        session::migrate(&client, tree::MEMORY, &fs, None, &held, &nodes)?;
     }
     mappings::follow(&client, process, mapped)?;
     session::finish(&client)?;

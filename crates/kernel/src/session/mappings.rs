@@ -18,7 +18,8 @@ use ramet_kcore::session::{Client, SessionInode, SharedFile};
 /// A shared mapping of a file that is about to move to the keeper with its file system.
 pub(super) struct OfFile {
     mapping: Rc<FileMapping>,
-    node: Rc<Node>,
+    /// The file.
+    pub node: Rc<Node>,
     tree: u64,
 }
 

@@ -346,6 +346,8 @@ pub fn sleep(deadline: Option<u64>) -> Result<Woken> {
     } else if thread.timed_out.take() {
         Ok(Woken::Deadline)
     } else if thread.must_not_sleep() {
+        // Whatever the call makes of it.
+        request(work::SIGNAL);
         Err(Errno::ERESTARTSYS)
     } else {
         Ok(Woken::Event)

@@ -210,6 +210,11 @@ impl Node {
         Rc::ptr_eq(&self.fs, fs)
     }
 
+    /// Whether no directory has a name for it.
+    pub fn is_unlinked(&self) -> bool {
+        self.links.get() == 0
+    }
+
     /// The node itself, counted.
     ///
     /// # Errors

@@ -385,6 +385,8 @@ def copy_tools(out: Path) -> None:
     for folder in (folder for pattern in MODULES for folder in Path("/").glob(pattern.lstrip("/"))):
         if folder.is_dir() and not (out / folder.relative_to("/")).exists():
             shutil.copytree(folder, out / folder.relative_to("/"), ignore=UNUSED_MODULES, symlinks=True)
+            for module in folder.glob("lib-dynload/*.so"):
+                copy_with_libraries(str(module), out)
 
 
 def finish_tree(out: Path, groups: list[str]) -> None:

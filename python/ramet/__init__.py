@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ramet.errors import VMError as VMError
     from ramet.errors import VMNotFound as VMNotFound
     from ramet.image import build as build
+    from ramet.process import Process as Process
     from ramet.result import Output as Output
     from ramet.result import Result as Result
     from ramet.streams import DEVNULL as DEVNULL
@@ -67,6 +68,7 @@ _HOMES = {
         "VMError",
         "VMNotFound",
     ),
+    "ramet.process": ("Process",),
     "ramet.result": ("Output", "Result"),
     "ramet.streams": ("DEVNULL", "PIPE", "gather"),
     "ramet.template": ("Template",),
@@ -85,6 +87,7 @@ __all__ = [
     "ImageNotFound",
     "ImageSpecError",
     "Output",
+    "Process",
     "RametError",
     "Result",
     "StoreFull",

@@ -25,15 +25,17 @@ from signal import Signals
 from typing import Any, Self
 
 import ramet.api
+import ramet.process
 import ramet.template
 import ramet.vm
+from ramet.conversation import Conversation
 from ramet.errors import RametError, TimeoutExpired
 from ramet.image import Image
 from ramet.registry import Ended
 from ramet.result import Output, Result
 from ramet.streams import Exchange
 
-__all__ = ["VM", "Template", "freeze", "gather", "run"]
+__all__ = ["VM", "Process", "Template", "freeze", "gather", "run"]
 
 
 class VM:
@@ -91,20 +93,11 @@ class VM:
 
     async def communicate(self, input: bytes | str | None = None, *, timeout: float | None = None) -> Result:
         """See :meth:`ramet.VM.communicate`."""
-        exchange = self.sync.exchange(input)
-        try:
-            await asyncio.wait_for(_drive(exchange), timeout)
-        except TimeoutError:
-            raise _late(self.sync, timeout) from None
-        return exchange.result()
+        return await _communicate(self.sync, input, timeout)
 
     async def wait(self, timeout: float | None = None) -> int:
         """See :meth:`ramet.VM.wait`."""
-        try:
-            await asyncio.wait_for(_ended(self.sync), timeout)
-        except TimeoutError:
-            raise _late(self.sync, timeout) from None
-        return self.sync.finish(b"", b"").status
+        return await _wait(self.sync, timeout)
 
     async def kill(self) -> None:
         """See :meth:`ramet.VM.kill`."""
@@ -138,6 +131,14 @@ class VM:
         """See :meth:`ramet.VM.clone`: a :class:`VM`, or with ``n`` a list of VMs and errors."""
         return await _clone(self.sync, n, options)
 
+    async def exec(self, args: Sequence[str], **options: Any) -> Process:
+        """See :meth:`ramet.VM.exec`."""
+        return Process(await asyncio.to_thread(lambda: self.sync.exec(args, **options)))
+
+    async def processes(self) -> Sequence[dict[str, Any]]:
+        """See :meth:`ramet.VM.processes`."""
+        return await asyncio.to_thread(self.sync.processes)
+
     async def freeze(
         self, name: str | None = None, *, on_ready: bool = False, timeout: float | None = None
     ) -> Template:
@@ -152,6 +153,52 @@ class VM:
 
     def __repr__(self) -> str:
         return f"<ramet.aio.VM {self.name}>"
+
+
+class Process:
+    """See :class:`ramet.Process`; ``sync`` is the object that this one wraps."""
+
+    def __init__(self, sync: ramet.process.Process) -> None:
+        self.sync = sync
+
+    @property
+    def pid(self) -> int | None:
+        """See :attr:`ramet.Process.pid`."""
+        return self.sync.pid
+
+    @property
+    def ended(self) -> Ended | None:
+        """See :attr:`ramet.Process.ended`."""
+        return self.sync.ended
+
+    async def communicate(self, input: bytes | str | None = None, *, timeout: float | None = None) -> Result:
+        """See :meth:`ramet.Process.communicate`."""
+        return await _communicate(self.sync, input, timeout)
+
+    async def wait(self, timeout: float | None = None) -> int:
+        """See :meth:`ramet.Process.wait`."""
+        return await _wait(self.sync, timeout)
+
+    async def signal(self, number: int | Signals) -> None:
+        """See :meth:`ramet.Process.signal`."""
+        await asyncio.to_thread(self.sync.signal, number)
+
+    async def kill(self) -> None:
+        """See :meth:`ramet.Process.kill`."""
+        await asyncio.to_thread(self.sync.kill)
+
+    async def resize(self, rows: int, columns: int) -> None:
+        """See :meth:`ramet.Process.resize`."""
+        await asyncio.to_thread(self.sync.resize, rows, columns)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await asyncio.to_thread(self.sync.__exit__, *exception)
+
+    def __repr__(self) -> str:
+        return f"<ramet.aio.Process {self.pid} of {self.sync.name}>"
 
 
 class Template:
@@ -244,7 +291,24 @@ async def _clone(parent: ramet.vm.VM | ramet.template.Template, n: int | None, o
     return [VM(item) if isinstance(item, ramet.vm.VM) else item for item in made]
 
 
-def _late(vm: ramet.vm.VM, timeout: float | None) -> TimeoutExpired:
+async def _communicate(sync: Conversation, input: bytes | str | None, timeout: float | None) -> Result:
+    exchange = sync.exchange(input)
+    try:
+        await asyncio.wait_for(_drive(exchange), timeout)
+    except TimeoutError:
+        raise _late(sync, timeout) from None
+    return exchange.result()
+
+
+async def _wait(sync: Conversation, timeout: float | None) -> int:
+    try:
+        await asyncio.wait_for(_ended(sync), timeout)
+    except TimeoutError:
+        raise _late(sync, timeout) from None
+    return sync.finish(b"", b"").status
+
+
+def _late(vm: Conversation, timeout: float | None) -> TimeoutExpired:
     return TimeoutExpired(
         f"still running after {timeout:g} s", timeout=timeout, hint="give it more time, or kill() it", vm=vm.name
     )
@@ -295,7 +359,7 @@ def _settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-async def _ended(vm: ramet.vm.VM) -> None:
+async def _ended(vm: Conversation) -> None:
     loop = asyncio.get_running_loop()
     while not vm.see_end():
         descriptor = vm.end_fileno()

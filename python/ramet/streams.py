@@ -13,6 +13,7 @@ from ramet.errors import HostError, RametError, TimeoutExpired, UsageError
 from ramet.result import Result
 
 if TYPE_CHECKING:
+    from ramet.conversation import Conversation
     from ramet.vm import VM
 
 __all__ = ["DEVNULL", "PIPE", "Exchange", "Stream", "Streams", "gather", "make_room"]
@@ -103,7 +104,7 @@ def make_room(descriptors: int) -> None:
 class Exchange:
     """What goes on between the caller and one VM until it ends: input to write, output to read, the end to see."""
 
-    def __init__(self, vm: VM, data: bytes | None = None) -> None:
+    def __init__(self, vm: Conversation, data: bytes | None = None) -> None:
         self.vm = vm
         self._input = memoryview(data or b"")
         self._output: dict[int, list[bytes]] = {}

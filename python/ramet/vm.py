@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import Signals
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ramet import registry
 from ramet.cloning import Parent
-from ramet.errors import RametError, TimeoutExpired, UsageError, VMCrashed, VMError
+from ramet.conversation import Conversation
+from ramet.errors import RametError, VMError
 from ramet.registry import Ended, Entry
 from ramet.registry.control import Control, connect
 from ramet.registry.files import read_object
 from ramet.registry.process import is_alive
-from ramet.result import Output, Result
-from ramet.streams import Exchange, run_exchanges
+from ramet.result import Output
+from ramet.streams import PIPE, Stream
 
 if TYPE_CHECKING:
     import subprocess
 
+    from ramet.process import Process
     from ramet.template import Template
 
 __all__ = ["VM"]
 
 
-class VM(Parent):
+class VM(Parent, Conversation):
     """A VM that runs, or has run.
 
     Made by :func:`ramet.run`, :meth:`Template.clone` and :meth:`VM.clone`, found again by :meth:`VM.find`.
@@ -49,19 +50,12 @@ class VM(Parent):
         status_pipe: int | None = None,
         owned: bool = False,
     ) -> None:
-        super().__init__(entry)
+        Parent.__init__(self, entry)
         self._child = child
-        self._status_pipe = status_pipe
-        self._status_text = b""
+        Conversation.__init__(self, near, tty=tty, status_pipe=status_pipe)
         self._process: int | None = None
-        self._ended: Ended | None = None
-        self._exchange: Exchange | None = None
-        self.tty = tty
         #: For a clone: when its request was taken and when its process existed, as time stamp counter values.
         self.timing: dict[str, int] = {}
-        self._stdin = None if near[0] is None else os.fdopen(near[0], "wb", buffering=0)
-        self._stdout = None if near[1] is None else os.fdopen(near[1], "rb")
-        self._stderr = None if near[2] is None else os.fdopen(near[2], "rb")
         self._finalizer = weakref.finalize(self, _discard, entry, child, os.getpid()) if owned else None
 
     @classmethod
@@ -104,26 +98,6 @@ class VM(Parent):
             return "killed" if self._ended.reason == "killed" else "exited"
         return self._entry.status().state
 
-    @property
-    def ended(self) -> Ended | None:
-        """How the VM ended, once :meth:`wait` or :meth:`communicate` has seen it."""
-        return self._ended
-
-    @property
-    def stdin(self) -> IO[bytes] | None:
-        """The pipe to the program's standard input, unbuffered."""
-        return self._stdin
-
-    @property
-    def stdout(self) -> IO[bytes] | None:
-        """The pipe from the program's standard output."""
-        return self._stdout
-
-    @property
-    def stderr(self) -> IO[bytes] | None:
-        """The pipe from the program's standard error."""
-        return self._stderr
-
     def logs(self) -> Output:
         """The output so far of a detached VM, whose streams go to its log."""
         try:
@@ -137,46 +111,6 @@ class VM(Parent):
         return f"<ramet.VM {self.name}>"
 
     # Its end
-
-    def communicate(self, input: bytes | str | None = None, *, timeout: float | None = None) -> Result:
-        """Writes the input, closes it, reads all output and waits for the end.
-
-        Raises :class:`ramet.TimeoutExpired` when ``timeout`` seconds are over; the VM goes on, and a second call
-        goes on reading where the first one stopped.
-        """
-        run_exchanges([self.exchange(input)], timeout)
-        assert self._exchange is not None
-        return self._exchange.result()
-
-    def exchange(self, input: bytes | str | None = None) -> Exchange:
-        """The running exchange with this VM; started if there is none."""
-        if self._exchange is None:
-            self._exchange = Exchange(self, input.encode() if isinstance(input, str) else input)
-        elif input is not None:
-            raise UsageError("the input has been sent already", vm=self.name)
-        return self._exchange
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Waits for the end and returns the exit status. Reads no output: a program that fills a pipe never ends."""
-        import select
-
-        limit = None if timeout is None else time.monotonic() + timeout
-        while not self.see_end():
-            descriptor = self.end_fileno()
-            if descriptor is None:
-                time.sleep(0.001)  # starting: its process is not known yet
-            else:
-                poll = select.poll()
-                poll.register(descriptor, select.POLLIN)
-                poll.poll(None if limit is None else max(0, (limit - time.monotonic()) * 1000))
-            if limit is not None and time.monotonic() >= limit and not self.see_end():
-                raise TimeoutExpired(
-                    f"still running after {timeout:g} s",
-                    timeout=timeout,
-                    hint="give it more time, or kill() it",
-                    vm=self.name,
-                )
-        return self.finish(b"", b"").status
 
     def kill(self) -> None:
         """Ends the VM at once; its status is 137. Nothing happens to one that has ended."""
@@ -236,6 +170,41 @@ class VM(Parent):
         """Waits until the program has written ``ready`` to ``/dev/ramet``."""
         with self._connect() as control:
             control.wait_ready(timeout)
+
+    # Further processes
+
+    def exec(
+        self,
+        args: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        user: str | None = None,
+        stdin: Stream = PIPE,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        tty: bool = False,
+    ) -> Process:
+        """Runs one more program in the VM's session, beside the one that it was started with, and returns at once.
+
+        It sees the same files and processes, and has streams of its own, as in :func:`ramet.run`. It is nobody's child:
+        no ``wait`` of the VM's program gets to know of it. It ends with the VM, or before.
+
+        ``env``: added to the VM's environment; ``cwd``, ``user``: instead of those that the VM was started with.
+        ``tty``: it gets a terminal of its own.
+        """
+        from ramet.process import start
+
+        return start(self._entry, args, env, cwd, user, (stdin, stdout, stderr), tty=tty)
+
+    def processes(self) -> Sequence[dict[str, Any]]:
+        """The processes of the VM's session, the oldest first: ``pid``, ``parent``, ``group``, ``session``, ``state``
+        (``running``, ``stopped``, ``zombie``), ``command``, ``args``, ``uid``, ``vmm`` (the process id of its VMM on
+        the host, None of one that begins or is over) and ``exec`` (whether :meth:`exec` has made it).
+        """
+        from ramet.process import processes
+
+        return processes(self._entry)
 
     # Copies
 
@@ -298,55 +267,11 @@ class VM(Parent):
         self._set_ended(status.ended)
         return True
 
-    def _read_status(self) -> bool:
-        import select
-
-        assert self._status_pipe is not None
-        poll = select.poll()
-        poll.register(self._status_pipe, select.POLLIN)
-        while poll.poll(0):
-            data = os.read(self._status_pipe, 65536)
-            if data:
-                self._status_text += data
-                continue
-            self._set_ended(_parse_status(self._status_text))
-            return True
-        return False
-
     def _set_ended(self, ended: Ended) -> None:
-        self._ended = ended
-        for descriptor in (self._status_pipe, self._process):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._status_pipe = self._process = None
-
-    def finish(self, stdout: bytes, stderr: bytes) -> Result:
-        """The result, once the end was seen."""
-        ended = self._ended
-        assert ended is not None
-        if ended.reason == "failed":
-            said = ended.message or Output(stderr).text.strip().rpartition("\n")[2] or f"status {ended.status}"
-            raise VMError(
-                f"the program could not run: {said.removeprefix('ramet: ')}",
-                hint=_NOT_RUN.get(ended.status, "`ramet doctor` looks at the host"),
-                vm=self.name,
-            )
-        if ended.reason == "crashed":
-            crash = VMCrashed(
-                ended.message or "it died while its program ran",
-                hint="what the program had written is in the error's stdout and stderr",
-                vm=self.name,
-            )
-            crash.status, crash.stdout, crash.stderr = ended.status, Output(stdout), Output(stderr)
-            raise crash
-        return Result(self.name, ended, stdout, stderr)
-
-    def close_streams(self) -> None:
-        """Closes the caller's ends of the streams."""
-        for stream in (self._stdin, self._stdout, self._stderr):
-            if stream is not None and not stream.closed:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        super()._set_ended(ended)
+        if self._process is not None:
+            os.close(self._process)
+        self._process = None
 
     def _connect(self) -> Control:
         return connect(self._entry)
@@ -362,18 +287,6 @@ class VM(Parent):
             if descriptor is not None:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
-
-
-_NOT_RUN = {126: "make it executable in the image", 127: "give the path of a program that the image has"}
-
-
-def _parse_status(text: bytes) -> Ended:
-    import json
-
-    try:
-        return Ended.parse(json.loads(text))
-    except (ValueError, AttributeError, TypeError):
-        return Ended.from_outside()
 
 
 def _discard(entry: Entry, child: subprocess.Popen[bytes] | None, owner: int) -> None:

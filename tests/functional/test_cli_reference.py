@@ -26,7 +26,7 @@ LAYERS = [
     {"image"},
     {"registry"},
     {"launch", "result"},
-    {"streams", "vm", "cloning", "template"},
+    {"streams", "conversation", "process", "vm", "cloning", "template"},
     {"api"},
     {"aio", "doctor"},
     {"demo"},

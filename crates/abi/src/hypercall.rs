@@ -48,9 +48,12 @@ pub const SESSION_CALL: u16 = 12;
 /// is a VM with a copy of the memory, whose vCPU starts at [`crate::header::Header::fork_entry`] with every register zero but RIP,
 /// RFLAGS and the system registers, a new identity, and its channel in place of the parent's.
 pub const FORK: u16 = 13;
+/// The process that [`crate::mailbox::event::EXEC`] asked for cannot be: argument 0: its exit status (125, 126, 127), argument 1: the length of the
+/// message at `LOG_OFFSET` that says why. Result: 0, or ENOENT: nothing was asked for.
+pub const EXEC_FAILED: u16 = 14;
 
 /// Number of hypercalls.
-pub const HYPERCALLS: u16 = 14;
+pub const HYPERCALLS: u16 = 15;
 
 /// Argument of [`PROGRAM_STATE`]: ready to be frozen.
 pub const STATE_READY: u64 = 0;

@@ -18,6 +18,9 @@ pub mod event {
     pub const CLONED: u32 = 1 << 5;
     /// There are notices in the session's channel.
     pub const SESSION: u32 = 1 << 6;
+    /// A process is to be added: the records ([`crate::boot::tag`]) say which program it runs, where and as whom. It ends in a FORK with `flags` 2
+    /// ([`crate::session::op::FORK`]), or in `EXEC_FAILED`; the records stay as they are until then.
+    pub const EXEC: u32 = 1 << 7;
 }
 
 /// What the VMM tells the kernel on an upcall. Written just before the upcall is entered, and valid until the

@@ -237,6 +237,18 @@ pub mod message {
     pub const BORN: u8 = b'B';
     /// The first process's VMM: the host's terminal has another size: rows and columns follow, u16 each, little-endian. No answer.
     pub const WINDOW: u8 = b'W';
+    /// The first process's VMM: the next [`super::op::FORK`] with `flags` 2 makes a process for somebody outside. A byte (1: a terminal), rows and columns,
+    /// u16 each; descriptors: its standard streams, and the writing end of a pipe for its end. No answer.
+    pub const EXEC: u8 = b'E';
+    /// The first process's VMM: a signal (a byte) for the process (u32) that was made so. No answer.
+    pub const SIGNAL: u8 = b'S';
+    /// The first process's VMM: the terminal of the process (u32) that was made so has another size: rows and columns. No answer.
+    pub const RESIZE: u8 = b'w';
+    /// The first process's VMM: asks for the processes. Descriptor: a socket, to which a message with one byte and a memory file comes: a line of JSON for
+    /// each process.
+    pub const LIST: u8 = b'L';
+    /// The first process's VMM: all other VMs stand still (a byte: 1) or go on (0). No answer.
+    pub const PAUSE: u8 = b'P';
 }
 
 /// Operations. "Name": the data, a single path component. What a client does not hold is EBADF; what makes no sense EINVAL;
@@ -249,7 +261,8 @@ pub mod op {
 
     /// A child is to be made (hypercall FORK, not SESSION_CALL): arguments: clone(2)'s exit signal, the child's wanted pid (a free one,
     /// or one of the caller's from TIDS, which is the caller's again if there is no child in the end) or 0, RLIMIT_NPROC if the caller is bound by it or 0, and how many
-    /// threads of the same user the keeper does not know of. `flags` 1: CLONE_PARENT.
+    /// threads of the same user the keeper does not know of. `flags` 1: CLONE_PARENT. `flags` 2: the process that
+    /// [`super::message::EXEC`] has announced (EINVAL: none was): nobody's child, in a session of its own.
     /// Descriptors: the child's channel memory and socket. Result: the child's pid. EAGAIN: a limit of the session. EEXIST: the pid is in use.
     pub const FORK: u32 = 0x100;
     /// The process is over: arguments: wait status, user time, system time (ns), maximum resident set (KiB), page faults without input, without its children's. The
@@ -303,6 +316,9 @@ pub mod op {
     pub const LODGER: u32 = 0x11e;
     /// Whether process group `arguments[0]` is orphaned: nobody in its session, but outside of it, is the parent of one of its members. Result: 1 or 0.
     pub const ORPHANED: u32 = 0x11f;
+    /// The standard streams of a process that FORK with `flags` 2 has made, once. Values: its descriptions for descriptors 0, 1 and 2, and 0; or, with a
+    /// terminal, which becomes its controlling one, the same description three times and 1 + the number of that pseudo-terminal.
+    pub const ATTACH: u32 = 0x10d;
 
     // The session's file system: the image under what has been written.
 

@@ -70,6 +70,8 @@ pub struct Client {
     pub socket: OwnedFd,
     /// Its process on the host.
     pub host: Host,
+    /// That process's id, once it has reported.
+    pub host_pid: i32,
     /// Keeps a place in the table of descriptors for its pidfd, until it reports.
     pub place: Option<OwnedFd>,
     /// The number of the last request that was served.
@@ -106,6 +108,7 @@ impl Clients {
             channel,
             socket,
             host: Host::Promised,
+            host_pid: 0,
             place: None,
             served: 0,
             unasked: false,
@@ -161,6 +164,7 @@ impl Client {
         self.host = Host::Born;
         self.place = None;
         self.host = Host::Running(sys::pidfd(pid)?);
+        self.host_pid = pid;
         Ok(())
     }
     /// EBADF unless the VM may name that node.

@@ -9,6 +9,7 @@
 //!     ├─ process/       pids, groups, wait statuses, signals' routes
 //!     ├─ nodes/         the session's file system
 //!     ├─ descriptions/  open file descriptions
+//!     ├─ execs/         processes added from outside, and their streams
 //!     └─ objects/       pipes, sockets, terminals, futexes, System V IPC
 //! ```
 //!
@@ -21,6 +22,7 @@ pub mod client;
 pub mod console;
 pub mod descriptions;
 mod dispatch;
+pub mod execs;
 pub mod nodes;
 pub mod objects;
 pub mod process;

@@ -4,7 +4,7 @@ use crate::client::{Client, ClientId, Clients, Host};
 use crate::console::Console;
 use crate::process::Table;
 use crate::process::questions::Questions;
-use crate::{descriptions, nodes, objects, sys};
+use crate::{descriptions, execs, nodes, objects, sys};
 use ramet_abi::session::notice;
 use ramet_kcore::errno::{Errno, Result};
 use std::cell::RefCell;
@@ -64,6 +64,10 @@ pub struct Session {
     pub objects: objects::State,
     /// What VMs have asked one another.
     pub questions: Questions,
+    /// Processes that were added from outside.
+    pub execs: execs::State,
+    /// All VMs but the first stand still.
+    pub paused: bool,
     /// The image's file, if there is one.
     pub image: Option<File>,
     /// Most bytes of files in memory.
@@ -93,6 +97,8 @@ impl Session {
             descriptions: descriptions::State::default(),
             objects: objects::State::default(),
             questions: Questions::default(),
+            execs: execs::State::default(),
+            paused: false,
             image,
             file_bytes_max,
             killing: BTreeMap::new(),
@@ -156,6 +162,19 @@ impl Session {
             client.doomed = true;
             if let Host::Running(process) = &client.host {
                 sys::kill(process.as_fd(), libc::SIGKILL);
+            }
+        }
+    }
+
+    /// All VMs but `first` stand still, or go on: stopped by the host's kernel, whatever they are doing.
+    pub fn pause(&mut self, first: ClientId, paused: bool) {
+        self.paused = paused;
+        let signal = if paused { libc::SIGSTOP } else { libc::SIGCONT };
+        for (id, client) in self.clients.iter() {
+            if let Host::Running(process) = &client.host
+                && id != first
+            {
+                sys::kill(process.as_fd(), signal);
             }
         }
     }

@@ -210,32 +210,37 @@ pub fn ask_for_sender(socket: &OwnedFd) -> io::Result<()> {
 }
 
 /// A message from a VMM.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Message {
     /// Its bytes.
-    pub bytes: [u8; 8],
+    pub bytes: [u8; 16],
     /// How many.
     pub length: usize,
     /// The sender's process, as the host's kernel says; 0: it says nothing.
     pub pid: i32,
+    /// Descriptors that came with it.
+    pub descriptors: Vec<OwnedFd>,
 }
 
-/// The next message, without waiting for it. `None`: the other end is closed. Descriptors that come with it are closed.
+/// The next message, without waiting for it. `None`: the other end is closed. Of more than [`DESCRIPTORS`] descriptors the kernel closes the
+/// rest.
 ///
 /// # Errors
 /// Those of recvmsg(2); EAGAIN: there is none.
 pub fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<Message>> {
-    let mut bytes = [0u8; 8];
+    let mut bytes = [0u8; 16];
     let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
-    // Room for the sender only: what else comes is dropped by the kernel, descriptors included.
-    let mut control = [0u64; 4];
+    let mut control = [0u64; 16];
     // SAFETY: zeros are a valid msghdr.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
     header.msg_iov = &raw mut part;
     header.msg_iovlen = 1;
     header.msg_control = control.as_mut_ptr().cast();
-    // SAFETY: computes a length.
-    header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<libc::ucred>() as u32) } as usize;
+    // SAFETY: computes lengths, which the control buffer is longer than.
+    header.msg_controllen = unsafe {
+        libc::CMSG_SPACE(size_of::<libc::ucred>() as u32)
+            + libc::CMSG_SPACE((DESCRIPTORS * size_of::<RawFd>()) as u32)
+    } as usize;
     // SAFETY: header, buffer and control buffer are of this frame and as long as said.
     let got = unsafe {
         libc::recvmsg(socket.as_raw_fd(), &mut header, libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC)
@@ -243,31 +248,34 @@ pub fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<Message>> {
     if got < 0 {
         return Err(io::Error::last_os_error());
     }
-    let mut pid = 0;
-    // SAFETY: the kernel has written msg_controllen bytes of control messages.
-    let first = unsafe { libc::CMSG_FIRSTHDR(&header) };
-    if !first.is_null() {
-        // SAFETY: the macro returned a whole header inside the buffer; a message of that type carries a ucred, whose size is checked;
-        // there was no room for descriptors beside it, but for as many as fit in its place: those are closed.
-        unsafe {
-            let data = libc::CMSG_DATA(first);
-            let length = (*first).cmsg_len - libc::CMSG_LEN(0) as usize;
-            if (*first).cmsg_level == libc::SOL_SOCKET && (*first).cmsg_type == libc::SCM_CREDENTIALS {
-                if length >= size_of::<libc::ucred>() {
+    let (mut pid, mut descriptors) = (0, Vec::new());
+    // SAFETY: the kernel has filled `header`, and the macros walk inside the control buffer that it describes; a message with credentials carries
+    // a ucred, whose size is checked; a descriptor in a message with rights is new and belongs to nobody else.
+    unsafe {
+        let mut current = libc::CMSG_FIRSTHDR(&header);
+        while let Some(message) = current.as_ref() {
+            let data = libc::CMSG_DATA(current);
+            let length = message.cmsg_len - libc::CMSG_LEN(0) as usize;
+            match (message.cmsg_level, message.cmsg_type) {
+                (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if length >= size_of::<libc::ucred>() => {
                     pid = data.cast::<libc::ucred>().read_unaligned().pid;
                 }
-            } else if (*first).cmsg_level == libc::SOL_SOCKET && (*first).cmsg_type == libc::SCM_RIGHTS {
-                for index in 0..length / size_of::<RawFd>() {
-                    libc::close(data.cast::<RawFd>().add(index).read_unaligned());
+                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
+                    for index in 0..length / size_of::<RawFd>() {
+                        descriptors
+                            .push(OwnedFd::from_raw_fd(data.cast::<RawFd>().add(index).read_unaligned()));
+                    }
                 }
+                _ => {}
             }
+            current = libc::CMSG_NXTHDR(&header, current);
         }
     }
     // The other end's close is a message of 0 bytes that nobody has sent.
     if got == 0 && pid == 0 {
         return Ok(None);
     }
-    Ok(Some(Message { bytes, length: got as usize, pid }))
+    Ok(Some(Message { bytes, length: got as usize, pid, descriptors }))
 }
 
 /// Sends one message, without waiting for room, with up to [`DESCRIPTORS`] descriptors.
@@ -519,6 +527,8 @@ pub(crate) fn prepare_process() {
         ] {
             libc::signal(signal, libc::SIG_IGN);
         }
+        // No terminal is this process's: none has a say in what it reads and writes.
+        libc::setsid();
         libc::umask(0o077);
         libc::prctl(libc::PR_SET_NAME, c"ramet-keeper".as_ptr());
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

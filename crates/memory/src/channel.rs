@@ -95,6 +95,14 @@ impl Channel {
         u32::from_le_bytes(word)
     }
 
+    /// The flags of that request, likewise.
+    pub fn flags(&self) -> u32 {
+        const OFFSET: u64 = REQUEST_OFFSET + std::mem::offset_of!(Request, flags) as u64;
+        let mut word = [0; 4];
+        let _ = self.mapping.read(OFFSET, &mut word);
+        u32::from_le_bytes(word)
+    }
+
     /// In a child of fork(2), where the memory is not mapped: forgets it, so that nobody unmaps what may be at its place now.
     pub fn forget(self) {
         std::mem::forget(self);

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Any
 
+    from ramet.registry import Entry
+
 __all__ = ["configure", "run"]
 
 
@@ -37,9 +39,20 @@ def _vm(reference: str) -> dict[str, Any] | None:
     return {
         "kind": "template" if status.state == "frozen" else "vm",
         **describe(entry, status),
+        "processes": _processes(entry) if status.state in ("running", "paused") else [],
         "syscalls": (status.info or {}).get("syscalls"),
         "config": read_object(entry.directory / "config.json"),
     }
+
+
+def _processes(entry: Entry) -> list[dict[str, Any]]:
+    from ramet.errors import RametError
+    from ramet.process import processes
+
+    try:
+        return processes(entry)
+    except RametError:  # it ends just now
+        return []
 
 
 def _image(reference: str) -> dict[str, Any]:

@@ -22,10 +22,10 @@ _CLI_HEAD = """# Command line
 
 Written by `python -m ramet.cli.reference`.
 
-Exit status: 0 done; 1 the operation failed; 2 wrong usage. Of `ramet run` and `ramet clone --attach`: the program's own
-status, 128+n when signal n ended it, 124 when `--timeout` did, 137 when the VM was killed; 125 when Ramet failed before
-the program ran, or the VM died under it; 126 when the program is not executable, 127 when it is not found. `ramet wait`
-prints the status of the VM that it waited for, and exits with it.
+Exit status: 0 done; 1 the operation failed; 2 wrong usage. Of `ramet run`, `ramet exec` and `ramet clone --attach`: the
+program's own status, 128+n when signal n ended it, 124 when `--timeout` did, 137 when the VM was killed; 125 when Ramet
+failed before the program ran, or the VM died under it; 126 when the program is not executable, 127 when it is missing.
+`ramet wait` prints the status of the VM that it waited for, and exits with it.
 
 Output that the host does not take (a full disk) makes later writes of the program fail with the host's error. One line
 on standard error says at the end that output is missing, and a status that would be 0 is 1.
@@ -87,7 +87,7 @@ def api_reference() -> str:
     parts = [_API_HEAD, "## Functions\n"]
     for name in ("run", "freeze", "gather"):
         parts.append(_function(f"ramet.{name}", getattr(ramet, name)))
-    for kind in (ramet.VM, ramet.Template, ramet.Result, ramet.Output):
+    for kind in (ramet.VM, ramet.Process, ramet.Template, ramet.Result, ramet.Output):
         parts.append(f"## class ramet.{kind.__name__}\n\n{_documentation(kind)}\n")
         for name, member in _members(kind).items():
             if name.startswith("_") or name in _INTERNAL:

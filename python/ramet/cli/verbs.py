@@ -30,6 +30,7 @@ VERBS = {
     "rmi": Verb("images", "Remove images.", name="rmi"),
     "inspect": Verb("inspect", "Show everything known about an image, a VM or a template, as JSON."),
     "run": Verb("run", "Run a program of an image in a new VM.", runs_program=True),
+    "exec": Verb("exec", "Run one more program in a running VM.", runs_program=True),
     "ps": Verb("ps", "List the VMs."),
     "logs": Verb("logs", "Show the output of a detached VM."),
     "wait": Verb("wait", "Wait until a VM ends; exit with its status."),
@@ -40,6 +41,7 @@ VERBS = {
     "freeze": Verb("freeze", "Freeze a VM into a template."),
     "template": Verb("template", "List or remove templates."),
     "clone": Verb("clone", "Make independent copies of a VM or a template.", splits=True),
+    "tree": Verb("tree", "Show templates, their clones and the processes of each VM, with their memory."),
     "doctor": Verb("doctor", "Say whether this host can run Ramet, how fast, and what to do."),
     "bench": Verb("bench", "Measure Ramet beside native processes."),
 }

@@ -21,6 +21,7 @@ use ramet_abi::session::{Reply, Request, op};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::File;
 use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::ipc::tty::PtyMaster;
 use std::fmt;
 use std::rc::Rc;
 
@@ -188,6 +189,22 @@ pub fn leader_ended(session: &mut Session, leader: i32) {
 /// The foreground process group of the controlling terminal of that session of processes; -1: none.
 pub fn foreground(session: &Session, leader: i32) -> i32 {
     session.objects.terminals.foreground(leader)
+}
+
+/// A new pseudo-terminal.
+///
+/// # Errors
+/// ENOSPC: there are too many.
+pub fn new_terminal(session: &Session) -> Result<Rc<PtyMaster>> {
+    session.objects.terminals.open()
+}
+
+/// Gives the VM a new description of an object.
+///
+/// # Errors
+/// ENFILE: it holds too many.
+pub fn give(session: &mut Session, client: ClientId, file: Rc<dyn File>, flags: u32) -> Result<u64> {
+    describe(session, client, file, flags)
 }
 
 /// When [`expire`] is to be called: CLOCK_MONOTONIC, ns.

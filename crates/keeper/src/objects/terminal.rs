@@ -12,7 +12,7 @@ use ramet_kcore::file::flags::{O_CLOEXEC, O_NOCTTY, O_RDWR};
 use ramet_kcore::fs::inode::{Inode, SetAttributes};
 use ramet_kcore::ipc::object::Origin;
 use ramet_kcore::ipc::stream::ByteChannel;
-use ramet_kcore::ipc::tty::{Caller, ConsoleTty, Ptys, SIGTTIN, Tty, TtyHost, WindowSize, devpts};
+use ramet_kcore::ipc::tty::{Caller, ConsoleTty, PtyMaster, Ptys, SIGTTIN, Tty, TtyHost, WindowSize, devpts};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::{Rc, Weak};
@@ -100,6 +100,14 @@ impl Terminals {
         let clock = Rc::new(|| crate::sys::clock(libc::CLOCK_REALTIME) as i64);
         let names = devpts(&ptys, clock);
         Terminals { jobs, ptys, names, console: None }
+    }
+
+    /// A new pseudo-terminal.
+    ///
+    /// # Errors
+    /// ENOSPC: there are too many.
+    pub fn open(&self) -> Result<Rc<PtyMaster>> {
+        self.ptys.open_master()
     }
 
     /// A child is like its parent.

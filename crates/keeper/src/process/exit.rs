@@ -5,7 +5,7 @@ use super::table::{News, State, Usage};
 use super::{INIT, int, result, signal_process};
 use crate::client::{ClientId, Host};
 use crate::session::{Note, Session};
-use crate::{descriptions, nodes, objects};
+use crate::{descriptions, execs, nodes, objects};
 use ramet_abi::session::{Reply, Request, notice};
 use ramet_kcore::errno::{Errno, Result};
 
@@ -114,6 +114,7 @@ pub fn end(session: &mut Session, pid: i32, status: i32, usage: Usage) {
         hang_up_orphans(session, own_group);
     }
     objects::process_ended(session, pid);
+    execs::process_ended(session, pid, status);
     bury_or_tell(session, pid);
 }
 

@@ -5,24 +5,38 @@ use super::{int, result};
 use crate::channel::Channel;
 use crate::client::{ClientId, Host};
 use crate::session::Session;
-use crate::{descriptions, nodes, objects, sys};
+use crate::{descriptions, execs, nodes, objects, sys};
 use ramet_abi::session::{Reply, Request, notice};
 use ramet_kcore::errno::{Errno, Result};
 
 /// CLONE_PARENT.
 const SIBLING: u32 = 1;
+/// A process that somebody outside has asked for.
+const ADDED: u32 = 2;
 /// VMs whose process is over may be this many more than there may be processes: they are gone in a moment.
 const LEAVING: usize = 64;
 
 pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let served = make(session, client, request);
+    if served.is_err() && request.flags & ADDED != 0 {
+        session.execs.forget_promise();
+    }
+    served
+}
+
+fn make(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
     let caller = session.client(client)?.pid;
     let [signal, wanted, user_limit, threads, ..] = request.arguments;
-    if signal > 64 || request.flags & !SIBLING != 0 || wanted > 1 << 22 {
+    let is_added = request.flags & ADDED != 0;
+    if signal > 64 || request.flags & !(SIBLING | ADDED) != 0 || wanted > 1 << 22 {
         return Err(Errno::EINVAL);
     }
     let table = &session.processes;
     if table.ending || table.len() >= table.most || session.clients.len() >= table.most + LEAVING {
         return Err(Errno::EAGAIN);
+    }
+    if is_added {
+        execs::check(session)?;
     }
     let process = table.get(caller)?;
     let of_user = table.iter().filter(|other| other.ids.real == process.ids.real).count() as u64;
@@ -31,6 +45,7 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
         return Err(Errno::EAGAIN);
     }
     let (parent, signal) = match request.flags & SIBLING {
+        _ if is_added => (0, libc::SIGCHLD as u32),
         0 => (caller, signal as u32),
         // As on Linux: not for the init of all, and with the caller's own exit signal.
         _ if caller == table.first => return Err(Errno::EINVAL),
@@ -49,6 +64,9 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
     let place = ours.try_clone().map_err(again)?;
     let pid = if wanted != 0 { int(wanted) } else { session.processes.allocate(1)? };
 
+    if is_added {
+        execs::make(session, pid)?;
+    }
     if reserved {
         session.processes.get_mut(caller)?.give_up_thread(pid);
         session.processes.get_mut(caller)?.lodgers.retain(|lodger| lodger.pid != pid);
@@ -59,6 +77,9 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
         (process.group, process.session) = (lodger.group, lodger.session);
     }
     process.client = Some(child);
+    if is_added {
+        (process.group, process.session, process.executed) = (pid, pid, true);
+    }
     session.client_mut(child)?.place = Some(place);
     process.number_of = if reserved { caller } else { 0 };
     session.processes.add(process);
@@ -78,6 +99,7 @@ pub fn failed(session: &mut Session, client: ClientId) {
     let Some(pid) = session.clients.get(client).map(|client| client.pid) else { return };
     debug_assert!(matches!(session.clients.get(client).map(|c| &c.host), Some(Host::Promised)));
     super::exit::leave(session, client);
+    execs::unmake(session, pid);
     if let Some(process) = super::exit::forget(session, pid) {
         if let Ok(owner) = session.processes.get_mut(process.number_of) {
             owner.threads.push((pid, 1));

@@ -71,6 +71,7 @@ pub fn serve(
                 op::PIDFD => facts::pidfd(session, client, request),
                 op::ASK => questions::ask(session, client, request),
                 op::TIDS => facts::tids(session, caller, request),
+                op::ATTACH => crate::execs::attach(session, client),
                 _ => Err(Errno::ENOSYS),
             }
         }

@@ -5,6 +5,7 @@
 //!      └──────── the first VM's socket ends ────► ending, for as long as LAST_WORDS ────────────────────────────────────────► over
 //! ```
 
+mod outside;
 mod stdio;
 mod watch;
 
@@ -12,7 +13,7 @@ use crate::client::{Client, ClientId, Host};
 use crate::session::Session;
 use crate::start::Keeper;
 use crate::sys::{self, Epoll, Message};
-use crate::{dispatch, objects, process};
+use crate::{dispatch, execs, objects, process};
 use ramet_abi::session::{Reply, message};
 use std::collections::VecDeque;
 use std::io;
@@ -66,16 +67,18 @@ pub fn serve(keeper: Keeper) -> io::Result<()> {
     let mut server = Server::new(keeper)?;
     let mut ready = Vec::new();
     while !server.over() {
-        let at_once = server.stdio.watch(&server.epoll, &server.session)?;
+        let at_once = server.stdio.watch(&server.epoll, &server.session)?
+            | execs::watch(&mut server.session, &server.epoll);
         if at_once || !server.watch_requests(&mut ready)? {
             let deadline = if at_once { Some(0) } else { server.deadline() };
             server.epoll.wait(deadline, &mut ready)?;
         }
         for &(token, _) in &ready {
-            if token >= FIRST_CLIENT {
+            if (FIRST_CLIENT..execs::TOKENS).contains(&token) {
                 server.client_ready(ClientId(token - FIRST_CLIENT))?;
             }
         }
+        execs::transfer(&mut server.session, &server.epoll, &ready);
         server.stdio.transfer(&server.epoll, &mut server.session, &ready);
         server.expire();
         server.session.flush();
@@ -150,7 +153,7 @@ impl Server {
     fn client_ready(&mut self, id: ClientId) -> io::Result<()> {
         let Some(client) = self.session.clients.get(id) else { return Ok(()) };
         match sys::receive(client.socket.as_fd()) {
-            Ok(Some(message)) => self.message(id, &message)?,
+            Ok(Some(message)) => self.message(id, message)?,
             Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => {}
             // A reset is an end as well.
             Ok(None) | Err(_) => self.lose(id),
@@ -158,7 +161,7 @@ impl Server {
         Ok(())
     }
 
-    fn message(&mut self, id: ClientId, received: &Message) -> io::Result<()> {
+    fn message(&mut self, id: ClientId, received: Message) -> io::Result<()> {
         let Some(client) = self.session.clients.get_mut(id) else { return Ok(()) };
         let alive = matches!(client.host, Host::Running(_));
         match (received.bytes[0], received.length) {
@@ -170,6 +173,8 @@ impl Server {
                 Ok(()) => {
                     if client.doomed {
                         self.session.doom(id);
+                    } else if self.session.paused && id != self.first {
+                        self.session.pause(self.first, true);
                     }
                     // Its own look at the ring may have been before what was sent to it since the fork.
                     self.session.greet(id);
@@ -182,6 +187,11 @@ impl Server {
                 let (rows, columns) = (word(1), word(3));
                 self.session.console.size = (rows, columns);
                 objects::window_size(&mut self.session, rows, columns);
+            }
+            _ if id == self.first && alive => {
+                if !self.outside(received)? {
+                    self.expel(id);
+                }
             }
             // It does not keep to the contract.
             _ => self.expel(id),
@@ -296,7 +306,8 @@ impl Server {
                 let now = self.session.monotonic();
                 let is_gone = |(id, client): (ClientId, &Client)| id == self.first || !promised_life(client);
                 let alone = now >= deaths || self.session.clients.iter().all(is_gone);
-                alone && self.session.console.drained() || now >= deadline
+                let told = self.session.execs.settled() || now >= deaths;
+                alone && told && self.session.console.drained() || now >= deadline
             }
         }
     }

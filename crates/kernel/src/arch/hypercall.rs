@@ -101,6 +101,12 @@ pub fn not_started(code: u8, why: &str) -> ! {
     }
 }
 
+/// The process that somebody outside asked for cannot be: an exit code as a shell has it, and why.
+pub fn exec_failed(code: u8, why: &str) {
+    let length = put_log(why);
+    call(number::EXEC_FAILED, &[code.into(), length]);
+}
+
 /// A line for the VMM's log.
 pub fn log(text: &str) {
     let length = put_log(text);

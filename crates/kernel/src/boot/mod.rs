@@ -21,7 +21,9 @@ use core::sync::atomic::Ordering::Relaxed;
 use ramet_abi::boot::flag;
 use ramet_abi::layout::FREE_RAM_GPA;
 use ramet_kcore::errno::Errno;
+use ramet_kcore::fs::credentials::Credentials;
 use ramet_kcore::fs::ops::FsContext;
+use ramet_kcore::fs::path::Path;
 
 static HOSTNAME: Global<RefCell<Vec<u8>>> = Global::new(RefCell::new(Vec::new()));
 static STARTED: Global<Cell<u64>> = Global::new(Cell::new(0));
@@ -45,7 +47,7 @@ pub fn uptime() -> u64 {
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
 /// What is wrong is not the program.
-const FAILED: u8 = 125;
+pub const FAILED: u8 = 125;
 
 /// Boots. Runs on the boot stack.
 pub fn start() -> ! {
@@ -79,24 +81,17 @@ pub fn start() -> ! {
         Ok(credentials) => Rc::new(credentials),
         Err(message) => not_started(FAILED, &message),
     };
-    for entry in records.environment.iter_mut().filter(|entry| entry.as_slice() == b"HOME=~") {
-        *entry = [&b"HOME="[..], &fs::users::home(&root, credentials.uid)].concat();
-    }
-    let directory = if records.directory.is_empty() { b"/".to_vec() } else { records.directory.clone() };
-    let mut context = FsContext::new(root);
-    context.cwd =
-        match fs::caller(&context, &credentials, |caller| caller.chdir(&caller.context.root, &directory)) {
-            Ok(path) => path,
-            Err(error) => {
-                not_started(FAILED, &format!("working directory {}: {}", text(&directory), message(error)))
-            }
-        };
+    put_home(&mut records, &root, &credentials);
+    let context = match context(root, &records.directory, &credentials) {
+        Ok(context) => context,
+        Err(text) => not_started(FAILED, &text),
+    };
     let Some(name) = records.arguments.first().cloned() else {
         not_started(NOT_FOUND, "no program to run: the image has no entry point and none was given");
     };
     let (file, path) = match fs::find_program(&context, &name, &records.environment, &credentials) {
         Ok(path) => path,
-        Err(error) => start_failed(&name, error),
+        Err(error) => start_failure(&name, error).end(),
     };
     family::initialize();
     let pid = identity().pid.load(Relaxed) as i32;
@@ -116,12 +111,7 @@ pub fn start() -> ! {
             .and_then(|plan| Ok((plan.identity.credentials.clone(), exec::load(plan, &process)?)))
         {
             Ok(started) => started,
-            Err(error) => match missing.take() {
-                Some(interpreter) => {
-                    start_failed(&[&name, &b": its interpreter "[..], &interpreter].concat(), error)
-                }
-                None => start_failed(&name, error),
-            },
+            Err(error) => program_failure(&name, missing.take(), error).end(),
         };
     let thread = Thread::new(pid, process.clone(), credentials, &loaded.frame, xsave::Area::new(), 0, 0);
     thread.name.set(loaded.comm);
@@ -162,11 +152,54 @@ fn mount_message(error: Errno) -> String {
     }
 }
 
-fn start_failed(name: &[u8], error: Errno) -> ! {
+/// Why a program cannot be started.
+pub struct StartFailure {
+    /// An exit code as a shell has it.
+    pub status: u8,
+    /// For people.
+    pub why: String,
+}
+
+impl StartFailure {
+    fn end(self) -> ! {
+        not_started(self.status, &self.why)
+    }
+}
+
+/// `HOME=~` in the environment becomes the user's home.
+pub fn put_home(records: &mut records::Records, root: &Path, credentials: &Credentials) {
+    for entry in records.environment.iter_mut().filter(|entry| entry.as_slice() == b"HOME=~") {
+        *entry = [&b"HOME="[..], &fs::users::home(root, credentials.uid)].concat();
+    }
+}
+
+/// Where a program begins.
+///
+/// # Errors
+/// A sentence for people.
+pub fn context(root: Path, directory: &[u8], credentials: &Credentials) -> Result<FsContext, String> {
+    let directory = if directory.is_empty() { b"/" } else { directory };
+    let mut context = FsContext::new(root);
+    let changed = fs::caller(&context, credentials, |caller| caller.chdir(&caller.context.root, directory));
+    context.cwd =
+        changed.map_err(|error| format!("working directory {}: {}", text(directory), message(error)))?;
+    Ok(context)
+}
+
+/// The program is not there, or cannot be executed.
+pub fn start_failure(name: &[u8], error: Errno) -> StartFailure {
     let status = match error {
         Errno::ENOENT => NOT_FOUND,
         Errno::ENOMEM => FAILED,
         _ => NOT_EXECUTABLE,
     };
-    not_started(status, &format!("{}: {}", text(name), message(error)))
+    StartFailure { status, why: format!("{}: {}", text(name), message(error)) }
+}
+
+/// Likewise, when the program has been found. `interpreter`: what of it has not.
+pub fn program_failure(name: &[u8], interpreter: Option<Vec<u8>>, error: Errno) -> StartFailure {
+    match interpreter {
+        Some(interpreter) => start_failure(&[name, &b": its interpreter "[..], &interpreter].concat(), error),
+        None => start_failure(name, error),
+    }
 }

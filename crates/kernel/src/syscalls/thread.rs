@@ -196,7 +196,7 @@ fn tell_pidfd(request: &Request, pid: i32) -> Result<()> {
 /// A child with a copy of the memory, in a VM of its own.
 fn start_process(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     let is_sibling = request.flags & flag::PARENT != 0;
-    let order = fork::Order { exit_signal: request.exit_signal, is_sibling, pid: 0 };
+    let order = fork::Order { exit_signal: request.exit_signal, is_sibling, is_added: false, pid: 0 };
     match fork::fork(order)? {
         Forked::Parent(pid) => {
             sched::with_current(|thread| thread.process.family.makers.note(thread, pid));

@@ -48,6 +48,8 @@ pub struct Ties {
     pub borrows_memory: Cell<bool>,
     /// Told when it no longer does.
     pub memory_given_back: WaitQueue,
+    /// Somebody outside has asked for it, and it has no VM of its own yet.
+    pub is_added: Cell<bool>,
     /// It has executed a program since it was made: its parent cannot change its process group any more.
     pub has_executed: Cell<bool>,
     /// It goes on in a VM of its own.
@@ -72,6 +74,7 @@ impl Ties {
             children_changed: WaitQueue::new(),
             children_usage: Cell::new(Usage::default()),
             borrows_memory: Cell::new(false),
+            is_added: Cell::new(false),
             memory_given_back: WaitQueue::new(),
             has_executed: Cell::new(false),
             has_moved: Cell::new(false),

@@ -28,6 +28,9 @@ unsafe extern "C" {
     fn fork_point() -> u64;
 }
 
+/// Flag of the request: see [`op::FORK`].
+const ADDED: u32 = 2;
+
 /// Which side of the fork.
 pub enum Forked {
     /// The parent, with the child's pid.
@@ -43,6 +46,8 @@ pub struct Order {
     pub exit_signal: i32,
     /// Its parent is the caller's parent (CLONE_PARENT).
     pub is_sibling: bool,
+    /// It is the process that somebody outside has asked for: nobody's child.
+    pub is_added: bool,
     /// A pid that it has already, or 0.
     pub pid: i32,
 }
@@ -55,13 +60,13 @@ pub fn fork(order: Order) -> Result<Forked> {
     let thread = sched::current();
     let process = thread.process.clone();
     session::prepare_fork(&process, order.pid != 0)?;
-    relatives::join(&process)?;
+    relatives::join()?;
     let keeps_parent = order.is_sibling || order.pid != 0;
     let parent = if keeps_parent { process.parent_pid() } else { process.pid.get() };
     thread.leave();
     session::transport::write(&Request {
         operation: op::FORK,
-        flags: order.is_sibling.into(),
+        flags: if order.is_added { ADDED } else { order.is_sibling.into() },
         arguments: [
             order.exit_signal as u64,
             order.pid as u64,

@@ -12,6 +12,7 @@
 //!                         └───────────────────────── Blocked        Running ──exit──▶ Dead
 //! ```
 
+pub mod enter;
 pub mod exec;
 pub mod exit;
 pub mod family;

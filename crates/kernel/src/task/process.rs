@@ -213,13 +213,23 @@ pub fn activate(space: &Rc<RefCell<AddressSpace>>) {
 impl Process {
     /// A process without threads.
     pub fn new(pid: i32, space: AddressSpace, context: FsContext, files: FdTable) -> Rc<Process> {
+        Process::with_space(pid, Rc::new(RefCell::new(space)), context, files)
+    }
+
+    /// A process without threads in an address space that may be another's.
+    pub fn with_space(
+        pid: i32,
+        space: Rc<RefCell<AddressSpace>>,
+        context: FsContext,
+        files: FdTable,
+    ) -> Rc<Process> {
         Rc::new_cyclic(|me| Process {
             me: me.clone(),
             pid: Cell::new(pid),
             threads: RefCell::new(Vec::new()),
             thread_ended: WaitQueue::new(),
             family: super::family::Ties::new(),
-            space: Rc::new(RefCell::new(space)),
+            space,
             files: RefCell::new(files),
             context: RefCell::new(context),
             dispositions: RefCell::new(Dispositions::new()),

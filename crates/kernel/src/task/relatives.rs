@@ -35,11 +35,11 @@ impl Relatives {
 
 static JOINED: Global<Cell<bool>> = Global::new(Cell::new(false));
 
-/// At the first fork: the session's keeper knows from now on who is where, and learns what `process` is like.
+/// At the first fork: the session's keeper knows from now on who is where, and learns what the VM's process is like.
 ///
 /// # Errors
 /// EAGAIN: the keeper does not answer.
-pub fn join(process: &Process) -> Result<()> {
+pub fn join() -> Result<()> {
     const IN_USE: u32 = 1;
     if JOINED.get() {
         return Ok(());
@@ -53,7 +53,9 @@ pub fn join(process: &Process) -> Result<()> {
     };
     session::call(&request, &[])?;
     family::connect(Relatives::new());
-    introduce(process);
+    if let Some(first) = process::first() {
+        introduce(&first);
+    }
     JOINED.set(true);
     Ok(())
 }
@@ -245,7 +247,7 @@ pub fn ended(process: &Process, status: u32) {
     let _ = ask(op::EXIT, &[status.into(), used.user_time, used.system_time, used.resident, used.faults]);
 }
 
-/// Tells the keeper all that others may ask about the running process.
+/// Tells the keeper all that others may ask about a process.
 fn introduce(process: &Process) {
     describe(process);
     options_changed(process);
@@ -267,12 +269,19 @@ fn options_changed(process: &Process) {
     let _ = ask(op::OPTION, &[2, process.parent_death_signal.get() as u64]);
 }
 
-/// Name, arguments and ids of the running process.
+/// Name, arguments and ids of a process: as the running thread has them, if it is one of its.
 fn describe(process: &Process) {
-    let (name, ids) = sched::with_current(|thread| {
-        let credentials = thread.credentials.borrow();
-        (thread.name.get(), [credentials.uid, credentials.euid, credentials.suid])
-    });
+    let running = sched::current();
+    let thread = if core::ptr::eq(&*running.process, process) {
+        running
+    } else {
+        match process.threads.borrow().first() {
+            Some(thread) => thread.clone(),
+            None => return,
+        }
+    };
+    let credentials = thread.credentials.borrow().clone();
+    let (name, ids) = (thread.name.get(), [credentials.uid, credentials.euid, credentials.suid]);
     let mut text = Vec::from(name.split(|byte| *byte == 0).next().unwrap_or_default());
     text.push(0);
     text.extend(command_line(process));

@@ -198,6 +198,9 @@ pub fn take_events() {
     if events & (event::INPUT | event::OUTPUT_ROOM | event::WINDOW_SIZE) != 0 {
         crate::fs::console::on_events(events);
     }
+    if events & event::EXEC != 0 {
+        super::enter::asked();
+    }
     if events & event::SESSION != 0 {
         crate::session::on_events();
     }
@@ -273,6 +276,11 @@ fn switch_to(next: Rc<Thread>) {
 extern "C" fn thread_started() {
     SCHEDULER.dead.replace(None);
     request(work::SIGNAL);
+    let thread = current();
+    if let Some(begin) = thread.begins.take() {
+        // SAFETY: the frame is at the top of this thread's stack, above everything that has been pushed since it started.
+        begin(unsafe { &mut *thread.first_frame() });
+    }
 }
 
 /// Starts the first thread. Does not return: the boot stack is left for good.

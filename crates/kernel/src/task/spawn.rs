@@ -69,7 +69,8 @@ pub fn wait_for_borrowers(thread: &Thread) -> Result<()> {
 /// As [`fork::fork`].
 pub fn into_own_vm(process: &Process) -> Result<Forked> {
     let exit_signal = process.family.exit_signal.get();
-    fork::fork(Order { exit_signal, is_sibling: false, pid: process.pid.get() })
+    let is_added = process.family.is_added.get();
+    fork::fork(Order { exit_signal, is_sibling: false, is_added, pid: process.pid.get() })
 }
 
 /// The process goes on in a VM of its own: its threads here end, and nobody is told.

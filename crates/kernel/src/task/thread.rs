@@ -81,6 +81,8 @@ pub struct Thread {
     pub cpu_time: Cell<(u64, u64)>,
     /// Vector state while another thread runs; also where signal frames take it from.
     pub vectors: RefCell<xsave::Area>,
+    /// What it does first of all, instead of returning to the program with its frame as it is.
+    pub begins: Cell<Option<fn(&mut Frame)>>,
     fs_base: Cell<u64>,
     gs_base: Cell<u64>,
     stack: Box<UnsafeCell<Stack>>,
@@ -141,6 +143,7 @@ impl Thread {
                 dying: Cell::new(false),
                 cpu_time: Cell::new((0, 0)),
                 vectors: RefCell::new(vectors),
+                begins: Cell::new(None),
                 fs_base: Cell::new(fs_base),
                 gs_base: Cell::new(gs_base),
                 stack,
@@ -152,6 +155,11 @@ impl Thread {
     /// The value of `KERNEL_STACK` while this thread runs: `entry.rs` pushes from here.
     pub fn stack_top(&self) -> u64 {
         (self.stack.get() as usize + STACK_SIZE - 8) as u64
+    }
+
+    /// The frame that it returns to the program with for the first time.
+    pub(super) fn first_frame(&self) -> *mut Frame {
+        (self.stack.get() as usize + STACK_SIZE - size_of::<Frame>()) as *mut Frame
     }
 
     /// Where `switch_stacks` saves.

@@ -10,6 +10,7 @@ mod tables;
 
 pub use config::{Config, ConfigError, Volume, check_id, check_timeout};
 pub use probe::{Measured, measure};
+pub use records::replace as replace_records;
 pub use slots::{add as add_slots, add_channel, add_ram};
 pub use tables::in_syscall_stub;
 

@@ -26,16 +26,40 @@ fn push(records: &mut Vec<u8>, tag: u32, parts: &[&[u8]]) {
     records.resize(records.len().next_multiple_of(8), 0);
 }
 
-fn records(config: &Config) -> Vec<u8> {
+/// What the records say of a program.
+fn program(args: &[String], env: &[String], cwd: &str, user: &str) -> Vec<u8> {
     let mut records = Vec::new();
-    for argument in &config.args {
+    for argument in args {
         push(&mut records, tag::ARGUMENT, &[argument.as_bytes()]);
     }
-    for variable in &config.env {
+    for variable in env {
         push(&mut records, tag::ENVIRONMENT, &[variable.as_bytes()]);
     }
-    push(&mut records, tag::DIRECTORY, &[config.cwd.as_bytes()]);
-    push(&mut records, tag::USER, &[config.user.as_bytes()]);
+    push(&mut records, tag::DIRECTORY, &[cwd.as_bytes()]);
+    push(&mut records, tag::USER, &[user.as_bytes()]);
+    records
+}
+
+/// Replaces the records by those of a program that is to be run beside the first one.
+pub fn replace(
+    area: &SharedArea,
+    args: &[String],
+    env: &[String],
+    cwd: &str,
+    user: &str,
+) -> Result<(), RecordsError> {
+    let records = program(args, env, cwd, user);
+    let length = records.len() as u64;
+    if length > RECORDS_SIZE {
+        return Err(RecordsError::TooLarge(length));
+    }
+    area.write(RECORDS_OFFSET, &records)?;
+    let at = BOOT_OFFSET + std::mem::offset_of!(BootInfo, records_length) as u64;
+    Ok(area.write(at, &length.to_le_bytes())?)
+}
+
+fn records(config: &Config) -> Vec<u8> {
+    let mut records = program(&config.args, &config.env, &config.cwd, &config.user);
     push(&mut records, tag::HOSTNAME, &[config.hostname.as_bytes()]);
     for (index, volume) in config.volumes.iter().enumerate() {
         let flags = u32::from(volume.read_only);

@@ -2,13 +2,13 @@
 //!
 //! Lock order: `quiet`, then one of `inbox`, `outbox`, `streams` and `line`, of which no two are held together. A fork holds `quiet` alone.
 
-use super::CloneSpec;
+use super::{CloneSpec, ExecOrder};
 use crate::vm::{Ending, Shared};
 use ramet_abi::hypercall::{STATE_DONE, STATE_READY};
 use ramet_kvm::EventFd;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub enum Order {
     Freeze(Ticket),
     /// Make a clone.
     Clone(Ticket, Box<CloneOrder>),
+    /// Add a process to the session.
+    Exec(Ticket, Box<ExecOrder>),
     /// End the VM.
     End(Ending),
 }
@@ -157,11 +159,9 @@ impl Desk {
         lock(&self.line).as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    /// Tells the session's keeper of the terminal's size.
-    pub fn announce_size(&self, rows: u32, columns: u32) {
-        if let Some(line) = &*lock(&self.line) {
-            crate::session::announce_size(line.as_fd(), rows, columns);
-        }
+    /// Tells or asks the session's keeper something; none: there is no session.
+    pub fn with_keeper<T>(&self, speak: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
+        lock(&self.line).as_ref().map(|line| speak(line.as_fd()))
     }
 
     /// The next order.

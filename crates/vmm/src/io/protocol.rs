@@ -1,6 +1,6 @@
 //! The control protocol's words (`docs/spec/control.md`).
 
-use crate::clone::{Answer, CloneSpec};
+use crate::clone::{Answer, CloneSpec, ExecSpec};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -43,6 +43,29 @@ pub enum Request {
     },
     /// Wait for the end.
     Wait,
+    /// Add a process to the session.
+    Exec {
+        /// What it is to be.
+        exec: Box<ExecSpec>,
+    },
+    /// A signal for an added process.
+    ExecSignal {
+        /// The process.
+        pid: u32,
+        /// The signal's number.
+        signal: u32,
+    },
+    /// The size of an added process's terminal.
+    ExecResize {
+        /// The process.
+        pid: u32,
+        /// Rows.
+        rows: u32,
+        /// Columns.
+        columns: u32,
+    },
+    /// The session's processes.
+    Processes,
 }
 
 /// Parses a request line.

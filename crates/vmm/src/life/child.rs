@@ -36,6 +36,7 @@ pub fn live(machine: Machine, runner: Runner, newborn: Newborn) -> ! {
                 }
                 // Only the first process is known outside: there is nobody to freeze this one, or to be told.
                 Stop::State(_) => answer(&machine, errno(libc::EOPNOTSUPP)),
+                Stop::ExecFailed(..) => answer(&machine, errno(libc::ENOENT)),
                 Stop::Request => {}
             }
         };

@@ -16,6 +16,7 @@
 //! main thread serves the control socket itself. A child of fork(2) goes on in the same loop as another VM.
 
 mod child;
+mod exec;
 mod session;
 
 use crate::boot::{self, Config};
@@ -42,6 +43,7 @@ struct Live {
     desk: Arc<Desk>,
     io: IoThread,
     paused: bool,
+    execs: exec::Waiting,
 }
 
 /// What the outside is told at the end, whatever happens before.
@@ -146,7 +148,7 @@ impl Live {
             Server::open(shared, their_desk, their_profile, console, bell)
         })?;
         io.wait_open();
-        Ok(Self { profile, machine, runner, desk, io, paused: false })
+        Ok(Self { profile, machine, runner, desk, io, paused: false, execs: exec::Waiting::new() })
     }
 
     /// Runs the VM until it ends, freezes, or this process is a child.
@@ -157,6 +159,7 @@ impl Live {
                 Stop::State(state) => self.desk.note_program_state(state),
                 Stop::Ended(ending) => return self.end(ending),
                 Stop::Orphaned => return self.end_orphaned(),
+                Stop::ExecFailed(status, why) => self.exec_failed(status, why),
                 Stop::OpenSession => {
                     if let Err(error) = self.open_session() {
                         return self.end(error.into());
@@ -195,14 +198,22 @@ impl Live {
             Order::Pause(ticket) => {
                 self.paused = true;
                 self.desk.set_state(State::Paused);
+                self.pause_others();
                 self.desk.answer(ticket, Ok(serde_json::Value::Null));
                 Ok(self)
             }
             Order::Resume(ticket) => {
                 self.paused = false;
                 self.desk.set_state(State::Running);
+                if let Some(session) = &self.machine.body.session {
+                    session.pause(false);
+                }
                 crate::run::announce_events(&mut self.machine);
                 self.desk.answer(ticket, Ok(serde_json::Value::Null));
+                Ok(self)
+            }
+            Order::Exec(ticket, order) => {
+                self.exec(ticket, *order);
                 Ok(self)
             }
             Order::End(ending) => Err(self.end(ending)),
@@ -287,7 +298,11 @@ impl Live {
         while let Some(order) = desk.next_order() {
             match order {
                 Order::End(ending) => return Outcome::Ended(ending, Some(Box::new(server))),
-                Order::Pause(t) | Order::Resume(t) | Order::Freeze(t) | Order::Clone(t, _) => {
+                Order::Pause(t)
+                | Order::Resume(t)
+                | Order::Freeze(t)
+                | Order::Clone(t, _)
+                | Order::Exec(t, _) => {
                     server.reply(t, &Err(Refusal::new("the VM was being frozen: ask again")));
                 }
             }
@@ -353,7 +368,7 @@ fn template(stopped: Stopped, profile: Arc<Profile>, mut server: Server) -> Outc
                     server.reply(ticket, &clone_answer(&forked, &order, profile.generation + 1));
                 }
                 Order::End(ending) => return Outcome::Ended(ending, Some(Box::new(server))),
-                Order::Pause(t) | Order::Resume(t) | Order::Freeze(t) => {
+                Order::Pause(t) | Order::Resume(t) | Order::Freeze(t) | Order::Exec(t, _) => {
                     server.reply(t, &Err(Refusal::new("the VM is frozen")));
                 }
             }
@@ -407,7 +422,7 @@ fn bring_up(
         }
         Ok(server)
     })?;
-    Ok(Live { profile, machine, runner, desk, io, paused })
+    Ok(Live { profile, machine, runner, desk, io, paused, execs: exec::Waiting::new() })
 }
 
 impl Report {

@@ -79,12 +79,18 @@ impl Live {
     /// Makes a child. `Err`: this is it, or the session is over.
     pub(super) fn fork_process(mut self) -> Result<Self, Outcome> {
         let desk = self.desk.clone();
+        let is_promised = self.promise();
         match split(&mut self.machine, Some(&desk)) {
-            Ok(None) => Ok(self),
+            Ok(None) => {
+                if is_promised {
+                    self.promised();
+                }
+                Ok(self)
+            }
             Ok(Some(newborn)) => {
-                let Self { machine, runner, io, desk: inner, .. } = self;
+                let Self { machine, runner, io, desk: inner, execs, .. } = self;
                 // The I/O thread does not exist here; its handle must not be joined, nor what it shares be dropped.
-                std::mem::forget((io, inner, desk));
+                std::mem::forget((io, inner, desk, execs));
                 Err(Outcome::Forked(Box::new((machine, runner, newborn))))
             }
             Err(Gone) => Err(self.end_orphaned()),

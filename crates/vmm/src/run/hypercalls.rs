@@ -74,6 +74,11 @@ pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<
             Err(Gone) => return Ok(Some(Stop::Orphaned)),
         },
         FORK => return Ok(Some(Stop::Fork)),
+        EXEC_FAILED => {
+            // Other codes are a program's.
+            let status = if (126..=127).contains(&first) { first as u8 } else { 125 };
+            return Ok(Some(Stop::ExecFailed(status, message(machine, second))));
+        }
         _ => errno(libc::ENOSYS),
     };
     answer(machine, result);

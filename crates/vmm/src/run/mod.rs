@@ -37,6 +37,8 @@ pub enum Stop {
     OpenSession,
     /// Make a child ([`FORK`](ramet_abi::hypercall::FORK)); the guest waits for [`answer`].
     Fork,
+    /// The process that somebody outside asked for cannot be added: its exit status, and why. The guest waits for [`answer`].
+    ExecFailed(u8, String),
     /// The session's keeper is gone: the VM is over.
     Orphaned,
     /// The VM is over.

@@ -12,15 +12,17 @@
 
 pub mod keeper;
 mod life;
+mod outside;
 
 use crate::message::{self, Received};
 use ramet_abi::session::{message as packet, op};
 use ramet_memory::{Channel, WorkingSet};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 pub use life::Life;
+pub use outside::{announce_size, list, resize, signal};
 
 /// The keeper is gone, and with it the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -140,12 +142,4 @@ impl Session {
     pub fn line(&self) -> io::Result<OwnedFd> {
         self.socket.try_clone()
     }
-}
-
-/// Tells the keeper at the other end of the first process's socket how large the host's terminal is.
-pub fn announce_size(socket: BorrowedFd<'_>, rows: u32, columns: u32) {
-    let word = |n: u32| u16::try_from(n).unwrap_or(u16::MAX).to_le_bytes();
-    let ([a, b], [c, d]) = (word(rows), word(columns));
-    // Without a keeper there is nobody to tell.
-    let _ = message::send(socket, &[packet::WINDOW, a, b, c, d]);
 }

@@ -10,7 +10,7 @@ use crate::task::fork::Forked;
 use crate::task::process::{Process, resource};
 use crate::task::sched::{self, work};
 use crate::task::thread::Thread;
-use crate::task::{exit, futex, itimer, spawn};
+use crate::task::{enter, exit, futex, itimer, spawn};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::signal::Signal;
 use ramet_kcore::signal::altstack::AltStack;
@@ -20,12 +20,12 @@ use ramet_kcore::signal::frame::Trap;
 /// dead afterwards: when memory is too short for the new program.
 ///
 /// # Errors
-/// EAGAIN: the process is being ended; the old program is whole. What [`spawn::into_own_vm`] says.
+/// EAGAIN: the process is being ended; the old program is whole. What [`enter::into_own_vm`] says.
 pub fn replace(plan: Plan, frame: &mut Frame) -> Result<()> {
     let thread = sched::current();
     let process = thread.process.clone();
     if process.family.borrows_memory.get() {
-        match spawn::into_own_vm(&process)? {
+        match enter::into_own_vm(&process)? {
             Forked::Child => {}
             Forked::Parent(_) => {
                 spawn::has_moved(&process);

@@ -12,7 +12,7 @@ use super::{Console, tty};
 use crate::clone::{
     Answer, Desk, Order, Profile, Refusal, SOCKET, State, Streams, Ticket, exit_document, write_exit,
 };
-use crate::session::Gone;
+use crate::session::{self, Gone};
 use crate::vm::{Ending, Error, GuestFault, Shared, monotonic};
 use ramet_abi::mailbox::event;
 use ramet_kvm::EventFd;
@@ -257,7 +257,7 @@ impl Server {
         console.rows.store(rows, Release);
         console.columns.store(columns, Release);
         self.shared.raise(event::WINDOW_SIZE);
-        self.desk.announce_size(rows, columns);
+        self.desk.with_keeper(|line| session::announce_size(line, rows, columns));
     }
 
     /// Answers clients that wait for `ready`. Returns when the next one's patience ends.

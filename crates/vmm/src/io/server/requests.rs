@@ -1,9 +1,10 @@
 //! What each request of `docs/spec/control.md` does.
 
 use super::{Server, Waiting, after};
-use crate::clone::{Answer, CloneOrder, CloneSpec, Order, Refusal, State, Ticket};
+use crate::clone::{Answer, CloneOrder, CloneSpec, ExecOrder, ExecSpec, Order, Refusal, State, Ticket};
 use crate::io::connection::Line;
 use crate::io::protocol::{Request, answer_line, parse};
+use crate::session;
 use crate::vm::{Ending, monotonic};
 use ramet_abi::syscall::{self, Counters, NOT_SERVED};
 use serde_json::{Map, Value, json};
@@ -62,11 +63,45 @@ impl Server {
             }
             Request::WaitReady { timeout } => Err(Waiting::Ready(after(timeout))),
             Request::Wait => Err(Waiting::End),
+            Request::Exec { exec } => {
+                match has_vcpu("run another process").and_then(|_| exec_order(*exec, line)) {
+                    Ok(exec) => order(Ok(Value::Null), Order::Exec(ticket, Box::new(exec)), orders),
+                    Err(refusal) => Ok(Err(refusal)),
+                }
+            }
+            Request::ExecSignal { signal, .. } if !(1..=MOST_SIGNAL).contains(&signal) => {
+                Ok(Err(Refusal { text: format!("no signal {signal}"), errno: Some(libc::EINVAL) }))
+            }
+            Request::ExecSignal { pid, signal } => {
+                self.desk.with_keeper(|line| session::signal(line, pid, signal as u8));
+                Ok(Ok(Value::Null))
+            }
+            Request::ExecResize { pid, rows, columns } => {
+                self.desk.with_keeper(|line| session::resize(line, pid, rows, columns));
+                Ok(Ok(Value::Null))
+            }
+            Request::Processes => Ok(self.processes()),
             Request::Clone { clone } => match clone_order(*clone, line) {
                 Ok(clone) => order(Ok(Value::Null), Order::Clone(ticket, Box::new(clone)), orders),
                 Err(refusal) => Ok(Err(refusal)),
             },
         }
+    }
+
+    /// The session's processes; of a program that has not forked the only one.
+    fn processes(&self) -> Answer {
+        let Some(list) = self.desk.with_keeper(session::list) else {
+            let pid = self.shared.area.identity().pid.load(Acquire);
+            let alone = json!({
+                "pid": pid, "parent": 0, "group": pid, "session": pid, "state": "running", "command": null,
+                "args": null, "uid": null, "vmm": std::process::id(), "exec": false,
+            });
+            return Ok(json!({ "processes": [alone] }));
+        };
+        let list = list.map_err(|error| Refusal::host("the session's keeper", &error))?;
+        let processes: Result<Vec<Value>, _> = list.lines().map(serde_json::from_str).collect();
+        let processes = processes.map_err(|error| Refusal::new(format!("the session's keeper: {error}")))?;
+        Ok(json!({ "processes": processes }))
     }
 
     fn info(&self) -> Value {
@@ -127,6 +162,13 @@ fn order(answer: Answer, order: Order, orders: &mut Vec<Order>) -> Result<Answer
         }
         Err(refusal) => Ok(Err(refusal)),
     }
+}
+
+fn exec_order(spec: ExecSpec, line: Line) -> Result<ExecOrder, Refusal> {
+    spec.check().map_err(Refusal::new)?;
+    let descriptors = <[_; 4]>::try_from(line.fds)
+        .map_err(|fds| Refusal::new(format!("a process needs 4 descriptors, {} came", fds.len())))?;
+    Ok(ExecOrder { spec, descriptors })
 }
 
 fn clone_order(spec: CloneSpec, line: Line) -> Result<CloneOrder, Refusal> {

@@ -41,7 +41,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FIELDS = {"entrypoint", "cmd", "warmup", "env", "memory", "workdir", "user"}
 
 # `~`: the kernel looks it up in the image's /etc/passwd.
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "~"}
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "~"}
 
 
 def parse_size(size: int | str) -> int:
@@ -156,7 +156,7 @@ def prepare(
         command = [*found["entrypoint"], *(args or found["cmd"])]
     if not command:
         raise UsageError(f"image {found['name']} has no default command", hint="say what to run: ramet run IMAGE CMD")
-    environment = {**_ENVIRONMENT, **found["env"], **check_environment(env or {})}
+    environment = {**ENVIRONMENT, **found["env"], **check_environment(env or {})}
     if tty:
         environment.setdefault("TERM", os.environ.get("TERM", "xterm"))
     if timeout is not None and timeout <= 0:

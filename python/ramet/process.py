@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from ramet.conversation import Conversation
 from ramet.errors import HostError, RametError, UsageError, VMError
-from ramet.launch import check_arguments, check_environment, find_image
+from ramet.launch import ENVIRONMENT, check_arguments, check_environment, find_image
 from ramet.registry import Entry
 from ramet.registry.control import Control, Refused, connect
 from ramet.registry.files import read_object
@@ -22,7 +22,6 @@ __all__ = ["Process", "processes", "start"]
 
 # Seconds that a VM may take until its program begins.
 _BOOT_TIME = 30.0
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Process(Conversation):
@@ -87,7 +86,7 @@ def _defaults(entry: Entry) -> tuple[dict[str, str], str, str]:
     if isinstance(config.get("env"), list):
         pairs = (variable.partition("=") for variable in config["env"])
         return {name: value for name, _, value in pairs}, str(config["cwd"]), str(config["user"])
-    environment = {"PATH": _PATH}
+    environment = {**ENVIRONMENT}
     try:
         image = find_image(str(entry.record.get("image_digest") or entry.record["image"]))
     except (KeyError, RametError):  # it was removed: the VM has all of it that it needs

@@ -416,8 +416,15 @@ pub mod op {
     pub const DISPLAY: u32 = 0x30b;
     /// fcntl(2) F_SETPIPE_SZ (`arguments[0]`: size), F_GETPIPE_SZ (0). Result: the size.
     pub const PIPE_SIZE: u32 = 0x30c;
-    /// F_SETOWN_EX and F_SETSIG: arguments: kind, id, signal; `flags` 1: only ask. Values: the same.
+    /// F_SETOWN_EX and F_SETSIG: arguments: kind, id, signal; `flags` 1: only ask. Values: the same. `flags` 2: O_ASYNC is on, for the
+    /// descriptor with the number `arguments[3]`; 3: it is off. EINVAL: the object knows no such thing.
     pub const OWNER: u32 = 0x30d;
+    /// What description `id` is, for a VM that has received it. Values: open(2) flags, one of [`super::object`], the node (of a file, directory or FIFO),
+    /// its file system. Answers `stat`. Data: what [`DISPLAY`] gives, or what was given to [`STAND_IN`].
+    pub const DESCRIBED: u32 = 0x320;
+    /// splice(2) from description `id` to description `other`, one of them a pipe at least: arguments: offset of the one, of the other (`u64::MAX`:
+    /// its own), most bytes. `flags` 1: tee(2). EAGAIN as there, with values\[0\] 1: the first has nothing, 0: the second has no room.
+    pub const SPLICE: u32 = 0x321;
 
     // Making objects. Results are descriptions.
 
@@ -425,13 +432,15 @@ pub mod op {
     pub const PIPE: u32 = 0x400;
     /// eventfd2(2). Arguments: value. `flags` as there.
     pub const EVENTFD: u32 = 0x401;
-    /// timerfd_create(2). Arguments: clock.
+    /// timerfd_create(2). Arguments: clock; of one that was a VM's: interval, 1 + the time that is left (ns; 0: disarmed), expirations that
+    /// nobody has read, 1: armed with TFD_TIMER_CANCEL_ON_SET, 2: and the clock has been set.
     pub const TIMERFD: u32 = 0x402;
     /// timerfd_settime(2), flags as there. Arguments: interval, value (ns; `flags` 0x100: only ask). Values: old interval and value.
     pub const TIMERFD_SET: u32 = 0x403;
     /// epoll_create1(2).
     pub const EPOLL: u32 = 0x404;
-    /// epoll_ctl(2) on description `id` for description `other`. Arguments: operation, events, data, the descriptor's number.
+    /// epoll_ctl(2) on description `id` for description `other`. Arguments: operation, events, data, the descriptor's number. Operation 4: an entry
+    /// as another instance had it, `arguments[4]`: 1 if it may be ready.
     pub const EPOLL_CTL: u32 = 0x405;
     /// epoll_wait(2) without sleeping: `arguments[0]`: most events. Data: records of struct epoll_event. Result: how many.
     pub const EPOLL_WAIT: u32 = 0x406;
@@ -449,6 +458,14 @@ pub mod op {
     pub const CONSOLE: u32 = 0x40a;
     /// Opens what description `id`, which has no path, refers to once more (`/proc/self/fd`), with open(2) `flags`. Result: the description.
     pub const REOPEN: u32 = 0x40b;
+    /// A pipe that was a VM's, as `ramet_kcore::ipc::pipe` exports it: arguments: its inode number, owner | group << 32, time of its making; `id`: the node, if it
+    /// is a FIFO's. `flags` 1: a further piece, `id`: one of its ends. Data: the ends (u64 each), in the order in which they came.
+    pub const PIPE_IMPORT: u32 = 0x420;
+    /// Sockets that were a VM's: `flags` is one of [`super::socket_import`].
+    pub const SOCKET_IMPORT: u32 = 0x421;
+    /// A description of something that every VM has for itself (a device, say), to be sent to another: data: what says what it is. `flags`: those of
+    /// open(2).
+    pub const STAND_IN: u32 = 0x422;
 
     // Shared memory.
 
@@ -487,8 +504,17 @@ pub mod tree {
     pub const MEMORY: u64 = 2;
 }
 
-/// Calls of [`op::SOCKET_CALL`]. Control messages are records: kind (u32: 1 SCM_RIGHTS, 2 SCM_CREDENTIALS), length of the body (u32), the body padded
-/// to 8 bytes: ids of descriptions (u64 each), or struct ucred.
+/// Control messages on their way ([`socket::SEND`], [`socket::RECEIVE`]): records of kind (u32), length of the body (u32), and the body padded to 8 bytes.
+pub mod control {
+    /// SCM_RIGHTS: ids of descriptions (u64 each).
+    pub const RIGHTS: u32 = 1;
+    /// SCM_CREDENTIALS: struct ucred.
+    pub const CREDENTIALS: u32 = 2;
+    /// Another one: cmsg_level, cmsg_type (i32 each), what follows.
+    pub const OTHER: u32 = 3;
+}
+
+/// Calls of [`op::SOCKET_CALL`]. With EAGAIN values\[6\] and \[7\] are SO_RCVTIMEO and SO_SNDTIMEO (ns, 0: for ever). CONNECT: `arguments[0]`: O_NONBLOCK or 0.
 pub mod socket {
     /// bind(2): data: the address; `id`: the socket; `other`: the node that was made for a path name, or 0 for an abstract one.
     pub const BIND: u32 = 1;
@@ -512,8 +538,43 @@ pub mod socket {
     pub const PEER: u32 = 9;
     /// getsockopt(2). Arguments: level, option. Data: the value.
     pub const GET_OPTION: u32 = 10;
-    /// setsockopt(2). Arguments: level, option; data: the value.
+    /// setsockopt(2). Arguments: level, option, 1: the caller has CAP_NET_ADMIN; data: the value.
     pub const SET_OPTION: u32 = 11;
+}
+
+/// Steps of [`op::SOCKET_IMPORT`]; the state and the messages are as `ramet_kcore::ipc::unix` exports them.
+pub mod socket_import {
+    /// Makes sockets: data: for each its type, O_NONBLOCK or 0, owner, group (u32 each), time of its making, inode number (u64 each), at most
+    /// [`MAKE_MAX`]. Data: their descriptions, u64 each.
+    pub const MAKE: u32 = 1;
+    /// Most sockets of one [`MAKE`].
+    pub const MAKE_MAX: usize = 4096;
+    /// Data: for each a socket of [`MAKE`] (u64), and its state with its length (u32) before it.
+    pub const STATE: u32 = 2;
+    /// Data: for each the socket in which it lies (u64), and a message with its length (u32) before it.
+    pub const MESSAGES: u32 = 3;
+    /// The last step: data: descriptions of sockets that nobody has accepted yet, which are given up.
+    pub const DONE: u32 = 4;
+}
+
+/// Kinds of objects in the answer to [`op::DESCRIBED`].
+pub mod object {
+    /// A regular file or directory.
+    pub const FILE: u64 = 1;
+    /// A pipe or FIFO.
+    pub const PIPE: u64 = 2;
+    /// A socket; the type follows from [`super::socket::GET_OPTION`].
+    pub const SOCKET: u64 = 3;
+    /// An epoll instance.
+    pub const EPOLL: u64 = 4;
+    /// Another stream.
+    pub const STREAM: u64 = 5;
+    /// An eventfd, timerfd or pidfd.
+    pub const EVENT: u64 = 6;
+    /// See [`super::op::STAND_IN`].
+    pub const STAND_IN: u64 = 7;
+    /// A terminal.
+    pub const TERMINAL: u64 = 8;
 }
 
 /// Calls of [`op::SYSV`]. `arguments[4]` and \[5\] are the effective user and group id, `other` is a number for [`notice::LOCK`] or 0: do not wait.

@@ -126,7 +126,7 @@ fn what_a_process_has_becomes_common_with_its_child() {
     let held: Vec<Path> = files.iter().filter_map(|file| file.path().cloned()).collect();
     migrate(&here, tree::ROOT, &fs, Some(&root.dentry), &held, &[]).unwrap();
     finish(&here).unwrap();
-    export(&here, &files, &|device| device == 0x100).unwrap();
+    export(&here, &files, &files, &|device| device == 0x100).unwrap();
     assert!(files.iter().all(|file| file.remote().is_some()));
 
     // The child has the same ids; its offset and its pipe are the parent's.

@@ -13,7 +13,7 @@ use crate::session::{self, RemoteFile};
 use crate::stat::Stat;
 use crate::user::{Sink, Source};
 use crate::wait::{Events, WaitKey, Wake};
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell};
 
@@ -46,6 +46,7 @@ pub struct SignalOwner {
 
 /// An open file description.
 pub struct OpenFile {
+    me: Weak<OpenFile>,
     /// Name in the session.
     pub id: ObjectId,
     file: Rc<dyn File>,
@@ -60,24 +61,27 @@ pub struct OpenFile {
     counts_as_writer: bool,
     /// fcntl(F_SETOWN_EX), F_SETSIG.
     pub signal_owner: Cell<SignalOwner>,
+    /// The descriptor that O_ASYNC was turned on through.
+    pub signal_fd: Cell<i32>,
     watcher: Cell<Option<WaitKey>>,
 }
 
 impl OpenFile {
     /// A description of `file` opened with `flags`. `path`: its place, if it has one.
     pub fn new(file: Rc<dyn File>, path: Option<Path>, flags: u32) -> Rc<OpenFile> {
-        Rc::new(Self::build(file, path, flags, false))
+        Self::build(file, path, flags, false)
     }
 
     /// A description that counts as a writer of its inode until it is closed ([`super::inode::InodeState::add_writer`] has been called).
     pub(super) fn new_writer(file: Rc<dyn File>, path: Path, flags: u32) -> Rc<OpenFile> {
-        Rc::new(Self::build(file, Some(path), flags, true))
+        Self::build(file, Some(path), flags, true)
     }
 
-    fn build(file: Rc<dyn File>, path: Option<Path>, flags: u32, counts_as_writer: bool) -> OpenFile {
+    fn build(file: Rc<dyn File>, path: Option<Path>, flags: u32, counts_as_writer: bool) -> Rc<OpenFile> {
         let named_only = flags & O_PATH != 0;
         let access = flags & O_ACCMODE;
-        OpenFile {
+        let description = Rc::new_cyclic(|me| OpenFile {
+            me: me.clone(),
             id: ObjectId::fresh(),
             seekable: file.is_seekable(),
             file,
@@ -89,8 +93,13 @@ impl OpenFile {
             writable: !named_only && (access == O_WRONLY || access == O_RDWR),
             counts_as_writer,
             signal_owner: Cell::new(SignalOwner::default()),
+            signal_fd: Cell::new(-1),
             watcher: Cell::new(None),
+        });
+        if let Some(remote) = description.remote() {
+            remote.opened_as(&description.me);
         }
+        description
     }
 
     /// The object that is open.
@@ -111,6 +120,7 @@ impl OpenFile {
     /// EBUSY: it has been moved before.
     pub fn move_to(&self, remote: Rc<RemoteFile>) -> Result<()> {
         self.moved.set(remote.clone()).map_err(|_| Errno::EBUSY)?;
+        remote.opened_as(&self.me);
         remote.replaces(self.file.clone());
         Ok(())
     }
@@ -142,8 +152,7 @@ impl OpenFile {
     #[inline]
     pub fn flags(&self) -> u32 {
         match self.remote() {
-            // Only O_ASYNC is a matter of this VM.
-            Some(remote) => remote.flags().unwrap_or(self.flags.get()) | self.flags.get() & O_ASYNC,
+            Some(remote) => remote.flags().unwrap_or(self.flags.get()),
             None => self.flags.get(),
         }
     }

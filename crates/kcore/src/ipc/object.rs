@@ -29,8 +29,14 @@ pub const ANON_INODE: u64 = 1031;
 /// A number never given before: the inode number of a new pipe or socket. It identifies the object as long as the
 /// VM lives, and is the first half of its name once objects are shared between VMs.
 pub fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(ANON_INODE + 1);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+static NEXT: AtomicU64 = AtomicU64::new(ANON_INODE + 1);
+
+/// From now on the numbers of [`next_id`] are those of kernel `origin` of a session: objects that move between kernels keep theirs.
+pub fn set_origin(origin: u32) {
+    NEXT.store(u64::from(origin) << 32, Ordering::Relaxed);
 }
 
 fn stat(device: u64, inode: u64, mode: u32, origin: Origin) -> Stat {

@@ -50,6 +50,11 @@ impl SignalFd {
         file.as_any().downcast_ref()
     }
 
+    /// The signals that it takes.
+    pub fn mask(&self) -> u64 {
+        self.mask.get()
+    }
+
     /// signalfd(2) on an existing descriptor.
     pub fn set_mask(&self, mask: u64) {
         self.mask.set(mask & !NEVER);

@@ -35,6 +35,15 @@ pub enum TimerClock {
 }
 
 impl TimerClock {
+    /// Its clock id.
+    pub fn id(self) -> i32 {
+        match self {
+            TimerClock::Realtime => 0,
+            TimerClock::Monotonic => 1,
+            TimerClock::Boottime => 7,
+        }
+    }
+
     /// From timerfd_create(2)'s clock id.
     ///
     /// # Errors
@@ -99,6 +108,19 @@ impl TimerSpec {
     }
 }
 
+/// A timer on its way to another kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerState {
+    /// Time until the next expiration.
+    pub left: Option<u64>,
+    /// See [`TimerSpec`].
+    pub interval: u64,
+    /// Expirations that nobody has read.
+    pub ticks: u64,
+    /// Armed with [`TFD_TIMER_CANCEL_ON_SET`]; `Some(true)`: the clock has been set since.
+    pub canceled: Option<bool>,
+}
+
 /// The object behind a timerfd.
 pub struct TimerFd {
     me: Weak<TimerFd>,
@@ -141,6 +163,33 @@ impl TimerFd {
     /// When [`TimerFd::expire`] is due.
     pub fn deadline(&self) -> Option<u64> {
         self.next.get()
+    }
+
+    /// The state, for [`TimerFd::restore`]; the timer is disarmed.
+    pub fn export(&self) -> TimerState {
+        self.expire();
+        let now = self.host.now(self.clock);
+        let left = self.next.get().map(|next| next.saturating_sub(now));
+        self.release();
+        TimerState {
+            left,
+            interval: self.interval.get(),
+            ticks: self.ticks.get(),
+            canceled: self.canceled.get(),
+        }
+    }
+
+    /// Takes over the state of a timer that was somewhere else.
+    pub fn restore(&self, state: TimerState) {
+        let now = self.host.now(self.clock);
+        self.next.set(state.left.map(|left| now.saturating_add(left).min(FOREVER)));
+        self.interval.set(state.interval.min(FOREVER));
+        self.ticks.set(state.ticks);
+        self.canceled.set(state.canceled);
+        self.rearm();
+        if state.ticks > 0 {
+            self.queue.notify(Events::IN);
+        }
     }
 
     /// timerfd_settime(2); returns the old setting.
@@ -309,6 +358,21 @@ mod tests {
     }
 
     const ABS: u32 = TFD_TIMER_ABSTIME;
+
+    #[test]
+    fn moves_with_what_is_left_of_its_time() {
+        let (host, first) = timer(TimerClock::Monotonic);
+        assert!(first.settime(0, TimerSpec { interval: 100, value: 50 }).is_ok());
+        host.now.set(1200);
+        let state = first.export();
+        assert_eq!(state, TimerState { left: Some(50), interval: 100, ticks: 2, canceled: None });
+        assert_eq!(host.armed.get(), None);
+        let (host, second) = timer(TimerClock::Monotonic);
+        second.restore(state);
+        assert_eq!(host.armed.get(), Some(1050));
+        host.now.set(1050);
+        assert_eq!((read(&second), host.armed.get()), (Ok(3), Some(1150)));
+    }
 
     #[test]
     fn fires_once() {

@@ -1,6 +1,7 @@
 //! Requests to the keeper: [`Client`].
 
 use super::inode::SessionInode;
+use super::received::Foreign;
 use super::remote::RemoteFile;
 use crate::errno::{Errno, Result};
 use crate::file::PageSource;
@@ -68,6 +69,7 @@ pub struct Client {
     pub(super) nodes: RefCell<BTreeMap<u64, Weak<SessionInode>>>,
     pub(super) files: RefCell<BTreeMap<u64, Weak<RemoteFile>>>,
     released: RefCell<Vec<u64>>,
+    pub(super) foreign: RefCell<Option<Rc<dyn Foreign>>>,
 }
 
 impl Client {
@@ -79,6 +81,7 @@ impl Client {
             nodes: RefCell::default(),
             files: RefCell::default(),
             released: RefCell::default(),
+            foreign: RefCell::default(),
         })
     }
 
@@ -160,6 +163,28 @@ impl Client {
     pub fn forked(&self) {
         for file in self.files.borrow().values().filter_map(Weak::upgrade) {
             file.forget_watch();
+        }
+    }
+
+    /// The description is released: its number may come again, for another object of this VM.
+    pub(super) fn forget(&self, file: &RemoteFile) {
+        let mut files = self.files.borrow_mut();
+        if files.get(&file.id).is_some_and(|known| core::ptr::eq(known.as_ptr(), file)) {
+            files.remove(&file.id);
+        }
+    }
+
+    /// In the child of a fork: gives up, at once, all descriptions but those that `is_used` says it can still reach. Threads of the parent's that
+    /// do not live on hold the others for ever.
+    pub fn release_others(&self, is_used: &dyn Fn(&RemoteFile) -> bool) {
+        let files: Vec<Rc<RemoteFile>> = self.files.borrow().values().filter_map(Weak::upgrade).collect();
+        let unused: Vec<Rc<RemoteFile>> = files.into_iter().filter(|file| !is_used(file)).collect();
+        let ids: Vec<u8> =
+            unused.iter().filter(|file| file.give_up()).flat_map(|file| file.id.to_le_bytes()).collect();
+        if !ids.is_empty() {
+            let request = Request { operation: op::RELEASE, flags: 1, ..Request::default() };
+            // The keeper knows what it has given: there is nothing that could fail.
+            let _ = self.call(&request, &ids);
         }
     }
 

@@ -10,16 +10,21 @@
 
 mod client;
 mod directory;
+mod epoll;
 mod export;
 mod file;
 mod inode;
 mod memory;
 mod migrate;
+mod object;
 mod pages;
 mod place;
 mod pts;
+mod received;
 mod remote;
+mod socket;
 pub mod terminal;
+mod traits;
 
 pub use client::{Client, Local, Transport, error_of};
 pub use export::{Fate, export, fate, share};
@@ -29,4 +34,6 @@ pub use memory::SharedFile;
 pub use migrate::{finish, migrate};
 pub use place::refresh;
 pub use pts::{Connection, session_pts};
-pub use remote::{RemoteFile, Traits};
+pub use received::Foreign;
+pub use remote::RemoteFile;
+pub use traits::{SocketTraits, Traits};

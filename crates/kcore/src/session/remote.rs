@@ -4,18 +4,22 @@ use super::client::{Client, error_of};
 use super::inode::SessionInode;
 use super::memory::SharedFile;
 use super::pages::Pages;
+use super::traits::Traits;
 use crate::errno::{Errno, Result};
 use crate::file::flags::{O_CLOEXEC, O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC};
 use crate::file::{File, Page};
 use crate::fs::inode::{Inode, SetAttributes};
+use crate::fs::open_file::OpenFile;
+use crate::ipc::epoll::Epoll;
+use crate::ipc::socket::Socket;
 use crate::ipc::tty::ReadTimer;
-use crate::stat::{S_IFIFO, S_IFMT, S_IFSOCK, Stat};
+use crate::stat::Stat;
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, OnceCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use ramet_abi::session::{Reply, Request, op};
 
 /// Most bytes that go with one request.
@@ -24,30 +28,6 @@ pub(super) const PIECE: usize = 256 << 10;
 pub(super) const WATCHED: u32 = 0x27ff;
 /// Sizes of what an ioctl(2)'s argument points to, from the largest that is asked for.
 const ARGUMENT_SIZES: [usize; 5] = [64, 44, 36, 8, 4];
-
-/// What kind of object a description is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Traits {
-    /// The offset counts.
-    pub seekable: bool,
-    /// Readiness changes.
-    pub waits: bool,
-    /// A blocking write(2) goes on until everything is written.
-    pub stream: bool,
-    /// Job control has a say.
-    pub terminal: bool,
-}
-
-impl Traits {
-    /// A regular file or a directory.
-    pub const FILE: Traits = Traits { seekable: true, waits: false, stream: false, terminal: false };
-    /// A pipe, a stream socket.
-    pub const STREAM: Traits = Traits { seekable: false, waits: true, stream: true, terminal: false };
-    /// An eventfd and its like.
-    pub const EVENT: Traits = Traits { seekable: false, waits: true, stream: false, terminal: false };
-    /// A terminal.
-    pub const TERMINAL: Traits = Traits { terminal: true, ..Traits::STREAM };
-}
 
 /// A description in the keeper. It is released there when the last local descriptor is closed.
 pub struct RemoteFile {
@@ -60,6 +40,8 @@ pub struct RemoteFile {
     pub(super) watched: Cell<bool>,
     /// Of a terminal: when a read that waits gives up.
     pub(super) timer: Cell<ReadTimer>,
+    /// It is a pipe or FIFO.
+    pub(super) pipe: Cell<bool>,
     /// A FIFO whose open(2) waits for the other side.
     opening: Cell<bool>,
     released: Cell<bool>,
@@ -67,6 +49,12 @@ pub struct RemoteFile {
     pages: Pages,
     /// What it was before it was exported: threads may still wait there.
     before: OnceCell<Rc<dyn File>>,
+    /// This VM's description of it.
+    opened: RefCell<Weak<OpenFile>>,
+    /// An epoll instance: what only this VM can watch.
+    pub(super) here: OnceCell<Rc<Epoll>>,
+    /// A socket's time-outs (SO_RCVTIMEO, SO_SNDTIMEO), as the last answer had them, ns.
+    pub(super) timeouts: Cell<(u64, u64)>,
 }
 
 impl RemoteFile {
@@ -85,11 +73,15 @@ impl RemoteFile {
             queue: WaitQueue::new(),
             watched: Cell::new(false),
             timer: Cell::new(ReadTimer::None),
+            pipe: Cell::new(false),
             opening: Cell::new(false),
             released: Cell::new(false),
             sigpipe: Cell::new(true),
             pages: Pages::default(),
             before: OnceCell::new(),
+            opened: RefCell::default(),
+            here: OnceCell::new(),
+            timeouts: Cell::new((0, 0)),
         });
         client.files.borrow_mut().insert(id, Rc::downgrade(&file));
         file
@@ -112,6 +104,7 @@ impl RemoteFile {
         let traits = if node.is_fifo() { Traits::STREAM } else { Traits::FILE };
         let file = Self::new(node.client(), reply.result as u64, traits, Some(node.clone()));
         file.opening.set(reply.values[0] == 1);
+        file.pipe.set(node.is_fifo());
         Ok(file)
     }
 
@@ -126,6 +119,39 @@ impl RemoteFile {
         if let Some(queue) = file.wait_queue() {
             queue.notify(Events::ALL);
         }
+    }
+
+    /// This VM's description of it.
+    pub(crate) fn opened_as(&self, file: &Weak<OpenFile>) {
+        self.opened.replace(file.clone());
+    }
+
+    /// This VM's description of it, if it is open.
+    pub(super) fn opened(&self) -> Option<Rc<OpenFile>> {
+        self.opened.borrow().upgrade()
+    }
+
+    /// It is a FIFO whose open(2) waits for the other side.
+    pub(super) fn begin_opening(&self, opening: bool) {
+        self.opening.set(opening);
+    }
+
+    /// It counts as released: the caller tells the keeper. False: it does already.
+    pub(super) fn give_up(&self) -> bool {
+        let is_first = !self.released.replace(true);
+        if is_first {
+            self.client.forget(self);
+        }
+        is_first
+    }
+
+    pub(super) fn traits(&self) -> Traits {
+        self.traits
+    }
+
+    /// Whether the EPIPE that comes now brings a signal.
+    pub(super) fn note_sigpipe(&self, comes: bool) {
+        self.sigpipe.set(comes);
     }
 
     /// A request about it.
@@ -154,7 +180,7 @@ impl RemoteFile {
     }
 
     /// Asks to be told of changes. What is ready now.
-    fn watch(&self) -> Result<Events> {
+    pub(super) fn watch(&self) -> Result<Events> {
         let on = self.watched.replace(true);
         let operation = if on { op::POLL } else { op::WATCH };
         let reply = self.call(operation, 0, &[if on { 0 } else { u64::from(WATCHED) }])?;
@@ -195,12 +221,17 @@ impl RemoteFile {
         }
     }
 
+    /// Whether the keeper tells of changes.
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched.get()
+    }
+
     pub(super) fn forget_watch(&self) {
         self.watched.set(false);
     }
 
     /// Repeats `attempt` while it says EAGAIN although `events` are ready; the keeper is asked to tell of changes before the last time.
-    fn attempt<T>(&self, events: Events, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    pub(super) fn attempt<T>(&self, events: Events, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         loop {
             // What is watched already will be told of.
             let watched = self.watched.get();
@@ -222,6 +253,9 @@ impl RemoteFile {
     pub fn read_from(&self, at: Option<u64>, into: &mut dyn Sink) -> Result<usize> {
         if self.traits.terminal {
             return self.read_terminal(into);
+        }
+        if self.traits.socket.is_some() {
+            return self.read_socket(into, 0);
         }
         let mut done = 0;
         loop {
@@ -264,6 +298,9 @@ impl RemoteFile {
         keeps_id_bits: bool,
         size_limit: u64,
     ) -> Result<usize> {
+        if self.traits.socket.is_some() {
+            return self.write_socket(from);
+        }
         let flags = u32::from(at.is_some()) | if keeps_id_bits { 2 } else { 0 };
         let mut done = 0;
         self.pages.retire();
@@ -346,14 +383,6 @@ impl RemoteFile {
         self.call(op::LOCK, 0, &[0, kind, 0, u64::MAX, 0]).map(|_| ())
     }
 
-    /// The size of a pipe, after setting it (0: only asked).
-    ///
-    /// # Errors
-    /// As fcntl(2) F_SETPIPE_SZ.
-    pub fn pipe_size(&self, size: u64) -> Result<u64> {
-        Ok(self.call(op::PIPE_SIZE, 0, &[size])?.result as u64)
-    }
-
     fn regular(&self) -> Result<&Rc<SessionInode>> {
         self.node.as_ref().ok_or(Errno::EINVAL)
     }
@@ -391,7 +420,8 @@ impl File for RemoteFile {
         if !self.traits.waits {
             return Events(0x145);
         }
-        self.watch().unwrap_or(Events::ERR)
+        let here = self.here.get().map_or(Events::NONE, |here| here.poll());
+        self.watch().unwrap_or(Events::ERR).or(here)
     }
 
     fn is_stream(&self) -> bool {
@@ -402,12 +432,16 @@ impl File for RemoteFile {
         self.sigpipe.get()
     }
 
+    fn socket(&self) -> Option<&dyn Socket> {
+        self.traits.socket.map(|_| -> &dyn Socket { self })
+    }
+
     fn wait_queue(&self) -> Option<&WaitQueue> {
         self.traits.waits.then_some(&self.queue)
     }
 
     fn ignores_seek(&self) -> bool {
-        self.traits.waits && !self.traits.stream
+        self.traits.waits && !self.traits.stream && self.traits.socket.is_none()
     }
 
     fn ioctl(&self, request: u32, argument: usize, memory: &dyn UserMemory) -> Result<i64> {
@@ -494,12 +528,13 @@ impl File for RemoteFile {
 
     fn reopen(&self, open_flags: u32) -> Result<Rc<dyn File>> {
         let opened = self.call(op::REOPEN, open_flags, &[])?.result as u64;
-        Ok(RemoteFile::new(&self.client, opened, self.traits, None))
+        let file = RemoteFile::new(&self.client, opened, self.traits, self.node.clone());
+        file.pipe.set(self.pipe.get());
+        Ok(file)
     }
 
     fn release(&self) {
-        if !self.released.replace(true) {
-            self.client.files.borrow_mut().remove(&self.id);
+        if self.give_up() {
             let request = Request { operation: op::RELEASE, flags: 1, ..Request::default() };
             // The keeper knows what it has given: there is nothing that could fail.
             let _ = self.client.call(&request, &self.id.to_le_bytes());
@@ -508,15 +543,5 @@ impl File for RemoteFile {
 
     fn as_any(&self) -> &dyn Any {
         self
-    }
-}
-
-impl Traits {
-    /// What can be told from a mode.
-    pub fn of_mode(mode: u32) -> Traits {
-        match mode & S_IFMT {
-            S_IFIFO | S_IFSOCK => Traits::STREAM,
-            _ => Traits::EVENT,
-        }
     }
 }

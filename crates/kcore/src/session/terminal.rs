@@ -2,7 +2,8 @@
 
 use super::client::{Client, error_of};
 use super::export::Fate;
-use super::remote::{RemoteFile, Traits, WATCHED};
+use super::remote::{RemoteFile, WATCHED};
+use super::traits::Traits;
 use crate::errno::{Errno, Result};
 use crate::file::flags::O_NOCTTY;
 use crate::fs::open_file::OpenFile;

@@ -8,7 +8,7 @@ use crate::{nodes, objects};
 use ramet_abi::session::{Reply, Request, flag};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::credentials::Credentials;
-use ramet_kcore::fs::open_file::{SignalOwner, Writer};
+use ramet_kcore::fs::open_file::Writer;
 use ramet_kcore::ipc::pipe::PipeEnd;
 use ramet_kcore::ipc::tty::{ReadTimer, TtyFile};
 use ramet_kcore::user::SliceSource;
@@ -143,19 +143,4 @@ pub fn pipe_size(session: &mut Session, client: ClientId, request: &Request) -> 
         size => end.pipe().set_capacity(size, false)?,
     };
     Ok(number(size as u64))
-}
-
-pub fn owner(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
-    let file = get(session, client, request.id)?;
-    let [kind, id, signal, ..] = request.arguments;
-    match request.flags {
-        0 if kind > 2 || signal > 64 => return Err(Errno::EINVAL),
-        0 => file.signal_owner.set(SignalOwner { kind: kind as u32, id: id as u32, signal: signal as u32 }),
-        1 => {}
-        _ => return Err(Errno::EINVAL),
-    }
-    let owner = file.signal_owner.get();
-    let mut reply = Reply::default();
-    reply.values[..3].copy_from_slice(&[owner.kind, owner.id, owner.signal].map(u64::from));
-    Ok(reply)
 }

@@ -2,10 +2,13 @@
 //!
 //! A description is an [`OpenFile`], whose number in the session is its id. It lives while a VM holds it or a message that carries it is on its way.
 
+mod described;
 mod io;
 mod ioctl;
 mod lock;
 mod open;
+mod signal_io;
+mod splice;
 mod watch;
 
 use crate::client::ClientId;
@@ -103,7 +106,7 @@ pub fn serve(
     request: &Request,
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
-    let keep = matches!(request.operation, op::READ | op::IOCTL | op::GETDENTS | op::DISPLAY);
+    let keep = matches!(request.operation, op::READ | op::IOCTL | op::GETDENTS | op::DISPLAY | op::DESCRIBED);
     crate::objects::begin(session, client);
     let answered = match request.operation {
         op::OPEN => open::open(session, client, request),
@@ -119,7 +122,9 @@ pub fn serve(
         op::LOCK => lock::lock(session, client, request),
         op::DISPLAY => io::display(session, client, request, data),
         op::PIPE_SIZE => io::pipe_size(session, client, request),
-        op::OWNER => io::owner(session, client, request),
+        op::OWNER => signal_io::owner(session, client, request),
+        op::DESCRIBED => described::described(session, client, request, data),
+        op::SPLICE => splice::splice(session, client, request),
         _ => Err(Errno::ENOSYS),
     };
     if !keep {

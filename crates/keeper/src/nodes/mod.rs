@@ -13,7 +13,7 @@ mod tree;
 mod versions;
 
 pub(crate) use memory::{HostMemory, memory};
-pub(crate) use tree::display;
+pub(crate) use tree::{display, tree_of};
 
 use crate::client::ClientId;
 use crate::session::Session;
@@ -94,7 +94,7 @@ pub(crate) fn node_of(path: &Path) -> Result<&Node> {
 }
 
 /// Gives the VM the id of a place in file system `tree`.
-fn give(session: &mut Session, client: ClientId, tree: usize, path: Path) -> Result<u64> {
+pub(crate) fn give(session: &mut Session, client: ClientId, tree: usize, path: Path) -> Result<u64> {
     if session.client(client)?.nodes.len() >= HELD_MAX {
         return Err(Errno::ENFILE);
     }

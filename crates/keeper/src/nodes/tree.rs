@@ -143,3 +143,13 @@ pub fn display(session: &Session, path: &Path) -> Vec<u8> {
         None => path.dentry.name().to_vec(),
     }
 }
+
+/// The file system of the session that the place is in.
+pub fn tree_of(session: &Session, path: &Path) -> Option<usize> {
+    let node = node_of(path).ok()?;
+    session
+        .nodes
+        .trees
+        .iter()
+        .position(|tree| tree.as_ref().is_some_and(|tree| Rc::ptr_eq(&tree.fs, node.file_system())))
+}

@@ -4,12 +4,13 @@ use crate::client::ClientId;
 use crate::process;
 use crate::session::Session;
 use ramet_abi::session::{Request, flag, op};
-use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::fs::open_file::{OpenFile, SignalOwner};
 use ramet_kcore::ipc::object::Origin;
 use ramet_kcore::ipc::socket::Credentials;
 use ramet_kcore::ipc::tty::{PtyMaster, TtyFile};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 const SI_KERNEL: u64 = 0x80;
 
@@ -38,6 +39,27 @@ pub enum Effect {
     Group(i32, u32),
     /// A signal for a process.
     Process(i32, u32),
+    /// Signal-driven I/O: for a descriptor with that number, si_code and si_band.
+    Io {
+        /// To whom it goes.
+        owner: SignalOwner,
+        /// The descriptor.
+        fd: i32,
+        /// si_code.
+        code: i32,
+        /// si_band.
+        band: i64,
+    },
+}
+
+/// Where effects are asked for.
+pub struct Effects(pub(super) Rc<Context>);
+
+impl Effects {
+    /// Has it done after the request.
+    pub fn ask(&self, effect: Effect) {
+        self.0.effects.borrow_mut().push(effect);
+    }
 }
 
 impl Context {
@@ -116,6 +138,9 @@ pub fn leave(session: &mut Session) {
         for effect in effects {
             match effect {
                 Effect::Group(group, signal) => process::signal_group(session, group, signal),
+                Effect::Io { owner, fd, code, band } => {
+                    process::signal_io(session, owner, fd, code, band);
+                }
                 Effect::Process(pid, signal) => {
                     process::signal_process(session, pid, signal, [SI_KERNEL, 0, 0, 0]);
                 }

@@ -14,6 +14,7 @@ use std::rc::Rc;
 const ADD: u64 = 1;
 const DELETE: u64 = 2;
 const MODIFY: u64 = 3;
+const RESTORE: u64 = 4;
 /// Bytes of struct epoll_event of x86-64.
 const EVENT: usize = 12;
 
@@ -33,6 +34,7 @@ pub fn control(session: &mut Session, client: ClientId, request: &Request) -> Re
         ADD => epoll.add(&watched, events as u32, data)?,
         MODIFY => epoll.modify(&watched, events as u32, data)?,
         DELETE => epoll.delete(&watched)?,
+        RESTORE => epoll.restore(&watched, events as u32, data, request.arguments[4] == 1)?,
         _ => return Err(Errno::EINVAL),
     }
     Ok(Reply::default())

@@ -7,12 +7,16 @@ mod console;
 mod context;
 mod epoll;
 mod futex;
+mod import;
 mod make;
 mod pidfd;
 mod socket;
 mod sysv;
 mod terminal;
 mod timer;
+
+pub use context::{Effect, Effects};
+pub use import::StandIn;
 
 use crate::client::ClientId;
 use crate::session::Session;
@@ -32,6 +36,7 @@ pub struct State {
     pidfds: pidfd::Pidfds,
     timers: Rc<timer::Timers>,
     sockets: socket::Sockets,
+    imports: import::Imports,
     terminals: terminal::Terminals,
     futex: futex::State,
     sysv: sysv::State,
@@ -45,6 +50,7 @@ impl Default for State {
             pidfds: pidfd::Pidfds::default(),
             timers: Rc::default(),
             sockets: socket::Sockets::new(&context),
+            imports: import::Imports::default(),
             terminals: terminal::Terminals::new(&context),
             futex: futex::State::default(),
             sysv: sysv::State::default(),
@@ -71,6 +77,11 @@ pub fn settle(session: &mut Session) {
     context::leave(session);
 }
 
+/// Where code that is called back deep inside says what is to be done to the session.
+pub fn effects(session: &Session) -> Effects {
+    Effects(session.objects.context.clone())
+}
+
 /// As [`begin`], for what a description of a terminal does: `request` says whether the process leaves the signals of background jobs alone.
 pub fn begin_job(session: &mut Session, request: &Request, file: &OpenFile) {
     context::note_job(session, request, file);
@@ -92,7 +103,10 @@ pub fn serve(
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
     begin(session, client);
-    let keep = matches!(request.operation, op::EPOLL_WAIT | op::SOCKET_CALL | op::PTY | op::SYSV);
+    let keep = matches!(
+        request.operation,
+        op::EPOLL_WAIT | op::SOCKET_CALL | op::PTY | op::SYSV | op::PIPE_IMPORT | op::SOCKET_IMPORT
+    );
     let answered = match request.operation {
         op::PIPE => make::pipe(session, client, request, data),
         op::EVENTFD => make::eventfd(session, client, request),
@@ -110,6 +124,9 @@ pub fn serve(
         op::FUTEX_CANCEL => futex::cancel(session, client, request),
         op::FUTEX_REQUEUE => futex::requeue(session, client, request),
         op::REOPEN => make::reopen(session, client, request),
+        op::PIPE_IMPORT => import::pipe(session, client, request, data),
+        op::SOCKET_IMPORT => socket::import(session, client, request, data),
+        op::STAND_IN => import::stand_in(session, client, request, data),
         op::SYSV => sysv::call(session, client, request, data),
         op::PTY => terminal::pty(session, client, request, data),
         _ => Err(Errno::ENOSYS),
@@ -139,6 +156,7 @@ pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
 pub fn client_gone(session: &mut Session, client: ClientId) {
     session.objects.futex.client_gone(client);
     futex::show(session);
+    session.objects.imports.client_gone(client);
     sysv::client_gone(session, client);
 }
 
@@ -215,6 +233,7 @@ pub fn deadline(session: &Session) -> Option<u64> {
 /// Timers whose time has come.
 pub fn expire(session: &mut Session) {
     session.objects.timers.expire();
+    settle(session);
 }
 
 /// How many bytes of standard input are welcome now.

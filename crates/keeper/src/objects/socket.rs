@@ -7,20 +7,18 @@ use crate::client::ClientId;
 use crate::descriptions::{self, get};
 use crate::nodes;
 use crate::session::Session;
+use ramet_abi::session::control::{CREDENTIALS, OTHER, RIGHTS};
 use ramet_abi::session::{Reply, Request, socket};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
 use ramet_kcore::fs::open_file::OpenFile;
-use ramet_kcore::ipc::socket::{Credentials, MAX_RIGHTS, Outgoing, Received, SocketType, msg};
+use ramet_kcore::ipc::socket::{Credentials, MAX_RIGHTS, Outgoing, Received, Socket as _, SocketType, msg};
 use ramet_kcore::ipc::unix::{Address, UnixDomain, UnixSocket, kind_from_number};
 use ramet_kcore::user::SliceSource;
 use std::any::Any;
 use std::rc::{Rc, Weak};
 
 const AF_UNSPEC: [u8; 2] = [0, 0];
-/// Kinds of control messages, as SCM_*.
-const RIGHTS: u32 = 1;
-const CREDENTIALS: u32 = 2;
 
 /// What the session's sockets have in common.
 pub struct Sockets {
@@ -37,6 +35,16 @@ impl Sockets {
 
 fn number(result: u64) -> Reply {
     Reply { result: result as i64, ..Reply::default() }
+}
+
+pub fn import(
+    session: &mut Session,
+    client: ClientId,
+    request: &Request,
+    data: &mut Vec<u8>,
+) -> Result<Reply> {
+    let domain = session.objects.sockets.domain.clone();
+    super::import::sockets(session, client, request, data, &domain)
 }
 
 pub fn create(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
@@ -76,14 +84,32 @@ impl Socket {
 
 pub fn call(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
     let socket = Socket::of(session, client, request.id)?;
-    let [first, second, _, _, uid, gid] = request.arguments;
+    match serve(session, client, request, data, &socket) {
+        Err(Errno::EAGAIN) => {
+            let mut reply = Reply { result: Errno::EAGAIN.to_return_value(), ..Reply::default() };
+            data.clear();
+            (reply.values[6], reply.values[7]) = (socket.unix.timeout(false), socket.unix.timeout(true));
+            Ok(reply)
+        }
+        answered => answered,
+    }
+}
+
+fn serve(
+    session: &mut Session,
+    client: ClientId,
+    request: &Request,
+    data: &mut Vec<u8>,
+    socket: &Socket,
+) -> Result<Reply> {
+    let [first, second, third, _, uid, gid] = request.arguments;
     if matches!(request.flags, socket::LISTEN | socket::CONNECT | socket::SEND) {
         session.objects.context.act_as(uid, gid);
     }
     let unix = &socket.unix;
     match request.flags {
-        socket::SEND => return send(session, client, request, data, &socket),
-        socket::RECEIVE => return receive(session, client, request, data, &socket),
+        socket::SEND => return send(session, client, request, data, socket),
+        socket::RECEIVE => return receive(session, client, request, data, socket),
         _ => {}
     }
     let input = std::mem::take(data);
@@ -101,7 +127,7 @@ pub fn call(session: &mut Session, client: ClientId, request: &Request, data: &m
         socket::NAME => *data = unix.name().encode(),
         socket::PEER => *data = unix.peer_name()?.encode(),
         socket::GET_OPTION => *data = unix.option(first as i32, second as i32)?,
-        socket::SET_OPTION => unix.set_option(first as i32, second as i32, &input, false)?,
+        socket::SET_OPTION => unix.set_option(first as i32, second as i32, &input, third == 1)?,
         _ => return Err(Errno::ENOSYS),
     }
     Ok(Reply::default())
@@ -132,10 +158,16 @@ fn bind(
 }
 
 /// The socket that an address leads to; `node`: that of a path name.
-fn find(session: &Session, client: ClientId, address: &Address, node: u64) -> Result<Rc<UnixSocket>> {
+fn find(
+    session: &Session,
+    client: ClientId,
+    kind: SocketType,
+    address: &Address,
+    node: u64,
+) -> Result<Rc<UnixSocket>> {
     match address {
         Address::Unnamed => Err(Errno::EINVAL),
-        Address::Abstract(name) => session.objects.sockets.domain.find(name),
+        Address::Abstract(name) => session.objects.sockets.domain.find(kind, name),
         Address::Path(_) => {
             let node = nodes::path(session, client, node)?;
             let attached = node.inode().used_state().and_then(|state| state.attached.borrow().clone());
@@ -165,7 +197,7 @@ fn connect(
         return Err(Errno::EINVAL);
     }
     name_if_passing(unix)?;
-    unix.connect(&find(session, client, &address, request.other)?)
+    unix.connect(&find(session, client, unix.kind(), &address, request.other)?)
 }
 
 fn send(
@@ -214,7 +246,7 @@ fn prepare<'a>(
         return Err(if connected { Errno::EISCONN } else { Errno::EOPNOTSUPP });
     }
     if !address.is_empty() && socket.unix.kind() == SocketType::Datagram {
-        to = Some(find(session, client, &Address::decode(address)?, request.other)?);
+        to = Some(find(session, client, SocketType::Datagram, &Address::decode(address)?, request.other)?);
     }
     while !control.is_empty() {
         let (head, rest) = control.split_at_checked(8).ok_or(Errno::EINVAL)?;
@@ -233,6 +265,8 @@ fn prepare<'a>(
                 let body = <&[u8; 12]>::try_from(body).map_err(|_| Errno::EINVAL)?;
                 message.credentials = Some(Credentials::decode(body));
             }
+            // Of other families.
+            OTHER => {}
             _ => return Err(Errno::EINVAL),
         }
     }

@@ -8,7 +8,7 @@ use crate::sys;
 use ramet_abi::session::{Reply, Request};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
-use ramet_kcore::ipc::timerfd::{TimerClock, TimerFd, TimerHost, TimerSpec};
+use ramet_kcore::ipc::timerfd::{TimerClock, TimerFd, TimerHost, TimerSpec, TimerState};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
@@ -66,8 +66,13 @@ pub fn create(session: &mut Session, client: ClientId, request: &Request) -> Res
     if request.flags & !(O_NONBLOCK | O_CLOEXEC) != 0 {
         return Err(Errno::EINVAL);
     }
-    let clock = TimerClock::from_id(request.arguments[0] as i32, true)?;
+    let [clock, interval, left, ticks, canceled, _] = request.arguments;
+    let clock = TimerClock::from_id(clock as i32, true)?;
     let timer = TimerFd::new(clock, session.objects.timers.clone());
+    if [interval, left, ticks, canceled] != [0; 4] {
+        let canceled = canceled.checked_sub(1).map(|canceled| canceled != 0);
+        timer.restore(TimerState { left: left.checked_sub(1), interval, ticks, canceled });
+    }
     let id = describe(session, client, timer, request.flags & O_NONBLOCK | O_RDWR)?;
     Ok(Reply { result: id as i64, ..Reply::default() })
 }

@@ -8,6 +8,7 @@ use crate::objects;
 use crate::session::{Note, Session};
 use ramet_abi::session::{Reply, Request, notice};
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::open_file::SignalOwner;
 
 const SI_USER: i32 = 0;
 const SI_KERNEL: u64 = 0x80;
@@ -202,5 +203,26 @@ pub fn signal_group(session: &mut Session, group: i32, signal: u32) {
     }
     for pid in session.processes.members(group) {
         deliver(session, pid, 0, signal, [SI_KERNEL, 0, 0, 0]);
+    }
+}
+
+/// SIGIO, or what F_SETSIG has set instead, to whom F_SETOWN_EX has named. Values: si_code, si_band, the descriptor.
+pub fn signal_io(session: &mut Session, owner: SignalOwner, fd: i32, code: i32, band: i64) {
+    const THREAD: u32 = 0;
+    const PROCESS: u32 = 1;
+    const IO: u32 = libc::SIGIO as u32;
+    let id = owner.id as i32;
+    let (pids, thread) = match owner.kind {
+        _ if id == 0 => return,
+        THREAD => (session.processes.owner(id).or(Some(id)).into_iter().collect(), id),
+        PROCESS => (vec![id], 0),
+        _ => (session.processes.members(id), 0),
+    };
+    for pid in pids {
+        let values = [i64::from(code) as u64, band as u64, fd as u64, 0];
+        let told = owner.signal != 0 && deliver(session, pid, thread, owner.signal, values);
+        if !told {
+            deliver(session, pid, thread, IO, [SI_KERNEL, 0, 0, 0]);
+        }
     }
 }

@@ -24,7 +24,7 @@ mod wait;
 pub use exit::{STATUS_KILLED, end, lost};
 pub use fork::failed;
 pub use group::{group_is_orphaned, group_of, session_of};
-pub use kill::{kill_late, signal_group, signal_process};
+pub use kill::{kill_late, signal_group, signal_io, signal_process};
 pub use table::{Process, State, Table, Usage};
 
 use crate::client::ClientId;

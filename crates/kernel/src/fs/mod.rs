@@ -270,5 +270,7 @@ pub fn limits_changed(process: &Process) {
 
 /// A new description for an object without a name.
 pub fn anonymous(file: Rc<dyn File>, flags: u32) -> Rc<OpenFile> {
-    OpenFile::new(file, None, flags)
+    let file = OpenFile::new(file, None, flags);
+    crate::session::register(&file);
+    file
 }

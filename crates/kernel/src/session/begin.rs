@@ -1,6 +1,7 @@
 //! Before a fork: the session begins, if it has not, and what is common from now on moves to the keeper.
 
-use super::{CLIENT, client, export, mappings, terminals, transport};
+use super::foreign::Kernel;
+use super::{CLIENT, client, export, mappings, registry, terminals, transport};
 use crate::arch::hypercall;
 use crate::fs;
 use crate::fs::{console, tty};
@@ -59,12 +60,25 @@ pub fn enter(process: &Process) -> Result<Rc<Client>> {
     Ok(client)
 }
 
+/// Moves `file` to the keeper, and what belongs to it: others are about to use it. Nothing happens without a session, nor to what each process has
+/// for itself.
+///
+/// # Errors
+/// EAGAIN: it cannot be shared; what the keeper answers.
+pub fn share(file: &Rc<OpenFile>) -> Result<()> {
+    match client().filter(|_| file.remote().is_none()) {
+        Some(client) => export::share(&client, file, &open_files()),
+        None => Ok(()),
+    }
+}
+
 /// Every open file description of the VM's processes, each once.
 fn open_files() -> Vec<Rc<OpenFile>> {
     let mut files: Vec<Rc<OpenFile>> = Vec::new();
     for process in process::all() {
         files.extend(process.files.borrow().descriptors(0).map(|(_, file)| file.clone()));
     }
+    files.extend(registry::open());
     files.sort_by_key(|file| Rc::as_ptr(file) as usize);
     files.dedup_by(|a, b| Rc::ptr_eq(a, b));
     files
@@ -92,6 +106,7 @@ fn begin(process: &Process, files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
     let window = Some(fs::volumes::transport());
     let local = Local { image, pages: mm::page_source(), window };
     let client = Client::new(Rc::new(transport::Channel), local);
+    client.set_foreign(Rc::new(Kernel));
     CLIENT.replace(Some(client.clone()));
     export::keep_input(input);
     terminals::begin(&client, files)?;

@@ -25,13 +25,18 @@ pub fn exports() -> u64 {
     EXPORTS.get()
 }
 
+/// Whether `file` is of a kind that moves to the keeper at a fork.
+pub fn is_common(file: &OpenFile) -> bool {
+    session::fate(file, &is_shared) == Fate::Moves && !pidfd::is_one(file)
+}
+
 /// Keeps input for the keeper.
 pub(super) fn keep_input(bytes: Vec<u8>) {
     INPUT.replace(bytes);
 }
 
 /// Whether files of the file system with that `st_dev` are the session's.
-fn is_shared(device: u64) -> bool {
+pub(super) fn is_shared(device: u64) -> bool {
     session_tree(device).is_some()
 }
 
@@ -73,5 +78,15 @@ pub(super) fn export(client: &Rc<Client>, files: &[Rc<OpenFile>]) -> Result<()> 
         }
     }
     let files: Vec<Rc<OpenFile>> = files.iter().filter(|file| !pidfd::is_one(file)).cloned().collect();
-    session::export(client, &files, &is_shared).map_err(|error| refuse(&format!("what is open: {error:?}")))
+    session::export(client, &files, &files, &is_shared)
+        .map_err(|error| refuse(&format!("what is open: {error:?}")))
+}
+
+/// Moves one description, and what belongs to it.
+///
+/// # Errors
+/// EAGAIN; what the keeper answers.
+pub(super) fn share(client: &Rc<Client>, file: &Rc<OpenFile>, all: &[Rc<OpenFile>]) -> Result<()> {
+    EXPORTS.set(EXPORTS.get() + 1);
+    session::export(client, core::slice::from_ref(file), all, &is_shared)
 }

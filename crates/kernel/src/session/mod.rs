@@ -4,15 +4,18 @@
 mod answers;
 mod begin;
 mod export;
+mod foreign;
 mod mappings;
 mod news;
 pub mod questions;
+mod registry;
 pub mod terminals;
 pub mod transport;
 
-pub use begin::{enter, prepare_fork};
-pub use export::exports;
-pub use news::{after_fork_child, lock_queue, look, on_events};
+pub use begin::{enter, prepare_fork, share};
+pub use export::{exports, is_common};
+pub use news::{after_fork_child, lock_queue, look, on_events, release_unreachable};
+pub use registry::register;
 
 use crate::global::Global;
 use alloc::rc::Rc;

@@ -3,8 +3,16 @@
 use super::transport::{self, News};
 use super::{answers, call, client, questions};
 use crate::global::Global;
+use crate::syscalls::file::signal_io;
+use crate::syscalls::ipc::pidfd;
+use crate::task::process::Process;
 use crate::task::{process, sched, session_futex, signal};
+use alloc::collections::BTreeSet;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
 use ramet_abi::session::{Request, notice, op};
+use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::signal::info::code;
 use ramet_kcore::signal::{SigInfo, Signal};
 use ramet_kcore::wait::{Events, WaitQueue};
 
@@ -82,6 +90,10 @@ fn take_signal(news: &News) {
     let info = if news.detail == CHILD && code > 0 {
         let (user, system) = (news.values[2] >> 32, value >> 32);
         SigInfo::child(code, pid, uid, value as i32, user, system)
+    } else if (code::POLL_IN..=code::POLL_HUP).contains(&code) {
+        // Signal-driven I/O: the band, and the descriptor.
+        let [_, band, fd, _] = news.values;
+        signal_io::info(signal, code, band as i64, fd as i32)
     } else {
         SigInfo::queued(signal, code, pid, uid, value)
     };
@@ -102,4 +114,15 @@ pub fn after_fork_child() {
     if let Some(client) = client() {
         client.forked();
     }
+}
+
+/// In the child of a fork: what none of its descriptors reaches is given up. Threads that slept on it do not live on, and would hold it for ever.
+pub fn release_unreachable(process: &Process) {
+    let Some(client) = client() else { return };
+    let files: Vec<Rc<OpenFile>> =
+        process.files.borrow().descriptors(0).map(|(_, file)| file.clone()).collect();
+    let objects = files.iter().map(|file| file.file().clone());
+    let others = files.iter().filter_map(|file| pidfd::elsewhere_of(file));
+    let used: BTreeSet<usize> = objects.chain(others).map(|file| Rc::as_ptr(&file).addr()).collect();
+    client.release_others(&|file| used.contains(&core::ptr::from_ref(file).addr()));
 }

@@ -4,7 +4,7 @@ use super::Call;
 use super::file::signal_io;
 use crate::arch::user::{self, UserSink, UserSource};
 use crate::fs::tty;
-use crate::task::sched::{self, Registration};
+use crate::task::sched::{self, Registration, Woken};
 use crate::task::thread::Thread;
 use crate::task::time;
 use alloc::rc::Rc;
@@ -54,13 +54,21 @@ pub fn blocking_with<T>(
 }
 
 /// As [`sched::wait_for`] after a first attempt, on whatever object is behind the description: a fork of another thread may move it to the keeper.
-fn wait_for<T>(file: &OpenFile, events: Events, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+///
+/// # Errors
+/// Those of `attempt`; EAGAIN when the deadline has come; ERESTARTSYS.
+pub fn wait_until<T>(
+    file: &OpenFile,
+    events: Events,
+    deadline: Option<u64>,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
     loop {
         let registration = Registration::new(file.file().wait_queue().ok_or(Errno::EAGAIN)?, events);
-        sched::sleep(None)?;
+        let woken = sched::sleep(deadline)?;
         drop(registration);
         match attempt() {
-            Err(Errno::EAGAIN) => {}
+            Err(Errno::EAGAIN) if woken != Woken::Deadline => {}
             other => return other,
         }
     }
@@ -69,12 +77,11 @@ fn wait_for<T>(file: &OpenFile, events: Events, mut attempt: impl FnMut() -> Res
 /// Waits as long as the object allows: sockets have time-outs (SO_RCVTIMEO, SO_SNDTIMEO), with which a signal ends the call
 /// for good (signal(7)).
 fn wait<T>(file: &OpenFile, events: Events, attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    let queue = file.file().wait_queue().ok_or(Errno::EAGAIN)?;
     let span = file.file().socket().map_or(0, |socket| socket.timeout(events.intersects(Events::OUT)));
     if span == 0 {
-        return wait_for(file, events, attempt);
+        return wait_until(file, events, None, attempt);
     }
-    match sched::wait_for(queue, events, Some(time::monotonic().saturating_add(span)), attempt) {
+    match wait_until(file, events, Some(time::monotonic().saturating_add(span)), attempt) {
         Err(Errno::ERESTARTSYS) => Err(Errno::EINTR),
         other => other,
     }

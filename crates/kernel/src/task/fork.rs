@@ -21,6 +21,7 @@ use crate::session;
 use ramet_abi::session::{Request, op};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::object::ObjectId;
+use ramet_kcore::ipc::object;
 use ramet_kcore::signal::pending::Queue;
 
 unsafe extern "C" {
@@ -131,6 +132,7 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
         thread.clear_child_tid.set(0);
     }
     ObjectId::set_origin(pid as u32);
+    object::set_origin(pid as u32);
     process::activate(&process.space);
     {
         let mut space = process.space.borrow_mut();
@@ -144,6 +146,7 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
         let _ = family::elsewhere().has_changed_place(process);
     }
     drop(others_files);
+    session::release_unreachable(process);
     // The vCPU is new: what it holds for the thread comes from memory.
     thread.enter();
     sched::clock_restarted();

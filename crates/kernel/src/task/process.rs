@@ -77,8 +77,6 @@ pub struct Process {
     pub pending: RefCell<Queue>,
     /// RLIMIT_SIGPENDING.
     pub signal_limit: pending::Limit,
-    /// Told whenever a signal is queued (signalfd, sigtimedwait).
-    pub signal_queue: WaitQueue,
     /// getrlimit(2).
     pub limits: RefCell<[Limit; LIMITS]>,
     /// Wait status once the process is ending.
@@ -235,7 +233,6 @@ impl Process {
             dispositions: RefCell::new(Dispositions::new()),
             pending: RefCell::new(Queue::new()),
             signal_limit: pending::Limit::new(16384),
-            signal_queue: WaitQueue::new(),
             limits: RefCell::new(default_limits()),
             exiting: Cell::new(None),
             stopped: Cell::new(false),
@@ -268,7 +265,6 @@ impl Process {
             dispositions: RefCell::new(self.dispositions.borrow().clone()),
             pending: RefCell::new(Queue::new()),
             signal_limit: pending::Limit::new(self.limit(resource::SIGPENDING)),
-            signal_queue: WaitQueue::new(),
             limits: RefCell::new(*self.limits.borrow()),
             exiting: Cell::new(None),
             stopped: Cell::new(false),

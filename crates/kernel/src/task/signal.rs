@@ -6,6 +6,7 @@ use super::sched::{self, work};
 use super::thread::{State, Thread};
 use crate::arch::frame::{FIXED_FLAGS, Frame};
 use crate::arch::{cpu, user, xsave};
+use crate::syscalls::ipc::signalfd;
 use alloc::rc::Rc;
 use ramet_kcore::errno::Result;
 use ramet_kcore::family::What;
@@ -93,7 +94,7 @@ pub fn send_process(process: &Process, info: SigInfo) -> Result<()> {
         return Ok(());
     }
     process.pending.borrow_mut().add(info, &process.signal_limit)?;
-    process.signal_queue.notify(Events::IN);
+    signalfd::signal_queued();
     // A thread that waits for exactly this signal, else one that does not block it.
     if let Some(thread) = threads.iter().find(|thread| waits_for(thread, signal)).or(taker) {
         disturb(thread);
@@ -112,7 +113,7 @@ pub fn send_thread(thread: &Rc<Thread>, info: SigInfo) -> Result<()> {
         return Ok(());
     }
     thread.pending.borrow_mut().add(info, &process.signal_limit)?;
-    process.signal_queue.notify(Events::IN);
+    signalfd::signal_queued();
     disturb(thread);
     Ok(())
 }

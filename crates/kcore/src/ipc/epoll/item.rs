@@ -2,17 +2,18 @@
 
 use super::{ALWAYS, EPOLLET, Epoll, Key, PRIVATE, Watched};
 use crate::file::File;
+use crate::fs::open_file::OpenFile;
 use crate::wait::{Events, WaitKey, WaitQueue, Wake};
 use alloc::rc::{Rc, Weak};
 use core::any::Any;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 
 pub(super) struct Item {
     me: Weak<Item>,
     epoll: Weak<Epoll>,
     pub key: Key,
     description: Weak<dyn Any>,
-    pub file: Weak<dyn File>,
+    file: RefCell<Weak<dyn File>>,
     /// What is asked for; only [`PRIVATE`] bits: disarmed by EPOLLONESHOT.
     pub events: Cell<u32>,
     pub data: Cell<u64>,
@@ -28,7 +29,7 @@ impl Item {
             epoll: epoll.clone(),
             key: watched.key(),
             description: Rc::downgrade(watched.description),
-            file: Rc::downgrade(watched.file),
+            file: RefCell::new(Rc::downgrade(watched.file)),
             events: Cell::new(events),
             data: Cell::new(data),
             linked: Cell::new(false),
@@ -43,8 +44,32 @@ impl Item {
         }
     }
 
+    /// What the description has open.
+    pub fn file(&self) -> Option<Rc<dyn File>> {
+        self.file.borrow().upgrade()
+    }
+
+    /// The description, while it is open.
+    pub fn description(&self) -> Option<Rc<dyn Any>> {
+        self.description.upgrade()
+    }
+
+    /// The description may have another file now: it has moved to a session's keeper.
+    fn follow(&self) {
+        let Some(description) = self.description.upgrade() else { return };
+        let Some(file) = description.downcast_ref::<OpenFile>().map(OpenFile::file) else { return };
+        if core::ptr::addr_eq(self.file.borrow().as_ptr(), Rc::as_ptr(file)) {
+            return;
+        }
+        self.unregister();
+        self.file.replace(Rc::downgrade(file));
+        if let Some(queue) = file.wait_queue() {
+            self.register(queue);
+        }
+    }
+
     pub fn unregister(&self) {
-        if let (Some(key), Some(file)) = (self.registration.take(), self.file.upgrade())
+        if let (Some(key), Some(file)) = (self.registration.take(), self.file())
             && let Some(queue) = file.wait_queue()
         {
             queue.remove(key);
@@ -65,7 +90,8 @@ impl Item {
         if wanted == 0 {
             return Some(0);
         }
-        Some(self.file.upgrade()?.poll().0 & wanted)
+        self.follow();
+        Some(self.file()?.poll().0 & wanted)
     }
 
     fn wanted(&self) -> u32 {
@@ -79,7 +105,10 @@ impl Wake for Item {
         if self.is_gone() {
             epoll.items.borrow_mut().remove(&self.key);
             epoll.forget(&me);
-        } else if self.wanted() & events.0 != 0 {
+            return;
+        }
+        self.follow();
+        if self.wanted() & events.0 != 0 {
             epoll.push(&me);
         }
     }

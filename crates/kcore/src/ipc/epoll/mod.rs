@@ -12,6 +12,9 @@ mod item;
 mod nest;
 #[cfg(test)]
 mod tests;
+mod transfer;
+
+pub use transfer::Interest;
 
 use super::object::{anon_name, anon_stat};
 use crate::errno::{Errno, Result};
@@ -227,7 +230,7 @@ impl Epoll {
         if item.linked.replace(false) {
             self.ready.borrow_mut().retain(|other| !Rc::ptr_eq(other, item));
         }
-        if let Some(file) = item.file.upgrade()
+        if let Some(file) = item.file()
             && let Some(inner) = Epoll::of(&*file)
         {
             let mut parents = inner.parents.borrow_mut();

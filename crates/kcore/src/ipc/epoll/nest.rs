@@ -19,7 +19,7 @@ fn below(from: &Epoll, avoid: &Epoll, depth: usize) -> Result<usize> {
     if core::ptr::eq(from, avoid) || depth > MAX_LINKS {
         return Err(Errno::ELOOP);
     }
-    let files: Vec<Rc<_>> = from.items.borrow().values().filter_map(|item| item.file.upgrade()).collect();
+    let files: Vec<Rc<_>> = from.items.borrow().values().filter_map(|item| item.file()).collect();
     let mut longest = 0;
     for file in files {
         if let Some(epoll) = Epoll::of(&*file) {

@@ -85,9 +85,9 @@ impl PipeEnd {
         &self.pipe
     }
 
-    /// Whether it is of a FIFO.
-    pub fn is_fifo(&self) -> bool {
-        self.inode.is_some()
+    /// Whether HUP does not count before a writer comes.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.hup_after == self.pipe.writer_opens.get()
     }
 
     /// Whether it was opened for reading.

@@ -5,6 +5,7 @@ use super::{Pipe, PipeEnd, StatFn};
 use crate::errno::{Errno, Result};
 use crate::file::flags;
 use crate::fs::device::Opener;
+use crate::fs::inode::Inode;
 use crate::wait::Events;
 use alloc::rc::Rc;
 
@@ -58,16 +59,21 @@ impl Fifo {
     }
 }
 
-/// The driver of FIFOs: keeps the pipe with the inode as long as the inode lives.
+/// The FIFO that the inode of a named pipe holds: it is made when it is asked for, and lives as long as the inode.
+///
+/// # Errors
+/// ENXIO: the inode holds nothing.
+pub fn fifo_of(inode: &dyn Inode, origin: impl FnOnce() -> Origin) -> Result<Rc<Fifo>> {
+    let state = inode.state().ok_or(Errno::ENXIO)?;
+    let kept = state.attached.borrow().clone().and_then(|kept| kept.downcast::<Fifo>().ok());
+    Ok(kept.unwrap_or_else(|| {
+        let fifo = Rc::new(Fifo::new(origin()));
+        *state.attached.borrow_mut() = Some(fifo.clone());
+        fifo
+    }))
+}
+
+/// The driver of FIFOs.
 pub fn fifo_opener(origin: Rc<dyn Fn() -> Origin>) -> Opener {
-    Rc::new(move |request| {
-        let state = request.inode.state().ok_or(Errno::ENXIO)?;
-        let kept = state.attached.borrow().clone().and_then(|kept| kept.downcast::<Fifo>().ok());
-        let fifo = kept.unwrap_or_else(|| {
-            let fifo = Rc::new(Fifo::new(origin()));
-            *state.attached.borrow_mut() = Some(fifo.clone());
-            fifo
-        });
-        Ok(fifo.open(request.flags, None)?)
-    })
+    Rc::new(move |request| Ok(fifo_of(&**request.inode, || origin())?.open(request.flags, None)?))
 }

@@ -9,10 +9,12 @@ mod ring;
 mod splice;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use end::{PipeEnd, StatFn, pipe};
-pub use fifo::{Fifo, fifo_opener};
+pub use fifo::{Fifo, fifo_of, fifo_opener};
 pub use splice::{file_to_pipe, pipe_to_file, pipe_to_pipe, tee};
+pub use transfer::{append, import};
 
 use super::object::{Origin, next_id, pipe_stat};
 use crate::errno::{Errno, Result};
@@ -53,9 +55,15 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    fn new(origin: Origin) -> Pipe {
+    /// A pipe without ends.
+    pub fn new(origin: Origin) -> Pipe {
+        Pipe::with_id(origin, next_id())
+    }
+
+    /// As [`Pipe::new`], with the number that it had in another kernel.
+    pub fn with_id(origin: Origin, id: u64) -> Pipe {
         Pipe {
-            id: next_id(),
+            id,
             origin,
             ring: RefCell::new(Ring::new(DEFAULT_CAPACITY)),
             readers: Cell::new(0),
@@ -73,6 +81,11 @@ impl Pipe {
     /// The pipe's number: its inode number.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Who has made it, and when.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Attributes of the unnamed pipe (a FIFO has its inode's).
@@ -186,6 +199,11 @@ impl Pipe {
             }
         }
         events
+    }
+
+    /// Who waits in open(2) of a FIFO looks again.
+    pub fn tell_partners(&self) {
+        self.partner_queue.notify(Events::ALL);
     }
 
     fn notify_readers(&self) {

@@ -268,4 +268,22 @@ impl Ring {
         (self.buffer, self.first, self.pages) = (buffer, 0, pages);
         Ok(())
     }
+
+    /// The bytes of the first slot, and whether it is a packet.
+    pub fn first_slot(&self) -> Option<(&[u8], bool)> {
+        let slot = self.slots.front()?;
+        let start = self.page(0) + slot.start as usize;
+        Some((&self.buffer[start..start + slot.len as usize], slot.packet))
+    }
+
+    /// Puts up to a page of bytes into a slot of their own. There must be a free one.
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn put_slot(&mut self, bytes: &[u8], packet: bool) -> Result<()> {
+        let room = self.room(bytes.len())?;
+        self.room_bytes(room)[..bytes.len()].copy_from_slice(bytes);
+        self.commit(bytes.len(), packet);
+        Ok(())
+    }
 }

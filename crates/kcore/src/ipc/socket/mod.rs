@@ -15,6 +15,7 @@ pub(crate) use options::{SOL_SOCKET, name};
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::inode::Inode;
+use crate::fs::path::Path;
 use crate::user::{Sink, Source};
 use crate::wait::Events;
 use alloc::rc::Rc;
@@ -171,11 +172,11 @@ pub trait SocketCaller {
     /// ECONNREFUSED: not a socket; EACCES; as path_resolution(7).
     fn find_node(&self, path: &[u8]) -> Result<Rc<dyn Inode>>;
 
-    /// Makes an inode of type socket.
+    /// Makes an inode of type socket. Where it is.
     ///
     /// # Errors
     /// EADDRINUSE: the name exists; as mknod(2).
-    fn make_node(&self, path: &[u8]) -> Result<Rc<dyn Inode>>;
+    fn make_node(&self, path: &[u8]) -> Result<Path>;
 
     /// Takes back what [`SocketCaller::make_node`] has made.
     fn remove_node(&self, path: &[u8]);
@@ -288,7 +289,7 @@ impl SocketCaller for Nobody {
     fn find_node(&self, _: &[u8]) -> Result<Rc<dyn Inode>> {
         Err(Errno::ECONNREFUSED)
     }
-    fn make_node(&self, _: &[u8]) -> Result<Rc<dyn Inode>> {
+    fn make_node(&self, _: &[u8]) -> Result<Path> {
         Err(Errno::EADDRINUSE)
     }
     fn remove_node(&self, _: &[u8]) {}

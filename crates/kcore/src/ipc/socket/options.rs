@@ -1,6 +1,7 @@
 //! Options at the level SOL_SOCKET that all families have: socket(7).
 
 use crate::errno::{Errno, Result};
+use crate::ipc::fields::{Fields, Writer};
 use alloc::vec::Vec;
 use core::cell::Cell;
 
@@ -141,6 +142,35 @@ impl SocketOptions {
             _ => return Err(Errno::ENOPROTOOPT),
         }
         Ok(matches!(name, name::SNDBUF | name::SNDBUFFORCE | name::RCVLOWAT))
+    }
+}
+
+impl SocketOptions {
+    /// The settings, for another kernel.
+    pub(crate) fn export(&self, out: &mut Writer) {
+        out.u64(self.send_buffer.get() as u64).u64(self.receive_buffer.get() as u64);
+        out.u32(self.pass_credentials.get().into()).u32(self.low_water.get() as u32);
+        out.u64(self.receive_timeout.get()).u64(self.send_timeout.get());
+        let (on, seconds) = self.linger.get();
+        out.u32(on as u32).u32(seconds as u32).u64(self.switches.get());
+    }
+
+    /// Takes over settings of another kernel.
+    pub(crate) fn import(&self, fields: &mut Fields<'_>) -> Result<()> {
+        let (send, receive) = (fields.u64()?, fields.u64()?);
+        let within = |size: u64, least: usize| (least as u64..=i32::MAX as u64).contains(&size);
+        if !within(send, SEND_MIN) || !within(receive, RECEIVE_MIN) {
+            return Err(Errno::EINVAL);
+        }
+        self.send_buffer.set(send as usize);
+        self.receive_buffer.set(receive as usize);
+        self.pass_credentials.set(fields.u32()? != 0);
+        self.low_water.set(fields.u32()? as i32);
+        self.receive_timeout.set(fields.u64()?);
+        self.send_timeout.set(fields.u64()?);
+        self.linger.set((fields.u32()? as i32, fields.u32()? as i32));
+        self.switches.set(fields.u64()?);
+        Ok(())
     }
 }
 

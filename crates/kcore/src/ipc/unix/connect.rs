@@ -36,10 +36,11 @@ impl UnixSocket {
     pub fn bind_abstract(&self, name: &[u8]) -> Result<()> {
         self.check_unbound()?;
         let mut names = self.domain.names.borrow_mut();
-        if names.get(name).is_some_and(|owner| owner.strong_count() > 0) {
+        let key = (self.kind as u32, name.to_vec());
+        if names.get(&key).is_some_and(|owner| owner.strong_count() > 0) {
             return Err(Errno::EADDRINUSE);
         }
-        names.insert(name.to_vec(), self.me.clone());
+        names.insert(key, self.me.clone());
         *self.address.borrow_mut() = Some(Rc::new(Address::Abstract(name.to_vec())));
         Ok(())
     }
@@ -243,8 +244,9 @@ impl UnixSocket {
         }
         if let Some(Address::Abstract(name)) = self.address.borrow().as_deref() {
             let mut names = self.domain.names.borrow_mut();
-            if names.get(name).is_some_and(|owner| Weak::ptr_eq(owner, &self.me)) {
-                names.remove(name);
+            let key = (self.kind as u32, name.clone());
+            if names.get(&key).is_some_and(|owner| Weak::ptr_eq(owner, &self.me)) {
+                names.remove(&key);
             }
         }
         self.shut.set(SHUT_BOTH);

@@ -93,7 +93,9 @@ impl File for UnixSocket {
     }
 
     fn release(&self) {
-        self.close(false);
+        if !self.undescribed.take() {
+            self.close(false);
+        }
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -22,6 +22,7 @@ mod send;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use super::socket::{Credentials, MAX_RIGHTS, Outgoing, Received, SocketType, msg};
 pub use address::{Address, SUN_MAX};
@@ -31,6 +32,7 @@ use super::socket::{MAX_BACKLOG, READABLE, SHUT_BOTH, SHUT_RECEIVE, SHUT_SEND, S
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::locks::LockTable;
+use crate::fs::path::Path;
 use crate::wait::WaitQueue;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -57,7 +59,8 @@ pub fn kind_from_number(number: u32) -> Result<SocketType> {
 
 /// What the sockets of one VM have in common.
 pub struct UnixDomain {
-    names: RefCell<BTreeMap<Vec<u8>, Weak<UnixSocket>>>,
+    /// Each type of socket has names of its own.
+    names: RefCell<BTreeMap<(u32, Vec<u8>), Weak<UnixSocket>>>,
     current: Box<dyn Fn() -> Credentials>,
     next_name: Cell<u32>,
     /// Messages that nobody will read, to be dropped one after the other: their descriptions may close sockets with such
@@ -78,12 +81,13 @@ impl UnixDomain {
         })
     }
 
-    /// The socket with this abstract name (without its leading zero).
+    /// The socket of that type with this abstract name (without its leading zero).
     ///
     /// # Errors
     /// ECONNREFUSED: there is none.
-    pub fn find(&self, name: &[u8]) -> Result<Rc<UnixSocket>> {
-        self.names.borrow().get(name).and_then(Weak::upgrade).ok_or(Errno::ECONNREFUSED)
+    pub fn find(&self, kind: SocketType, name: &[u8]) -> Result<Rc<UnixSocket>> {
+        let key = (kind as u32, name.to_vec());
+        self.names.borrow().get(&key).and_then(Weak::upgrade).ok_or(Errno::ECONNREFUSED)
     }
 
     /// Drops messages, without recursion.
@@ -127,7 +131,11 @@ pub struct UnixSocket {
     state: Cell<State>,
     dead: Cell<bool>,
     locks: OnceCell<Rc<LockTable>>,
+    /// The next end of a description is not a close(2).
+    undescribed: Cell<bool>,
     address: RefCell<Option<Rc<Address>>>,
+    /// Where its path name is.
+    place: RefCell<Option<Path>>,
     /// Whom it is connected to, alive or not.
     peer: RefCell<Option<Weak<UnixSocket>>>,
     /// The name of a peer that has closed.
@@ -154,15 +162,22 @@ pub struct UnixSocket {
 impl UnixSocket {
     /// An unconnected socket (socket(2)).
     pub fn new(domain: &Rc<UnixDomain>, kind: SocketType, origin: Origin) -> Rc<UnixSocket> {
+        UnixSocket::with_id(domain, kind, origin, next_id())
+    }
+
+    /// As [`UnixSocket::new`], with the number that it had in another kernel.
+    pub fn with_id(domain: &Rc<UnixDomain>, kind: SocketType, origin: Origin, id: u64) -> Rc<UnixSocket> {
         Rc::new_cyclic(|me| UnixSocket {
             me: me.clone(),
             domain: domain.clone(),
-            id: next_id(),
+            id,
             origin,
             kind,
             state: Cell::new(State::Unconnected),
             dead: Cell::new(false),
+            undescribed: Cell::new(false),
             address: RefCell::default(),
+            place: RefCell::default(),
             peer: RefCell::default(),
             locks: OnceCell::new(),
             last_peer: RefCell::default(),
@@ -207,6 +222,21 @@ impl UnixSocket {
     /// Inode number.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Where its path name is, if it has one.
+    pub fn place(&self) -> Option<Path> {
+        self.place.borrow().clone()
+    }
+
+    /// bind(2) has made its path name there.
+    pub fn set_place(&self, place: Path) {
+        *self.place.borrow_mut() = Some(place);
+    }
+
+    /// Who has made it, and when.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Whether a write that fails with EPIPE sends SIGPIPE: only a stream's does.

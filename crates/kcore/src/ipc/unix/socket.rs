@@ -14,7 +14,7 @@ impl UnixSocket {
     fn find(&self, address: &Address, caller: &dyn SocketCaller) -> Result<Rc<UnixSocket>> {
         let node = match address {
             Address::Unnamed => return Err(Errno::EINVAL),
-            Address::Abstract(name) => return self.domain.find(name),
+            Address::Abstract(name) => return self.domain.find(self.kind, name),
             Address::Path(path) => caller.find_node(path)?,
         };
         let attached = node.state().and_then(|state| state.attached.borrow().clone());
@@ -23,12 +23,13 @@ impl UnixSocket {
     }
 
     fn bind_path(&self, path: &[u8], caller: &dyn SocketCaller) -> Result<()> {
-        let node = caller.make_node(path)?;
-        let state = node.state().filter(|state| state.attached.borrow().is_none());
+        let place = caller.make_node(path)?;
+        let state = place.inode().state().filter(|state| state.attached.borrow().is_none());
         let bound = state.ok_or(Errno::EADDRINUSE).and_then(|state| {
             self.bound_to_path(path)?;
             let name: Rc<Weak<UnixSocket>> = Rc::new(self.me.clone());
             *state.attached.borrow_mut() = Some(name);
+            self.set_place(place.clone());
             Ok(())
         });
         // The name is taken back, as on Linux.

@@ -303,12 +303,12 @@ fn listens_and_accepts() {
         let server = UnixSocket::new(&domain, kind, Origin::default());
         server.bind_abstract(b"name").unwrap();
         let client = || UnixSocket::new(&domain, kind, Origin::default());
-        assert_eq!(client().connect(&domain.find(b"name").unwrap()), Err(Errno::ECONNREFUSED));
+        assert_eq!(client().connect(&domain.find(kind, b"name").unwrap()), Err(Errno::ECONNREFUSED));
         server.listen(1).unwrap();
         assert_eq!((server.accept().err(), poll(&server)), (Some(Errno::EAGAIN), 0));
         let woken = counter(&server, Events::IN);
         let (first, second, third) = (client(), client(), client());
-        first.connect(&domain.find(b"name").unwrap()).unwrap();
+        first.connect(&domain.find(kind, b"name").unwrap()).unwrap();
         second.connect(&server).unwrap();
         assert_eq!((third.connect(&server), poll(&third)), (Err(Errno::EAGAIN), 0x314));
         assert_eq!((woken.0.get(), poll(&server)), (2, 0x41));
@@ -327,7 +327,7 @@ fn listens_and_accepts() {
         assert_eq!((accepted.peer_name(), get(&accepted, 9)), (Ok(Address::Unnamed), Ok(b"early".to_vec())));
         third.connect(&server).unwrap();
         server.release();
-        assert_eq!(domain.find(b"name").err(), Some(Errno::ECONNREFUSED));
+        assert_eq!(domain.find(kind, b"name").err(), Some(Errno::ECONNREFUSED));
         assert_eq!(poll(&second), 0x235d);
         assert_eq!((get(&second, 5), get(&second, 5)), (Err(Errno::ECONNRESET), Ok(vec![])));
         assert_eq!(send(&first, b"x"), Ok(1));
@@ -361,7 +361,7 @@ fn names_are_unique_and_given_automatically() {
     a.release();
     c.bind_abstract(b"x").unwrap();
     a.release();
-    assert!(domain.find(b"x").is_ok());
+    assert!(domain.find(Datagram, b"x").is_ok());
     let d = socket();
     d.bound_to_path(b"/run/s").unwrap();
     assert_eq!(d.name().encode(), b"\x01\0/run/s\0");

@@ -94,18 +94,18 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
             if argument > 64 {
                 return Err(Errno::EINVAL);
             }
-            let mut owner = file.signal_owner.get();
+            let mut owner = signal_io::get(&file);
             owner.signal = argument as u32;
-            file.signal_owner.set(owner);
+            signal_io::put(&file, owner)?;
             Ok(0)
         }
-        command::GETSIG => Ok(file.signal_owner.get().signal as i64),
+        command::GETSIG => Ok(signal_io::get(&file).signal as i64),
         command::SETOWN_EX => {
             let (kind, id) = (user::read_u32(argument)?, user::read_u32(argument.wrapping_add(4))?);
             signal_io::set_owner_of_kind(&file, kind, id)
         }
         command::GETOWN_EX => {
-            let owner = file.signal_owner.get();
+            let owner = signal_io::get(&file);
             user::write_u32(argument, owner.kind)?;
             user::write_u32(argument.wrapping_add(4), owner.id)?;
             Ok(0)

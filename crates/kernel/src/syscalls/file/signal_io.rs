@@ -1,5 +1,6 @@
 //! Signal-driven I/O (fcntl(2): O_ASYNC, F_SETOWN, F_SETSIG): SIGIO for what poll(2) would tell.
 
+use crate::task::family::elsewhere;
 use crate::task::{process, sched, signal};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
@@ -44,6 +45,16 @@ impl Wake for Signaller {
     }
 }
 
+/// What such a signal tells.
+pub fn info(signal: Signal, code: i32, band: i64, fd: i32) -> SigInfo {
+    // As Linux: a signal that has codes of its own shows that this one is not of those.
+    let shared = matches!(
+        signal,
+        Signal::ILL | Signal::FPE | Signal::SEGV | Signal::BUS | Signal::TRAP | Signal::CHLD | Signal::SYS
+    );
+    SigInfo::poll(signal, if shared { code::SI_SIGIO } else { code }, band, fd)
+}
+
 fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
     let id = owner.id as i32;
     let (thread, processes) = match owner.kind {
@@ -59,19 +70,7 @@ fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
         processes.iter().try_for_each(|process| signal::send_process(process, info))
     };
     if let Some(signal) = Signal::new(owner.signal.into()) {
-        // As Linux: a signal that has codes of its own shows that this one is not of those.
-        let shared = matches!(
-            signal,
-            Signal::ILL
-                | Signal::FPE
-                | Signal::SEGV
-                | Signal::BUS
-                | Signal::TRAP
-                | Signal::CHLD
-                | Signal::SYS
-        );
-        let code = if shared { code::SI_SIGIO } else { code };
-        if to(SigInfo::poll(signal, code, band, fd)).is_ok() {
+        if to(info(signal, code, band, fd)).is_ok() {
             return;
         }
         // The queue is full: a plain SIGIO says so.
@@ -80,19 +79,29 @@ fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
     let _ = to(SigInfo::kernel(Signal::IO));
 }
 
+/// Whether another VM has that process, or as a negative number that process group.
+fn is_elsewhere(id: i32) -> bool {
+    id != 0 && elsewhere().kill(id, None) != Err(Errno::ESRCH)
+}
+
 /// Whether there is a thread, process or process group `id`.
 fn is_alive(kind: u32, id: u32) -> bool {
     let id = id as i32;
     match kind {
         kind::THREAD => process::find_thread(id).is_some(),
-        kind::PROCESS => process::of_id(id).is_some(),
-        _ => !process::group(id).is_empty(),
+        kind::PROCESS => process::of_id(id).is_some() || is_elsewhere(id),
+        _ => !process::group(id).is_empty() || is_elsewhere(-id),
     }
 }
 
 /// Turns O_ASYNC on or off. Whether the object knows it.
 pub fn turn(file: &Rc<OpenFile>, fd: i32, on: bool) -> bool {
     let was_on = file.flags() & O_ASYNC != 0;
+    if let Some(remote) = file.remote() {
+        // Only what knows it needs to be asked: most descriptions of a session never hear of O_ASYNC.
+        return if on == was_on { was_on } else { remote.set_async(on.then_some(fd)).is_ok() };
+    }
+    file.signal_fd.set(fd);
     if !on {
         file.unwatch();
         return was_on || !file.file().signalled().is_empty();
@@ -135,14 +144,36 @@ pub fn set_owner_of_kind(file: &OpenFile, kind: u32, id: u32) -> Result<i64> {
     if id != 0 && !(kind::THREAD..=kind::GROUP).any(|kind| is_alive(kind, id)) {
         return Err(Errno::ESRCH);
     }
-    let signal = file.signal_owner.get().signal;
-    file.signal_owner.set(SignalOwner { kind, id, signal });
+    let signal = get(file).signal;
+    put(file, SignalOwner { kind, id, signal })?;
     Ok(0)
+}
+
+/// What F_SETOWN_EX and F_SETSIG have set.
+pub fn get(file: &OpenFile) -> SignalOwner {
+    match file.remote() {
+        Some(remote) => remote.owner().unwrap_or_default(),
+        None => file.signal_owner.get(),
+    }
+}
+
+/// Sets it.
+///
+/// # Errors
+/// EIO.
+pub fn put(file: &OpenFile, owner: SignalOwner) -> Result<()> {
+    match file.remote() {
+        Some(remote) => remote.set_owner(owner),
+        None => {
+            file.signal_owner.set(owner);
+            Ok(())
+        }
+    }
 }
 
 /// F_GETOWN, FIOGETOWN.
 pub fn owner(file: &OpenFile) -> i64 {
-    let owner = file.signal_owner.get();
+    let owner = get(file);
     if !is_alive(owner.kind, owner.id) {
         return 0;
     }

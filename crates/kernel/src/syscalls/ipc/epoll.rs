@@ -3,15 +3,15 @@
 use super::poll::with_mask;
 use crate::arch::user;
 use crate::fs::anonymous;
+use crate::session;
 use crate::syscalls::file::only;
 use crate::syscalls::file::open::install;
 use crate::syscalls::time::read_timespec;
 use crate::syscalls::{Call, io};
-use crate::task::{sched, time};
+use crate::task::time;
 use alloc::rc::Rc;
 use core::any::Any;
 use ramet_kcore::errno::{Errno, Result};
-use ramet_kcore::file::File;
 use ramet_kcore::file::flags::{O_CLOEXEC, O_RDWR};
 use ramet_kcore::ipc::epoll::{Epoll, Watched};
 use ramet_kcore::wait::Events;
@@ -49,9 +49,19 @@ pub fn epoll_ctl(call: &mut Call<'_>) -> Result<i64> {
     }
     let instance = io::file(call.int(0))?;
     let target = io::file(fd)?;
-    let epoll = Epoll::of(&**instance.file()).ok_or(Errno::EINVAL)?;
     let events = u32::from_le_bytes(event[..4].try_into().expect("four bytes"));
     let data = u64::from_le_bytes(event[4..].try_into().expect("eight bytes"));
+    if let Some(remote) = instance.remote() {
+        if !remote.is_epoll() {
+            return Err(Errno::EINVAL);
+        }
+        // Others that hold the instance are told of it, too.
+        if target.file().wait_queue().is_some() && session::is_common(&target) {
+            session::share(&target)?;
+        }
+        return remote.epoll_control(operation, fd, &target, events, data).map(|()| 0);
+    }
+    let epoll = Epoll::of(&**instance.file()).ok_or(Errno::EINVAL)?;
     let description: Rc<dyn Any> = target.clone();
     let watched = Watched { fd, description: &description, file: target.file() };
     match operation {
@@ -70,24 +80,25 @@ fn wait(fd: i32, at: usize, most: i32, deadline: Option<u64>) -> Result<i64> {
         return Err(Errno::EFAULT);
     }
     let instance = io::file(fd)?;
-    let epoll = Epoll::of(&**instance.file()).ok_or(Errno::EINVAL)?;
-    let mut done = 0;
-    let mut attempt = || {
-        let count = epoll.wait(most, &mut |events, data| {
+    // A fork of another thread may move the instance to the keeper in between.
+    let attempt = || {
+        let mut done = 0;
+        let mut put = |events: u32, data: u64| {
             let mut event = [0; EVENT];
             event[..4].copy_from_slice(&events.to_le_bytes());
             event[4..].copy_from_slice(&data.to_le_bytes());
             user::write(at + done * EVENT, &event)?;
             done += 1;
             Ok(())
-        })?;
+        };
+        let count = match instance.remote() {
+            Some(remote) => remote.epoll_wait(most, &mut put)?,
+            None => Epoll::of(&**instance.file()).ok_or(Errno::EINVAL)?.wait(most, &mut put)?,
+        };
         if count == 0 { Err(Errno::EAGAIN) } else { Ok(count) }
     };
     let result = match attempt() {
-        Err(Errno::EAGAIN) if deadline != Some(0) => {
-            let queue = epoll.wait_queue().ok_or(Errno::EINVAL)?;
-            sched::wait_for(queue, Events::IN, deadline, attempt)
-        }
+        Err(Errno::EAGAIN) if deadline != Some(0) => io::wait_until(&instance, Events::IN, deadline, attempt),
         other => other,
     };
     match result {

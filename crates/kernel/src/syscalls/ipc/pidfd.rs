@@ -102,6 +102,24 @@ pub fn is_one(file: &OpenFile) -> bool {
     file.file().as_any().is::<ProcessFile>()
 }
 
+/// The process id behind `file`, if it is one.
+pub fn pid_of(file: &OpenFile) -> Option<i32> {
+    file.file().as_any().downcast_ref::<ProcessFile>().map(|of| of.pid)
+}
+
+/// What `file`, one of these, has open in the keeper.
+pub fn elsewhere_of(file: &OpenFile) -> Option<Rc<dyn File>> {
+    file.file().as_any().downcast_ref::<ProcessFile>()?.there.get().cloned()
+}
+
+/// What a new descriptor of the process with that id refers to.
+///
+/// # Errors
+/// ESRCH.
+pub fn file_of(pid: i32) -> Result<Rc<dyn File>> {
+    Ok(ProcessFile::new(pid)?)
+}
+
 /// A new descriptor of the process with that id.
 ///
 /// # Errors

@@ -1,21 +1,41 @@
 //! signalfd(2).
 
 use crate::fs::anonymous;
+use crate::global::Global;
 use crate::syscalls::file::only;
 use crate::syscalls::file::open::install;
 use crate::syscalls::signals::read_set;
 use crate::syscalls::{Call, io};
-use crate::task::process::Process;
 use crate::task::sched;
 use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::file::File;
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
+use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::ipc::signalfd::{RECORD, SignalFd, SignalSource};
 use ramet_kcore::signal::{SigSet, pending};
-use ramet_kcore::wait::WaitQueue;
+use ramet_kcore::wait::{Events, WaitQueue};
 
-/// The pending signals of whichever thread reads, and of its process; the process that made the descriptor says when to look.
-struct Pending(Rc<Process>);
+/// The pending signals of whichever thread reads, and of its process.
+struct Pending;
+
+/// Told whenever a signal is queued, for whichever process of this VM: who reads may be another than who made the descriptor.
+static QUEUED: Global<WaitQueue> = Global::new(WaitQueue::new());
+
+/// A signal has been queued.
+pub fn signal_queued() {
+    QUEUED.notify(Events::IN);
+}
+
+/// The mask, if `file` is one.
+pub fn mask_of(file: &OpenFile) -> Option<u64> {
+    SignalFd::of(&**file.file()).map(SignalFd::mask)
+}
+
+/// A new one.
+pub fn file_of(mask: u64) -> Rc<dyn File> {
+    SignalFd::new(mask, Rc::new(Pending))
+}
 
 impl SignalSource for Pending {
     fn take(&self, mask: u64) -> Option<[u8; RECORD]> {
@@ -37,15 +57,14 @@ impl SignalSource for Pending {
         !all.and(SigSet(mask)).is_empty()
     }
     fn queue(&self) -> &WaitQueue {
-        &self.0.signal_queue
+        &QUEUED
     }
 }
 
 fn make(fd: i32, mask: SigSet, flags: u32) -> Result<i64> {
     only(flags, O_CLOEXEC | O_NONBLOCK)?;
     if fd == -1 {
-        let source = Rc::new(Pending(sched::with_current(|thread| thread.process.clone())));
-        return install(anonymous(SignalFd::new(mask.0, source), O_RDWR | flags & O_NONBLOCK), flags);
+        return install(anonymous(file_of(mask.0), O_RDWR | flags & O_NONBLOCK), flags);
     }
     let file = io::file(fd)?;
     SignalFd::of(&**file.file()).ok_or(Errno::EINVAL)?.set_mask(mask.0);

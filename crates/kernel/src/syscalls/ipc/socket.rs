@@ -18,6 +18,7 @@ use ramet_kcore::file::File;
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
 use ramet_kcore::fs::inode::{FileType, Inode};
 use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::fs::path::Path;
 use ramet_kcore::fs::permission::{self, WRITE};
 use ramet_kcore::ipc::inet::Inet;
 use ramet_kcore::ipc::netlink::NetlinkSocket;
@@ -106,8 +107,8 @@ impl SocketCaller for Caller {
         })
     }
 
-    fn make_node(&self, path: &[u8]) -> Result<Rc<dyn Inode>> {
-        as_caller(|caller| Ok(caller.make_socket(&caller.context.cwd, path)?.inode().clone()))
+    fn make_node(&self, path: &[u8]) -> Result<Path> {
+        as_caller(|caller| caller.make_socket(&caller.context.cwd, path))
     }
 
     fn remove_node(&self, path: &[u8]) {

@@ -2,6 +2,7 @@
 
 use super::socket::{Caller, Descriptor, describe};
 use crate::arch::user;
+use crate::session;
 use crate::syscalls::file::only;
 use crate::syscalls::file::open::install;
 use crate::syscalls::{Call, io};
@@ -39,6 +40,8 @@ pub fn write_address(address: &[u8], at: usize, length_at: usize) -> Result<()> 
 /// bind(2).
 pub fn bind(call: &mut Call<'_>) -> Result<i64> {
     let socket = Descriptor::of(call.int(0))?;
+    // Others are to reach it.
+    session::share(&socket.file)?;
     socket.get()?.bind(&read_address(call.arg(1), call.int(2))?, &Caller)?;
     Ok(0)
 }
@@ -54,6 +57,7 @@ pub fn connect(call: &mut Call<'_>) -> Result<i64> {
     let file = io::file(call.int(0))?;
     let address = read_address(call.arg(1), call.int(2))?;
     let socket = Descriptor::from_file(file)?;
+    session::share(&socket.file)?;
     // Looked up again after each wait: the name may lead elsewhere by then.
     io::blocking(&socket.file, Events::OUT, || {
         socket.get()?.connect(&address, socket.file.flags(), &Caller)

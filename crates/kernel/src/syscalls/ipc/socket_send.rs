@@ -4,6 +4,7 @@ use super::socket::{Caller, Descriptor};
 use super::socket_connect::read_address;
 use super::socket_message::{HEADER, Header, outgoing};
 use crate::arch::user;
+use crate::session;
 use crate::syscalls::vectors::Vectors;
 use crate::syscalls::{Call, io};
 use ramet_kcore::errno::{Errno, Result};
@@ -19,13 +20,20 @@ pub const ENTRY: usize = 64;
 const MESSAGES_MAX: usize = 1024;
 
 /// Sends; a stream that blocks takes everything.
-fn send(socket: &Descriptor, source: &mut dyn Source, mut message: Outgoing) -> Result<usize> {
+fn send(socket: &Descriptor, source: &mut Vectors, mut message: Outgoing) -> Result<usize> {
+    if message.address.is_some() {
+        session::share(&socket.file)?;
+    }
     let flags = message.flags;
     let more = if flags & msg::DONTWAIT != 0 { O_NONBLOCK } else { 0 };
     let mut total = 0;
     loop {
         let result = io::blocking_with(&socket.file, Events::OUT, more, || {
-            socket.get()?.send(source, message.clone(), &Caller)
+            // The keeper may accept less than it was sent.
+            let mut part = source.clone();
+            let sent = socket.get()?.send(&mut part, message.clone(), &Caller)?;
+            source.skip(sent);
+            Ok(sent)
         });
         match result {
             Ok(n) => total += n,

@@ -1,6 +1,7 @@
 //! splice(2), tee(2), vmsplice(2): moving bytes between pipes, files and the program's memory.
 
 use crate::arch::user;
+use crate::session;
 use crate::syscalls::file::only;
 use crate::syscalls::vectors::Vectors;
 use crate::syscalls::{Call, io};
@@ -12,6 +13,7 @@ use ramet_kcore::fs::open_file::{COUNT_MAX, OpenFile};
 use ramet_kcore::ipc::pipe::{self, PipeEnd};
 use ramet_kcore::signal::Signal;
 use ramet_kcore::stat::{S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK};
+use ramet_kcore::user::{SliceSink, SliceSource, Source};
 use ramet_kcore::wait::Events;
 
 /// SPLICE_F_NONBLOCK.
@@ -21,6 +23,14 @@ const FLAGS: u32 = 15;
 
 fn pipe_of(file: &OpenFile) -> Option<&PipeEnd> {
     PipeEnd::of(&**file.file())
+}
+
+/// Whether it is a pipe, here or in the keeper.
+fn is_pipe(file: &OpenFile) -> bool {
+    match file.remote() {
+        Some(remote) => remote.is_pipe(),
+        None => pipe_of(file).is_some(),
+    }
 }
 
 /// Repeats `attempt` until it moves something: between attempts waits for input in `from` or room in `to`, whichever is missing.
@@ -40,6 +50,7 @@ fn moving(
             other => return other,
         }
         let ready = |file: &OpenFile, events: Events| file.file().poll().intersects(events);
+        // What is missing is watched; whichever of them it is, its queue tells.
         let (file, events) =
             if ready(from, Events::IN.or(Events::HUP)) { (to, Events::OUT) } else { (from, Events::IN) };
         let queue = file.file().wait_queue().ok_or(Errno::EAGAIN)?;
@@ -80,6 +91,11 @@ fn advance(file: &OpenFile, at: usize, end: u64) -> Result<()> {
     Ok(())
 }
 
+/// An offset as a request has it.
+fn own_or(offset: Option<u64>) -> u64 {
+    offset.unwrap_or(u64::MAX)
+}
+
 struct Move {
     from: Rc<OpenFile>,
     from_offset: usize,
@@ -90,6 +106,62 @@ struct Move {
 }
 
 impl Move {
+    /// With a pipe in the keeper on one side at least.
+    fn elsewhere(&self) -> Result<usize> {
+        let (from, to) = (&self.from, &self.to);
+        for file in [from, to] {
+            if !is_pipe(file) && (!is_supported(file) || Rc::ptr_eq(file, to) && to.flags() & O_APPEND != 0) {
+                return Err(Errno::EINVAL);
+            }
+            // The keeper moves the bytes, if it can have both.
+            if session::is_common(file) {
+                session::share(file)?;
+            }
+        }
+        let (at, target) = (read_offset(self.from_offset)?, read_offset(self.to_offset)?);
+        let nonblocking = |file: &OpenFile| is_pipe(file) && file.flags() & O_NONBLOCK != 0;
+        let wait = self.wait && !nonblocking(from) && !nonblocking(to);
+        let done = match (from.remote(), to.remote()) {
+            (Some(source), Some(sink)) => {
+                let offsets = (own_or(at), own_or(target));
+                moving(from, to, wait, || source.splice(sink, offsets, self.count, false))?
+            }
+            _ => self.through_here(at, target, wait)?,
+        };
+        for (given, place) in [(at, self.from_offset), (target, self.to_offset)] {
+            if let Some(given) = given {
+                user::write_u64(place, given + done as u64)?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// One side is this VM's alone (a device, a file of a volume).
+    fn through_here(&self, at: Option<u64>, target: Option<u64>, wait: bool) -> Result<usize> {
+        const PART: usize = 65536;
+        let mut bytes = alloc::vec![0; self.count.min(PART)];
+        let got = moving(&self.from, &self.to, wait, || {
+            let mut sink = SliceSink::new(&mut bytes);
+            match at {
+                Some(at) => self.from.read_at(at, &mut sink),
+                None => self.from.read(&mut sink),
+            }
+        })?;
+        let mut source = SliceSource(&bytes[..got]);
+        let thread = sched::current();
+        let put = moving(&self.from, &self.to, wait, || {
+            io::as_writer(&thread, |writer| match target {
+                Some(at) => self.to.write_at(at, &mut source, writer),
+                None => self.to.write(&mut source, writer),
+            })
+        });
+        if self.from.is_seekable() && at.is_none() {
+            let done = put.as_ref().map_or(0, |put| *put);
+            self.from.set_offset(self.from.offset() - (got - done) as u64);
+        }
+        put
+    }
+
     fn between_pipes(&self, from: &PipeEnd, to: &PipeEnd) -> Result<usize> {
         let nonblocking = (self.from.flags() | self.to.flags()) & O_NONBLOCK != 0;
         moving(&self.from, &self.to, self.wait && !nonblocking, || pipe::pipe_to_pipe(from, to, self.count))
@@ -134,8 +206,7 @@ pub fn splice(call: &mut Call<'_>) -> Result<i64> {
     let (from, to) = (io::file(call.int(0))?, io::file(call.int(2))?);
     let (from_offset, to_offset) = (call.arg(1), call.arg(3));
     let wait = call.uint(5) & NONBLOCK == 0;
-    let (input, output) = (pipe_of(&from), pipe_of(&to));
-    if input.is_some() && from_offset != 0 || output.is_some() && to_offset != 0 {
+    if is_pipe(&from) && from_offset != 0 || is_pipe(&to) && to_offset != 0 {
         return Err(Errno::ESPIPE);
     }
     // Both are read before anything else is looked at.
@@ -145,7 +216,9 @@ pub fn splice(call: &mut Call<'_>) -> Result<i64> {
         return Err(Errno::EBADF);
     }
     let moved = Move { from: from.clone(), from_offset, to: to.clone(), to_offset, count, wait };
-    let done = match (input, output) {
+    let is_elsewhere = |file: &OpenFile| file.remote().is_some() && is_pipe(file);
+    let done = match (pipe_of(&from), pipe_of(&to)) {
+        _ if is_elsewhere(&from) || is_elsewhere(&to) => moved.elsewhere(),
         (Some(input), Some(output)) => moved.between_pipes(input, output),
         (Some(input), None) => moved.empty_pipe(input),
         (None, Some(output)) => moved.fill_pipe(output),
@@ -165,9 +238,22 @@ pub fn tee(call: &mut Call<'_>) -> Result<i64> {
     if !from.is_readable() || !to.is_writable() {
         return Err(Errno::EBADF);
     }
-    let (Some(input), Some(output)) = (pipe_of(&from), pipe_of(&to)) else { return Err(Errno::EINVAL) };
+    if !is_pipe(&from) || !is_pipe(&to) {
+        return Err(Errno::EINVAL);
+    }
     let wait = call.uint(3) & NONBLOCK == 0 && (from.flags() | to.flags()) & O_NONBLOCK == 0;
-    moving(&from, &to, wait, || pipe::tee(input, output, count)).map(|n| n as i64)
+    if from.remote().is_some() || to.remote().is_some() {
+        session::share(&from)?;
+        session::share(&to)?;
+    }
+    let done = moving(&from, &to, wait, || match (from.remote(), to.remote()) {
+        (Some(source), Some(sink)) => source.splice(sink, (0, 0), count, true),
+        _ => match (pipe_of(&from), pipe_of(&to)) {
+            (Some(input), Some(output)) => pipe::tee(input, output, count),
+            _ => Err(Errno::EINVAL),
+        },
+    });
+    done.map(|n| n as i64)
 }
 
 /// vmsplice(2).
@@ -181,17 +267,28 @@ pub fn vmsplice(call: &mut Call<'_>) -> Result<i64> {
     if vectors.left() == 0 {
         return Ok(0);
     }
-    let end = pipe_of(&file).ok_or(Errno::EBADF)?;
+    if !is_pipe(&file) {
+        return Err(Errno::EBADF);
+    }
+    let thread = sched::current();
     let events = if file.is_writable() { Events::OUT } else { Events::IN };
     let mut attempt = || {
-        if file.is_writable() { end.pipe().write(&mut vectors, false) } else { end.pipe().read(&mut vectors) }
+        match pipe_of(&file) {
+            Some(end) if file.is_writable() => end.pipe().write(&mut vectors, false),
+            Some(end) => end.pipe().read(&mut vectors),
+            None if file.is_writable() => {
+                // The keeper may accept less than it was sent.
+                let mut part = vectors.clone();
+                let sent = io::as_writer(&thread, |writer| file.write(&mut part, writer))?;
+                vectors.skip(sent);
+                Ok(sent)
+            }
+            None => file.read(&mut vectors),
+        }
     };
     // The descriptor's O_NONBLOCK does not count here.
     let done = match attempt() {
-        Err(Errno::EAGAIN) if call.uint(3) & NONBLOCK == 0 => {
-            let queue = file.file().wait_queue().ok_or(Errno::EAGAIN)?;
-            sched::wait_for(queue, events, None, attempt)
-        }
+        Err(Errno::EAGAIN) if call.uint(3) & NONBLOCK == 0 => io::wait_until(&file, events, None, attempt),
         other => other,
     };
     if done == Err(Errno::EPIPE) {

@@ -13,7 +13,9 @@ use alloc::rc::{Rc, Weak};
 use core::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
-use ramet_kcore::ipc::timerfd::{TimerClock, TimerFd, TimerHost, TimerSpec};
+use ramet_kcore::ipc::timerfd::{
+    TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET, TimerClock, TimerFd, TimerHost, TimerSpec,
+};
 
 /// Arms timers on the kernel's deadlines. Keys of armed deadlines, by address of the timer.
 struct Host;
@@ -69,8 +71,13 @@ pub fn timerfd_settime(call: &mut Call<'_>) -> Result<i64> {
     user::read(call.arg(2), &mut bytes)?;
     let spec = TimerSpec::decode(&bytes)?;
     let file = io::file(call.int(0))?;
-    let timer = TimerFd::of(&**file.file()).ok_or(Errno::EINVAL)?;
-    let old = timer.settime(call.uint(1), spec)?;
+    let old = match file.remote() {
+        Some(remote) => {
+            only(call.uint(1), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)?;
+            remote.set_timer(call.uint(1), spec)?
+        }
+        None => TimerFd::of(&**file.file()).ok_or(Errno::EINVAL)?.settime(call.uint(1), spec)?,
+    };
     if call.arg(3) != 0 {
         user::write(call.arg(3), &old.encode())?;
     }
@@ -80,7 +87,10 @@ pub fn timerfd_settime(call: &mut Call<'_>) -> Result<i64> {
 /// timerfd_gettime(2).
 pub fn timerfd_gettime(call: &mut Call<'_>) -> Result<i64> {
     let file = io::file(call.int(0))?;
-    let timer = TimerFd::of(&**file.file()).ok_or(Errno::EINVAL)?;
-    user::write(call.arg(1), &timer.gettime().encode())?;
+    let spec = match file.remote() {
+        Some(remote) => remote.timer()?,
+        None => TimerFd::of(&**file.file()).ok_or(Errno::EINVAL)?.gettime(),
+    };
+    user::write(call.arg(1), &spec.encode())?;
     Ok(0)
 }

@@ -1,21 +1,35 @@
 //! What a process has open moves to the keeper, before a fork makes it common.
+//!
+//! Things that belong together move together: all ends of a pipe, connected sockets and what lies in them, what an epoll instance watches.
+//!
+//! ```text
+//!   sockets are made ─► pipes, counters, timers, files ─► sockets get their state and messages ─► epoll instances
+//! ```
+
+mod epoll;
+mod group;
+mod pipe;
+mod unix;
 
 use super::client::Client;
 use super::file::SessionFile;
 use super::inode::SessionInode;
-use super::remote::{RemoteFile, Traits};
+use super::remote::RemoteFile;
 use super::terminal;
+use super::traits::Traits;
 use crate::errno::{Errno, Result};
-use crate::file::flags::{O_DIRECT, O_NONBLOCK};
+use crate::file::flags::{O_ASYNC, O_NONBLOCK};
 use crate::fs::inode::{FileType, OFFSET_MAX};
 use crate::fs::locks::LockOwner;
-use crate::fs::open_file::{OpenFile, SETTABLE};
+use crate::fs::open_file::{OpenFile, SETTABLE, SignalOwner};
+use crate::ipc::epoll::Epoll;
 use crate::ipc::eventfd::{EFD_SEMAPHORE, EventFd};
-use crate::ipc::pipe::{Pipe, PipeEnd};
+use crate::ipc::pipe::PipeEnd;
 use crate::ipc::signalfd::SignalFd;
-use crate::user::Sink;
+use crate::ipc::timerfd::TimerFd;
+use crate::ipc::unix::UnixSocket;
 use alloc::rc::Rc;
-use alloc::vec::Vec;
+use group::Group;
 use ramet_abi::session::{Request, op};
 
 /// What becomes of a description at a fork.
@@ -40,13 +54,16 @@ pub fn fate(file: &OpenFile, is_shared: &dyn Fn(u64) -> bool) -> Fate {
     if file.is_path_only() {
         return Fate::Copied;
     }
-    if let Some(end) = file.downcast::<PipeEnd>() {
-        return if end.is_fifo() { Fate::Stuck } else { Fate::Moves };
-    }
-    if file.downcast::<EventFd>().is_some() {
+    let object = file.file().as_any();
+    if object.is::<PipeEnd>()
+        || object.is::<EventFd>()
+        || object.is::<TimerFd>()
+        || object.is::<Epoll>()
+        || object.is::<UnixSocket>()
+    {
         return Fate::Moves;
     }
-    if file.downcast::<SignalFd>().is_some() {
+    if object.is::<SignalFd>() {
         // A reader gets its own process's signals.
         return Fate::Copied;
     }
@@ -78,32 +95,25 @@ pub fn share(file: &OpenFile) -> Result<()> {
     }
 }
 
-/// Bytes of a pipe, taken out of it.
-struct Contents(Vec<u8>, usize);
-
-impl Sink for Contents {
-    fn remaining(&self) -> usize {
-        self.1 - self.0.len()
-    }
-    fn put(&mut self, bytes: &[u8]) -> Result<usize> {
-        let n = bytes.len().min(self.remaining());
-        self.0.extend_from_slice(&bytes[..n]);
-        Ok(n)
-    }
-}
-
-/// Moves `files`, all that are open in the VM and [`Fate::Moves`], to the keeper.
+/// Moves `files`, those of them that are [`Fate::Moves`], to the keeper, and what belongs to them. `all`: everything that is open in the VM.
 ///
 /// # Errors
-/// EAGAIN: not all of a pipe's ends are among them; what the keeper answers.
-pub fn export(client: &Rc<Client>, files: &[Rc<OpenFile>], is_shared: &dyn Fn(u64) -> bool) -> Result<()> {
-    for file in files {
-        if fate(file, is_shared) != Fate::Moves {
+/// EAGAIN: a part of something is somewhere else; what the keeper answers.
+pub fn export(
+    client: &Rc<Client>,
+    files: &[Rc<OpenFile>],
+    all: &[Rc<OpenFile>],
+    is_shared: &dyn Fn(u64) -> bool,
+) -> Result<()> {
+    let group = Group::of(files, all, is_shared);
+    let mut sockets = unix::Sockets::make(client, &group)?;
+    for file in &group.files {
+        if file.remote().is_some() {
             continue;
         }
         if let Some(end) = file.downcast::<PipeEnd>() {
             let pipe = end.pipe().clone();
-            export_pipe(client, &pipe, files)?;
+            pipe::export(client, &pipe, &group.files)?;
         } else if let Some(counter) = file.downcast::<EventFd>() {
             let semaphore = if counter.is_semaphore() { EFD_SEMAPHORE } else { 0 };
             let request = Request {
@@ -113,19 +123,54 @@ pub fn export(client: &Rc<Client>, files: &[Rc<OpenFile>], is_shared: &dyn Fn(u6
                 ..Request::default()
             };
             let id = client.call(&request, &[])?.result as u64;
-            file.move_to(RemoteFile::new(client, id, Traits::EVENT, None))?;
+            moved(file, RemoteFile::new(client, id, Traits::EVENT, None))?;
+        } else if let Some(timer) = file.downcast::<TimerFd>() {
+            let (clock, state) = (timer.clock(), timer.export());
+            let canceled = state.canceled.map_or(0, |canceled| 1 + u64::from(canceled));
+            let left = state.left.map_or(0, |left| left.saturating_add(1));
+            let request = Request {
+                operation: op::TIMERFD,
+                flags: file.flags() & O_NONBLOCK,
+                arguments: [clock.id() as u64, state.interval, left, state.ticks, canceled, 0],
+                ..Request::default()
+            };
+            let id = client.call(&request, &[])?.result as u64;
+            moved(file, RemoteFile::new(client, id, Traits::EVENT, None))?;
         } else if terminal::fate(file).is_some() {
-            terminal::export(client, file, files)?;
-        } else {
-            let node = session_inode(file).ok_or(Errno::EAGAIN)?;
-            let lock = file.flock_held();
-            let remote = RemoteFile::open(&node, file.flags(), file.offset())?;
-            file.move_to(remote.clone())?;
-            if let Some(exclusive) = lock {
-                file.flock(Some(exclusive))?;
-            }
-            move_ranges(file, &remote)?;
+            terminal::export(client, file, all)?;
+        } else if file.inode().is_some() {
+            export_file(file)?;
         }
+    }
+    sockets.fill(client)?;
+    epoll::export(client, &group.files)
+}
+
+/// A regular file or directory.
+fn export_file(file: &OpenFile) -> Result<()> {
+    let node = session_inode(file).ok_or(Errno::EAGAIN)?;
+    let lock = file.flock_held();
+    let remote = RemoteFile::open(&node, file.flags(), file.offset())?;
+    file.move_to(remote.clone())?;
+    if let Some(exclusive) = lock {
+        file.flock(Some(exclusive))?;
+    }
+    move_ranges(file, &remote)
+}
+
+/// The description is in the keeper from now on, with what fcntl(2) has set.
+fn moved(file: &Rc<OpenFile>, remote: Rc<RemoteFile>) -> Result<()> {
+    let (flags, owner) = (file.flags(), file.signal_owner.get());
+    file.unwatch();
+    file.move_to(remote.clone())?;
+    if flags & SETTABLE & !O_NONBLOCK != 0 {
+        remote.set_flags(flags & SETTABLE);
+    }
+    if owner != SignalOwner::default() {
+        remote.set_owner(owner)?;
+    }
+    if flags & O_ASYNC != 0 {
+        remote.set_async(Some(file.signal_fd.get()))?;
     }
     Ok(())
 }
@@ -142,48 +187,5 @@ fn move_ranges(file: &OpenFile, remote: &RemoteFile) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
-    Ok(())
-}
-
-/// Moves a pipe with all its ends.
-fn export_pipe(client: &Rc<Client>, pipe: &Rc<Pipe>, files: &[Rc<OpenFile>]) -> Result<()> {
-    let mut ends: Vec<(&Rc<OpenFile>, bool)> = Vec::new();
-    for file in files {
-        if let Some(end) = file.downcast::<PipeEnd>()
-            && Rc::ptr_eq(end.pipe(), pipe)
-            && !ends.iter().any(|(known, _)| Rc::ptr_eq(known, file))
-        {
-            ends.push((file, end.reads()));
-        }
-    }
-    let (readers, writers) =
-        (ends.iter().filter(|end| end.1).count(), ends.iter().filter(|end| !end.1).count());
-    // An end that is on its way in a message, say, or opened twice.
-    if (readers, writers) != (pipe.readers() as usize, pipe.writers() as usize) || readers > 1 || writers > 1
-    {
-        return Err(Errno::EAGAIN);
-    }
-    let mut contents = Contents(Vec::new(), pipe.unread());
-    if contents.1 > 0 {
-        pipe.read(&mut contents)?;
-    }
-    let request = Request {
-        operation: op::PIPE,
-        arguments: [pipe.capacity() as u64, 0, 0, 0, 0, 0],
-        ..Request::default()
-    };
-    let values = client.call(&request, &contents.0)?.values;
-    let (reader, writer) = (
-        RemoteFile::new(client, values[0], Traits::STREAM, None),
-        RemoteFile::new(client, values[1], Traits::STREAM, None),
-    );
-    for (file, reads) in ends {
-        let flags = file.flags();
-        file.move_to(if reads { reader.clone() } else { writer.clone() })?;
-        if flags & (O_NONBLOCK | O_DIRECT) != 0 {
-            file.set_flags(flags & SETTABLE);
-        }
-    }
-    // An end that nobody has is closed with the last reference here.
     Ok(())
 }

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.usefixtures("kvm")
 @pytest.fixture
 def shell() -> Iterator[Terminal]:
     """An interactive bash."""
-    terminal = Terminal(command("run", "--rm", "-t", "-e", "PS1=prompt> ", "test-tools", "bash", "--norc", "-i"))
+    variables = ["-e", "PS1=prompt> ", "-e", "TERM=dumb"]
+    terminal = Terminal(command("run", "--rm", "-t", *variables, "test-tools", "bash", "--norc", "-i"))
     terminal.expect("prompt> ")
     yield terminal
     terminal.type("exit 7\n")

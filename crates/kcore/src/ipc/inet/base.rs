@@ -7,7 +7,7 @@ use super::route;
 use super::settings::Settings;
 use crate::errno::{Errno, Result};
 use crate::fs::credentials::cap;
-use crate::ipc::object::{Origin, next_id};
+use crate::ipc::object::Origin;
 use crate::ipc::socket::{SHUT_BOTH, SHUT_RECEIVE, SHUT_SEND, SocketCaller, SocketOptions, family};
 use crate::wait::WaitQueue;
 use alloc::rc::Rc;
@@ -39,10 +39,16 @@ pub struct Base {
 }
 
 impl Base {
-    pub(super) fn new(domain: &Rc<Inet>, is_v6: bool, origin: Origin, options: SocketOptions) -> Base {
+    pub(super) fn new(
+        domain: &Rc<Inet>,
+        is_v6: bool,
+        origin: Origin,
+        id: u64,
+        options: SocketOptions,
+    ) -> Base {
         Base {
             domain: domain.clone(),
-            id: next_id(),
+            id,
             origin,
             is_v6,
             local: Cell::new(Endpoint::none(is_v6)),

@@ -20,6 +20,7 @@ mod table;
 mod tcp;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 mod udp;
 
 pub use address::{Endpoint, Ip};

@@ -243,3 +243,58 @@ fn datagrams_find_the_closest_socket() {
     low.truncate(15);
     assert_eq!(udp(&domain).bind(&low, &Nobody), Err(Errno::EINVAL));
 }
+
+#[test]
+fn all_moves_to_another_kernel() {
+    let (here, _) = domain();
+    let (client, server) = pair(&here);
+    let listening = listener(&here, 4);
+    let embryo = tcp(&here);
+    connect(&*embryo, port(&*listening), 0).unwrap();
+    send(&*embryo, b"early", 0).unwrap();
+    send(&*client, b"unread", msg::OOB).unwrap();
+    set(&*client, name::KEEPALIVE, 1);
+    let datagrams = udp(&here);
+    datagrams.bind(&at(0), &Nobody).unwrap();
+    let speaker = udp(&here);
+    connect(&*speaker, port(&*datagrams), 0).unwrap();
+    send(&*speaker, b"datagram", 0).unwrap();
+    let files: Vec<Rc<dyn File>> =
+        [client.clone() as Rc<dyn File>, server, listening.clone(), embryo, datagrams, speaker].into();
+    let open: Vec<_> = files.iter().map(|file| transfer::AnySocket::of(file).unwrap()).collect();
+    let count = open.len();
+    let export = transfer::Export::of(open);
+    let (there, _) = domain();
+    let state = export.state(count);
+    let import = there.import(&state).unwrap();
+    assert_eq!((import.sockets.len(), import.open), (7, 6));
+    for n in 0..import.sockets.len() {
+        while let Some(piece) = export.piece(n) {
+            transfer::append(&import.sockets, &piece).unwrap();
+        }
+    }
+    export.finish();
+    let number = port(&*listening);
+    drop((files, client, listening));
+    assert_eq!(here.tcp.borrow().all().count(), 0);
+    let moved: Vec<Rc<dyn File>> = import.sockets[..6].iter().map(transfer::AnySocket::file).collect();
+    drop(import);
+    assert_eq!(moved[1].poll().0 & 2, 2);
+    assert_eq!(receive(other(&moved[1]), 9, 0).unwrap(), b"unrea");
+    assert_eq!(receive(other(&moved[1]), 9, msg::OOB).unwrap(), b"d");
+    assert_eq!(send(other(&moved[1]), b"back", 0), Ok(4));
+    assert_eq!(receive(other(&moved[0]), 9, 0).unwrap(), b"back");
+    assert_eq!(other(&moved[0]).option(1, name::KEEPALIVE, 4).unwrap(), [1, 0, 0, 0]);
+    let accepted = other(&moved[2]).accept(0).unwrap();
+    assert_eq!(receive(other(&accepted), 9, 0).unwrap(), b"early");
+    assert_eq!(receive(other(&moved[4]), 9, 0).unwrap(), b"datagram");
+    assert_eq!(tcp(&there).bind(&at(number), &Nobody), Err(Errno::EADDRINUSE));
+    assert_eq!(connect(&*tcp(&there), number, 0), Ok(()));
+    // Whatever is sent, nothing breaks.
+    for cut in 0..state.len() {
+        let mut bad = state.clone();
+        bad[cut] ^= 0x5a;
+        let _ = there.import(&bad);
+        let _ = there.import(&state[..cut]);
+    }
+}

@@ -14,11 +14,12 @@ mod file;
 mod options;
 mod receive;
 mod send;
+mod transfer;
 
 use super::Inet;
 use super::base::Base;
 use super::ports::Bound;
-use crate::ipc::object::Origin;
+use crate::ipc::object::{Origin, next_id};
 use crate::ipc::socket::{ByteQueue, SHUT_RECEIVE, SocketOptions, WRITABLE};
 use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
@@ -98,10 +99,14 @@ impl Bound for TcpSocket {
 impl TcpSocket {
     /// An unconnected socket.
     pub fn new(domain: &Rc<Inet>, is_v6: bool, origin: Origin) -> Rc<TcpSocket> {
+        TcpSocket::with_id(domain, is_v6, origin, next_id())
+    }
+
+    pub(super) fn with_id(domain: &Rc<Inet>, is_v6: bool, origin: Origin, id: u64) -> Rc<TcpSocket> {
         let options = SocketOptions::new(SEND_BUFFER, RECEIVE_BUFFER);
         Rc::new_cyclic(|me| TcpSocket {
             me: me.clone(),
-            base: Base::new(domain, is_v6, origin, options),
+            base: Base::new(domain, is_v6, origin, id, options),
             state: Cell::new(State::Closed),
             progress: Cell::new(Progress::Unconnected),
             is_dead: Cell::new(false),

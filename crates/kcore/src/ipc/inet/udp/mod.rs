@@ -10,7 +10,7 @@ use super::base::Base;
 use super::ports::Bound;
 use super::route::{self, Route};
 use crate::errno::{Errno, Result};
-use crate::ipc::object::Origin;
+use crate::ipc::object::{Origin, next_id};
 use crate::ipc::socket::{SHUT_BOTH, SocketCaller, SocketOptions, family, name};
 use crate::wait::Events;
 use alloc::collections::VecDeque;
@@ -27,6 +27,13 @@ pub(super) struct Datagram {
     pub to: Ip,
     /// Bytes that it counts against SO_RCVBUF.
     pub charge: usize,
+}
+
+impl Datagram {
+    pub fn new(data: Vec<u8>, from: Endpoint, to: Ip) -> Datagram {
+        // What Linux counts: struct sk_buff, the data, struct skb_shared_info.
+        Datagram { charge: 256 + (data.len() + 64 + 320).next_power_of_two(), data, from, to }
+    }
 }
 
 /// A datagram socket.
@@ -52,9 +59,13 @@ impl Bound for UdpSocket {
 impl UdpSocket {
     /// An unbound socket.
     pub fn new(domain: &Rc<Inet>, is_v6: bool, origin: Origin) -> Rc<UdpSocket> {
+        UdpSocket::with_id(domain, is_v6, origin, next_id())
+    }
+
+    pub(super) fn with_id(domain: &Rc<Inet>, is_v6: bool, origin: Origin, id: u64) -> Rc<UdpSocket> {
         Rc::new_cyclic(|me| UdpSocket {
             me: me.clone(),
-            base: Base::new(domain, is_v6, origin, SocketOptions::default()),
+            base: Base::new(domain, is_v6, origin, id, SocketOptions::default()),
             is_dead: Cell::new(false),
             inbox: RefCell::default(),
             charged: Cell::new(0),
@@ -170,6 +181,17 @@ impl UdpSocket {
         self.base.shut.set(SHUT_BOTH);
         self.inbox.borrow_mut().clear();
         self.base.queue.notify(Events::ALL);
+    }
+
+    pub(super) fn take_datagram(&self) -> Option<Datagram> {
+        self.inbox.borrow_mut().pop_front()
+    }
+
+    /// It is somewhere else now.
+    pub(super) fn forget(&self) {
+        self.is_dead.set(true);
+        self.base.domain.udp.borrow_mut().remove(self);
+        self.inbox.borrow_mut().clear();
     }
 
     /// Bytes that lie in the queue, as `/proc/net/udp` counts them.

@@ -17,11 +17,6 @@ const MAX6: usize = 65_535 - 8;
 
 const IPV6_HOPLIMIT: i32 = 52;
 
-/// What Linux counts for a datagram: struct sk_buff, the data, struct skb_shared_info.
-fn charge(size: usize) -> usize {
-    256 + (size + 64 + 320).next_power_of_two()
-}
-
 impl UdpSocket {
     pub(super) fn send_datagram(&self, from: &mut dyn Source, message: &Outgoing) -> Result<usize> {
         let base = &self.base;
@@ -57,7 +52,7 @@ impl UdpSocket {
         }
         let data = copy_in(from, size)?;
         let from = Endpoint { ip: source, port: base.local.get().port };
-        self.deliver(Datagram { charge: charge(data.len()), data, from, to: to.ip }, to);
+        self.deliver(Datagram::new(data, from, to.ip), to);
         Ok(size)
     }
 
@@ -102,12 +97,12 @@ impl UdpSocket {
                     && base.remote.get().is_none_or(|remote| remote == datagram.from)
             };
             let receivers: Vec<Rc<UdpSocket>> = domain.udp.borrow().at(to.port).filter(wanted).collect();
-            receivers.iter().for_each(|receiver| receiver.put(datagram.clone()));
+            receivers.iter().for_each(|receiver| receiver.put_datagram(datagram.clone()));
             return;
         }
         let receiver = domain.udp.borrow().receiver(to, datagram.from, domain.next_turn());
         match receiver {
-            Some(receiver) => receiver.put(datagram),
+            Some(receiver) => receiver.put_datagram(datagram),
             // A connected socket hears of it, as from an ICMP message.
             None if self.base.remote.get().is_some() => {
                 self.base.error.set(Some(Errno::ECONNREFUSED));
@@ -118,7 +113,7 @@ impl UdpSocket {
     }
 
     /// What finds no room is lost, as on Linux.
-    fn put(&self, datagram: Datagram) {
+    pub(in super::super) fn put_datagram(&self, datagram: Datagram) {
         if self.charged.get() > self.base.options.receive_buffer.get() {
             return;
         }

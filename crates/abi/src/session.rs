@@ -444,7 +444,8 @@ pub mod op {
     pub const EPOLL_CTL: u32 = 0x405;
     /// epoll_wait(2) without sleeping: `arguments[0]`: most events. Data: records of struct epoll_event. Result: how many.
     pub const EPOLL_WAIT: u32 = 0x406;
-    /// socketpair(2), socket(2) of AF_UNIX. Arguments: type with its flags, 1 for a pair, uid, gid. Values: one or two descriptions.
+    /// socketpair(2), socket(2). Arguments: type with its flags, 1 for a pair, uid, gid, the family (0: AF_UNIX; AF_INET, AF_INET6), the protocol of
+    /// these. Values: one or two descriptions.
     pub const SOCKET: u32 = 0x407;
     /// Calls on sockets: `flags` is one of [`super::socket`].
     pub const SOCKET_CALL: u32 = 0x408;
@@ -463,6 +464,8 @@ pub mod op {
     pub const PIPE_IMPORT: u32 = 0x420;
     /// Sockets that were a VM's: `flags` is one of [`super::socket_import`].
     pub const SOCKET_IMPORT: u32 = 0x421;
+    /// Internet sockets that were a VM's: `flags` is one of [`super::inet_import`].
+    pub const INET_IMPORT: u32 = 0x423;
     /// A description of something that every VM has for itself (a device, say), to be sent to another: data: what says what it is. `flags`: those of
     /// open(2).
     pub const STAND_IN: u32 = 0x422;
@@ -516,7 +519,7 @@ pub mod control {
 
 /// Calls of [`op::SOCKET_CALL`]. With EAGAIN values\[6\] and \[7\] are SO_RCVTIMEO and SO_SNDTIMEO (ns, 0: for ever). CONNECT: `arguments[0]`: O_NONBLOCK or 0.
 pub mod socket {
-    /// bind(2): data: the address; `id`: the socket; `other`: the node that was made for a path name, or 0 for an abstract one.
+    /// bind(2): arguments: 1: the caller has CAP_NET_BIND_SERVICE; data: the address; `id`: the socket; `other`: the node that was made for a path name, or 0 for an abstract one.
     pub const BIND: u32 = 1;
     /// listen(2). Arguments: backlog. LISTEN, CONNECT and SEND have the effective user and group id in `arguments\[4\]` and \[5\].
     pub const LISTEN: u32 = 2;
@@ -532,11 +535,11 @@ pub mod socket {
     pub const RECEIVE: u32 = 6;
     /// shutdown(2). Arguments: how.
     pub const SHUTDOWN: u32 = 7;
-    /// getsockname(2), getpeername(2). Data: the address.
+    /// getsockname(2), getpeername(2). Data: the address. PEER with argument 1: as accept(2) shows it.
     pub const NAME: u32 = 8;
     /// See [`NAME`].
     pub const PEER: u32 = 9;
-    /// getsockopt(2). Arguments: level, option. Data: the value.
+    /// getsockopt(2). Arguments: level, option, room for the value. Data: the value.
     pub const GET_OPTION: u32 = 10;
     /// setsockopt(2). Arguments: level, option, 1: the caller has CAP_NET_ADMIN; data: the value.
     pub const SET_OPTION: u32 = 11;
@@ -555,6 +558,17 @@ pub mod socket_import {
     pub const MESSAGES: u32 = 3;
     /// The last step: data: descriptions of sockets that nobody has accepted yet, which are given up.
     pub const DONE: u32 = 4;
+}
+
+/// Steps of [`op::INET_IMPORT`], with what `ramet_kcore::ipc::inet::transfer` exports.
+pub mod inet_import {
+    /// The sockets and who belongs to whom: data: how many are open, O_NONBLOCK or 0 for each (u32), the state. Data: descriptions of those that
+    /// are open (u64 each).
+    pub const STATE: u32 = 1;
+    /// A piece of what lies in one of them.
+    pub const BYTES: u32 = 2;
+    /// The last step.
+    pub const DONE: u32 = 3;
 }
 
 /// Kinds of objects in the answer to [`op::DESCRIBED`].

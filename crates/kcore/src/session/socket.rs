@@ -158,7 +158,8 @@ impl Socket for RemoteFile {
 
     fn bind(&self, address: &[u8], caller: &dyn SocketCaller) -> Result<()> {
         let Some(path) = path_of(address) else {
-            let request = Self::with_ids(self.socket_request(socket::BIND, &[]), caller);
+            let privileged = u64::from(caller.has(cap::NET_BIND_SERVICE));
+            let request = Self::with_ids(self.socket_request(socket::BIND, &[privileged]), caller);
             return self.socket_call(&request, address, &mut Vec::new()).map(|_| ());
         };
         if self.simple(socket::NAME, &[], &[])?.len() > FAMILY_SIZE {
@@ -203,6 +204,10 @@ impl Socket for RemoteFile {
 
     fn peer_name(&self) -> Result<Vec<u8>> {
         self.simple(socket::PEER, &[], &[])
+    }
+
+    fn accepted_name(&self) -> Result<Vec<u8>> {
+        self.simple(socket::PEER, &[1], &[])
     }
 
     fn has_level(&self, _: i32) -> bool {

@@ -8,6 +8,7 @@ mod context;
 mod epoll;
 mod futex;
 mod import;
+mod inet;
 mod make;
 mod pidfd;
 mod socket;
@@ -36,6 +37,7 @@ pub struct State {
     pidfds: pidfd::Pidfds,
     timers: Rc<timer::Timers>,
     sockets: socket::Sockets,
+    inet: inet::State,
     imports: import::Imports,
     terminals: terminal::Terminals,
     futex: futex::State,
@@ -50,6 +52,7 @@ impl Default for State {
             pidfds: pidfd::Pidfds::default(),
             timers: Rc::default(),
             sockets: socket::Sockets::new(&context),
+            inet: inet::State::new(&context),
             imports: import::Imports::default(),
             terminals: terminal::Terminals::new(&context),
             futex: futex::State::default(),
@@ -105,7 +108,13 @@ pub fn serve(
     begin(session, client);
     let keep = matches!(
         request.operation,
-        op::EPOLL_WAIT | op::SOCKET_CALL | op::PTY | op::SYSV | op::PIPE_IMPORT | op::SOCKET_IMPORT
+        op::EPOLL_WAIT
+            | op::SOCKET_CALL
+            | op::PTY
+            | op::SYSV
+            | op::PIPE_IMPORT
+            | op::SOCKET_IMPORT
+            | op::INET_IMPORT
     );
     let answered = match request.operation {
         op::PIPE => make::pipe(session, client, request, data),
@@ -126,6 +135,7 @@ pub fn serve(
         op::REOPEN => make::reopen(session, client, request),
         op::PIPE_IMPORT => import::pipe(session, client, request, data),
         op::SOCKET_IMPORT => socket::import(session, client, request, data),
+        op::INET_IMPORT => inet::import(session, client, request, data),
         op::STAND_IN => import::stand_in(session, client, request, data),
         op::SYSV => sysv::call(session, client, request, data),
         op::PTY => terminal::pty(session, client, request, data),
@@ -157,6 +167,7 @@ pub fn client_gone(session: &mut Session, client: ClientId) {
     session.objects.futex.client_gone(client);
     futex::show(session);
     session.objects.imports.client_gone(client);
+    session.objects.inet.client_gone(client);
     sysv::client_gone(session, client);
 }
 

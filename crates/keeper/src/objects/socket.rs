@@ -1,7 +1,7 @@
 //! AF_UNIX sockets of the session.
 
 use super::context::Context;
-use super::describe;
+use super::{describe, inet};
 use crate::bytes::BoundedSink;
 use crate::client::ClientId;
 use crate::descriptions::{self, get};
@@ -48,6 +48,9 @@ pub fn import(
 }
 
 pub fn create(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    if inet::is_family(request.arguments[4]) {
+        return inet::create(session, client, request);
+    }
     let [kind, pair, uid, gid, ..] = request.arguments;
     let flags = kind as u32 & (O_NONBLOCK | O_CLOEXEC);
     let kind = kind_from_number(kind as u32 & !flags)?;
@@ -83,6 +86,9 @@ impl Socket {
 }
 
 pub fn call(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+    if inet::is_one(&*get(session, client, request.id)?) {
+        return inet::call(session, client, request, data);
+    }
     let socket = Socket::of(session, client, request.id)?;
     match serve(session, client, request, data, &socket) {
         Err(Errno::EAGAIN) => {

@@ -11,6 +11,7 @@ use alloc::rc::Rc;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_ASYNC, O_NONBLOCK};
 use ramet_kcore::fs::open_file::{COUNT_MAX, OpenFile, Writer};
+use ramet_kcore::ipc::inet::interface;
 use ramet_kcore::ipc::object::requests::FIONREAD;
 use ramet_kcore::ipc::pipe::PipeEnd;
 use ramet_kcore::signal::{SigInfo, Signal};
@@ -291,6 +292,10 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<i64> {
         FIOGETOWN | SIOCGPGRP if is_socket(&file) => {
             user::write(call.arg(2), &(signal_io::owner(&file) as i32).to_le_bytes())?;
             Ok(0)
+        }
+        // With pointers of the program's inside: not for the keeper.
+        request if interface::REQUESTS.contains(&request) && is_socket(&file) && file.remote().is_some() => {
+            interface::ioctl(request, call.arg(2), &user::Program)
         }
         request => file.file().ioctl(request, call.arg(2), &user::Program),
     }

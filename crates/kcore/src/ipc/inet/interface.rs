@@ -38,7 +38,7 @@ const SIOCGIFHWADDR: u32 = 0x8927;
 const SIOCGIFINDEX: u32 = 0x8933;
 const SIOCGIFTXQLEN: u32 = 0x8942;
 /// The requests of interfaces: those that are not listed change something.
-const REQUESTS: core::ops::RangeInclusive<u32> = 0x8910..=0x8999;
+pub const REQUESTS: core::ops::RangeInclusive<u32> = 0x8910..=0x8948;
 
 /// ioctl(2) of a socket about interfaces.
 ///

@@ -75,32 +75,6 @@ impl SocketOptions {
         }
     }
 
-    /// All settings, for [`SocketOptions::import`].
-    pub(crate) fn export(&self, out: &mut Writer) {
-        out.u64(self.send_buffer.get() as u64).u64(self.receive_buffer.get() as u64);
-        out.u64(self.receive_timeout.get()).u64(self.send_timeout.get()).u64(self.switches.get());
-        let (on, seconds) = self.linger.get();
-        out.u32(on as u32).u32(seconds as u32).u32(self.low_water.get() as u32);
-        out.u32(u32::from(self.pass_credentials.get()));
-    }
-
-    /// Takes settings over.
-    ///
-    /// # Errors
-    /// EINVAL: there are too few bytes.
-    pub(crate) fn import(&self, fields: &mut Fields<'_>) -> Result<()> {
-        let size = |bytes: u64| bytes.min(i32::MAX as u64) as usize;
-        self.send_buffer.set(size(fields.u64()?));
-        self.receive_buffer.set(size(fields.u64()?));
-        self.receive_timeout.set(fields.u64()?);
-        self.send_timeout.set(fields.u64()?);
-        self.switches.set(fields.u64()?);
-        self.linger.set((fields.u32()? as i32, fields.u32()? as i32));
-        self.low_water.set((fields.u32()? as i32).max(1));
-        self.pass_credentials.set(fields.u32()? != 0);
-        Ok(())
-    }
-
     /// Whether the option that is on or off is on.
     pub fn is_on(&self, name: i32) -> bool {
         self.switches.get() >> name & 1 != 0

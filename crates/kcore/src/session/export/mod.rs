@@ -8,6 +8,7 @@
 
 mod epoll;
 mod group;
+mod inet;
 mod pipe;
 mod unix;
 
@@ -24,6 +25,8 @@ use crate::fs::locks::LockOwner;
 use crate::fs::open_file::{OpenFile, SETTABLE, SignalOwner};
 use crate::ipc::epoll::Epoll;
 use crate::ipc::eventfd::{EFD_SEMAPHORE, EventFd};
+use crate::ipc::inet::{TcpSocket, UdpSocket};
+use crate::ipc::netlink::NetlinkSocket;
 use crate::ipc::pipe::PipeEnd;
 use crate::ipc::signalfd::SignalFd;
 use crate::ipc::timerfd::TimerFd;
@@ -60,11 +63,13 @@ pub fn fate(file: &OpenFile, is_shared: &dyn Fn(u64) -> bool) -> Fate {
         || object.is::<TimerFd>()
         || object.is::<Epoll>()
         || object.is::<UnixSocket>()
+        || object.is::<TcpSocket>()
+        || object.is::<UdpSocket>()
     {
         return Fate::Moves;
     }
-    if object.is::<SignalFd>() {
-        // A reader gets its own process's signals.
+    if object.is::<SignalFd>() || object.is::<NetlinkSocket>() {
+        // A reader gets its own process's signals; what rtnetlink tells is the same for all.
         return Fate::Copied;
     }
     if let Some(fate) = terminal::fate(file) {
@@ -142,6 +147,7 @@ pub fn export(
             export_file(file)?;
         }
     }
+    inet::export(client, &group.files)?;
     sockets.fill(client)?;
     epoll::export(client, &group.files)
 }

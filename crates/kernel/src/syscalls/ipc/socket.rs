@@ -5,6 +5,7 @@ use super::origin;
 use crate::arch::user;
 use crate::fs::anonymous;
 use crate::global::Global;
+use crate::session;
 use crate::syscalls::file::open::install;
 use crate::syscalls::file::{as_caller, only};
 use crate::syscalls::{Call, io};
@@ -13,6 +14,7 @@ use crate::task::{sched, time};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::cell::RefCell;
+use ramet_abi::session::{Request, op};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::File;
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
@@ -22,8 +24,10 @@ use ramet_kcore::fs::path::Path;
 use ramet_kcore::fs::permission::{self, WRITE};
 use ramet_kcore::ipc::inet::Inet;
 use ramet_kcore::ipc::netlink::NetlinkSocket;
+use ramet_kcore::ipc::object::Origin;
 use ramet_kcore::ipc::socket::{Credentials, Socket, SocketCaller, SocketType, family};
 use ramet_kcore::ipc::unix::{UnixDomain, UnixSocket, kind_from_number};
+use ramet_kcore::session::{Client, RemoteFile, Traits};
 
 /// Families that Linux has numbers for.
 const FAMILIES: i32 = 46;
@@ -167,13 +171,31 @@ pub fn socket(call: &mut Call<'_>) -> Result<i64> {
     check(number, kind)?;
     let socket: Rc<dyn File> = match number as u16 {
         family::UNIX => UnixSocket::new(&domain(), unix_kind(kind, protocol)?, origin()),
-        family @ (family::INET | family::INET6) => {
-            inet().socket(family, kind, protocol, origin(), &Caller)?
-        }
+        family @ (family::INET | family::INET6) => match session::client() {
+            // The ports are the session's. What is no socket is refused here.
+            Some(client) if kind != SocketType::Raw as u32 => {
+                session_socket(&client, family, kind | flags & O_NONBLOCK, protocol)?
+            }
+            _ => inet().socket(family, kind, protocol, origin(), &Caller)?,
+        },
         family::NETLINK => NetlinkSocket::new(kind, protocol, origin())?,
         _ => return Err(Errno::EAFNOSUPPORT),
     };
     install(describe(socket, flags), flags)
+}
+
+/// A socket in the keeper.
+fn session_socket(client: &Rc<Client>, family: u16, kind: u32, protocol: i32) -> Result<Rc<dyn File>> {
+    let Origin { uid, gid, .. } = origin();
+    let request = Request {
+        operation: op::SOCKET,
+        arguments: [kind.into(), 0, uid.into(), gid.into(), family.into(), protocol as u64],
+        ..Request::default()
+    };
+    let id = client.call(&request, &[])?.result as u64;
+    let kind =
+        if kind & 0xf == SocketType::Stream as u32 { SocketType::Stream } else { SocketType::Datagram };
+    Ok(RemoteFile::new(client, id, Traits::socket(family, kind), None))
 }
 
 /// socketpair(2).

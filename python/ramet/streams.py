@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ramet.conversation import Conversation
     from ramet.vm import VM
 
-__all__ = ["DEVNULL", "PIPE", "Exchange", "Stream", "Streams", "gather", "make_room"]
+__all__ = ["DEVNULL", "PIPE", "Exchange", "Stream", "Streams", "gather", "make_room", "open_terminal"]
 
 #: A pipe, whose other end is ``vm.stdin``, ``vm.stdout`` or ``vm.stderr``.
 PIPE: Final = -1
@@ -31,6 +31,23 @@ _WRITE = 4096
 _READ = 1 << 16
 
 
+def open_terminal() -> tuple[int, int]:
+    """A pseudo-terminal for a VMM: its two ends.
+
+    Raw from the start, as the VMM sets it later: what is written before then must neither be echoed here (the guest's
+    own terminal does that) nor held back or changed; an early ^D would become a byte 0.
+    """
+    import termios
+    import tty
+
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    attributes = termios.tcgetattr(slave)
+    attributes[1] |= termios.OPOST  # a message of the VMM itself has ends of lines
+    termios.tcsetattr(slave, termios.TCSANOW, attributes)
+    return master, slave
+
+
 class Streams:
     """The three descriptors for a VM, and the caller's ends of those that are pipes (or of the one pseudo-terminal)."""
 
@@ -40,7 +57,7 @@ class Streams:
         self._close: list[int] = []
         try:
             if tty:
-                master, slave = os.openpty()
+                master, slave = open_terminal()
                 self._close.append(slave)
                 self.child = [slave] * 3
                 self.near = [master, os.dup(master), None]

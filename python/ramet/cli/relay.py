@@ -12,6 +12,7 @@ import termios
 import tty
 
 from ramet.cli.foreground import exit_status, spawn
+from ramet.streams import open_terminal
 
 __all__ = ["copy", "relay"]
 
@@ -21,7 +22,7 @@ _HANDED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, sig
 
 def relay(command: list[str]) -> int:
     """Runs the VMM on a pseudo-terminal; returns its exit status."""
-    master, slave = os.openpty()
+    master, slave = open_terminal()
     _copy_size(master)
     pid = spawn(command, [(os.POSIX_SPAWN_DUP2, slave, descriptor) for descriptor in range(3)])
     os.close(slave)

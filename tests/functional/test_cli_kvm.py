@@ -46,6 +46,27 @@ def test_home(cli, options: list[str], home: str) -> None:
     assert cli("run", "--rm", *options, "python", "python3", "-c", script, check=0).stdout == f"{home} {home}\n"
 
 
+def test_bytes_that_are_no_text(cli, tmp_path: Path) -> None:
+    """Arguments, variables and paths are bytes: they arrive as they are, UTF-8 or not."""
+    folder = tmp_path / os.fsdecode(b"host-\xfe")
+    folder.mkdir()
+    (folder / "inside").touch()
+    script = "import os, sys; print(os.fsencode(sys.argv[1]), os.environb[b'X'], os.getcwdb(), os.listdir(b'.'))"
+    options = ["-e", os.fsdecode(b"X=\xff\xc3\xa9"), "-v", os.fsdecode(b"%b:/m\xfd" % os.fsencode(folder))]
+    options += ["-w", os.fsdecode(b"/m\xfd")]
+    argument = os.fsdecode(b"a\x80\xffb")
+    done = cli("run", "--name", "bytes", *options, "python", "python3", "-c", script, argument, check=0)
+    assert done.stdout == r"b'a\x80\xffb' b'\xff\xc3\xa9' b'/m\xfd' [b'inside']" + "\n"
+    assert json.loads(cli("inspect", "bytes", check=0).stdout)["args"][-1] == argument
+    assert cli("ps", "-a", check=0).stdout.count("\n") == 2
+
+
+@pytest.mark.parametrize("user", ["4294967295", "1:4294967295", "-1", "99999999999", "nobody-at-all"])
+def test_no_such_user(cli, user: str) -> None:
+    done = cli("run", "--rm", "-u", user, "python", "python3", "-c", "pass", check=125)
+    assert done.stderr.startswith("ramet: the image has no ") and done.stderr.count("\n") == 1
+
+
 def test_ends(cli) -> None:
     assert cli("run", "--rm", "python", "/no/such/program", check=127).stderr.count("\n") == 1
     assert cli("run", "--rm", "python", "/etc/passwd", check=126).stderr.count("\n") == 1

@@ -26,8 +26,9 @@ fn read_file(root: &Path, path: &[u8]) -> Vec<u8> {
     read().unwrap_or_default()
 }
 
+/// An id. -1 is none: it means "unchanged" to the system calls that take ids.
 fn number(text: &[u8]) -> Option<u32> {
-    core::str::from_utf8(text).ok()?.parse().ok()
+    core::str::from_utf8(text).ok()?.parse().ok().filter(|id| *id != u32::MAX)
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {

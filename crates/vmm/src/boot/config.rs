@@ -1,5 +1,6 @@
 //! `CONFIG.json`: what the VM is to be (`docs/spec/control.md`).
 
+use super::text::{self, Text};
 use ramet_abi::layout::RAM_MAX;
 use ramet_memory::MIN_RAM;
 use serde::Deserialize;
@@ -10,9 +11,10 @@ use std::path::{Path, PathBuf};
 #[serde(deny_unknown_fields)]
 pub struct Volume {
     /// Path on the host.
+    #[serde(deserialize_with = "text::path")]
     pub host: PathBuf,
     /// Mount point in the guest.
-    pub guest: String,
+    pub guest: Text,
     /// Enforced by the VMM.
     #[serde(default)]
     pub read_only: bool,
@@ -36,13 +38,13 @@ pub struct Config {
     /// RAM limit, bytes.
     pub memory: u64,
     /// The program and its arguments.
-    pub args: Vec<String>,
+    pub args: Vec<Text>,
     /// `NAME=VALUE` strings.
     #[serde(default)]
-    pub env: Vec<String>,
+    pub env: Vec<Text>,
     /// Working directory of the program.
     #[serde(default = "root")]
-    pub cwd: String,
+    pub cwd: Text,
     /// `uid[:gid]` or a name of the image.
     #[serde(default = "superuser")]
     pub user: String,
@@ -72,7 +74,7 @@ pub struct Config {
     pub detached: bool,
 }
 
-fn root() -> String {
+fn root() -> Text {
     "/".into()
 }
 fn superuser() -> String {
@@ -131,15 +133,17 @@ impl Config {
         if self.memory > RAM_MAX {
             return value(format!("`memory` is {} bytes; at most {RAM_MAX} are possible", self.memory));
         }
-        if self.args.first().is_none_or(String::is_empty) {
+        if self.args.first().is_none_or(|name| name.is_empty()) {
             return value("`args` is empty: name the program to run".into());
         }
         check_timeout(self.timeout).map_err(ConfigError::Value)?;
-        let strings = self.args.iter().chain(&self.env).chain([&self.cwd, &self.user, &self.hostname]);
-        if strings.chain(self.volumes.iter().map(|v| &v.guest)).any(|s| s.contains('\0')) {
+        let strings =
+            self.args.iter().chain(&self.env).chain([&self.cwd]).chain(self.volumes.iter().map(|v| &v.guest));
+        let names = [&self.user, &self.hostname].map(|name| name.as_bytes());
+        if strings.map(|text| &text[..]).chain(names).any(|s| s.contains(&0)) {
             return value("a string contains a zero byte".into());
         }
-        if let Some(v) = self.volumes.iter().find(|v| !v.guest.starts_with('/')) {
+        if let Some(v) = self.volumes.iter().find(|v| !v.guest.starts_with(b"/")) {
             return value(format!("volume mount point {:?} is not an absolute path", v.guest));
         }
         if !self.directory.is_dir() {

@@ -7,12 +7,14 @@ mod probe;
 mod records;
 mod slots;
 mod tables;
+mod text;
 
 pub use config::{Config, ConfigError, Volume, check_id, check_timeout};
 pub use probe::{Measured, measure};
 pub use records::replace as replace_records;
 pub use slots::{add as add_slots, add_channel, add_ram};
 pub use tables::in_syscall_stub;
+pub use text::Text;
 
 use crate::hostfs::HostFs;
 use crate::vm::{Body, Clock, Error, Identity, KICK, Machine, Shared, TIMER, write_identity};

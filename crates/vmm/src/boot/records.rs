@@ -1,6 +1,7 @@
 //! Boot information and records: what the kernel is told about the program to run.
 
 use super::config::Config;
+use super::text::Text;
 use ramet_abi::boot::{BootInfo, flag, tag};
 use ramet_abi::layout::{BOOT_OFFSET, RECORDS_OFFSET, RECORDS_SIZE};
 use ramet_memory::{OutOfBounds, SharedArea};
@@ -27,15 +28,15 @@ fn push(records: &mut Vec<u8>, tag: u32, parts: &[&[u8]]) {
 }
 
 /// What the records say of a program.
-fn program(args: &[String], env: &[String], cwd: &str, user: &str) -> Vec<u8> {
+fn program(args: &[Text], env: &[Text], cwd: &[u8], user: &str) -> Vec<u8> {
     let mut records = Vec::new();
     for argument in args {
-        push(&mut records, tag::ARGUMENT, &[argument.as_bytes()]);
+        push(&mut records, tag::ARGUMENT, &[argument]);
     }
     for variable in env {
-        push(&mut records, tag::ENVIRONMENT, &[variable.as_bytes()]);
+        push(&mut records, tag::ENVIRONMENT, &[variable]);
     }
-    push(&mut records, tag::DIRECTORY, &[cwd.as_bytes()]);
+    push(&mut records, tag::DIRECTORY, &[cwd]);
     push(&mut records, tag::USER, &[user.as_bytes()]);
     records
 }
@@ -43,9 +44,9 @@ fn program(args: &[String], env: &[String], cwd: &str, user: &str) -> Vec<u8> {
 /// Replaces the records by those of a program that is to be run beside the first one.
 pub fn replace(
     area: &SharedArea,
-    args: &[String],
-    env: &[String],
-    cwd: &str,
+    args: &[Text],
+    env: &[Text],
+    cwd: &[u8],
     user: &str,
 ) -> Result<(), RecordsError> {
     let records = program(args, env, cwd, user);
@@ -66,7 +67,7 @@ fn records(config: &Config) -> Vec<u8> {
         push(
             &mut records,
             tag::VOLUME,
-            &[&(index as u32).to_le_bytes(), &flags.to_le_bytes(), volume.guest.as_bytes()],
+            &[&(index as u32).to_le_bytes(), &flags.to_le_bytes(), &volume.guest],
         );
     }
     records

@@ -1,5 +1,6 @@
 //! A process to be added to a VM's session (`EXEC` of `docs/spec/control.md`).
 
+use crate::boot::Text;
 use serde::Deserialize;
 use std::os::fd::OwnedFd;
 
@@ -8,13 +9,13 @@ use std::os::fd::OwnedFd;
 #[serde(deny_unknown_fields)]
 pub struct ExecSpec {
     /// The program and its arguments.
-    pub args: Vec<String>,
+    pub args: Vec<Text>,
     /// `NAME=VALUE` strings.
     #[serde(default)]
-    pub env: Vec<String>,
+    pub env: Vec<Text>,
     /// Working directory.
     #[serde(default = "root")]
-    pub cwd: String,
+    pub cwd: Text,
     /// `uid[:gid]` or a name of the image.
     #[serde(default = "superuser")]
     pub user: String,
@@ -23,7 +24,7 @@ pub struct ExecSpec {
     pub terminal: Option<(u32, u32)>,
 }
 
-fn root() -> String {
+fn root() -> Text {
     "/".into()
 }
 
@@ -34,11 +35,11 @@ fn superuser() -> String {
 impl ExecSpec {
     /// Checks values; the text says what is wrong.
     pub fn check(&self) -> Result<(), String> {
-        if self.args.first().is_none_or(String::is_empty) {
+        if self.args.first().is_none_or(|name| name.is_empty()) {
             return Err("`args` is empty: name the program to run".into());
         }
-        let strings = self.args.iter().chain(&self.env).chain([&self.cwd, &self.user]);
-        if strings.into_iter().any(|text| text.contains('\0')) {
+        let strings = self.args.iter().chain(&self.env).chain([&self.cwd]).map(|text| &text[..]);
+        if strings.chain([self.user.as_bytes()]).any(|text| text.contains(&0)) {
             return Err("a string contains a zero byte".into());
         }
         Ok(())

@@ -87,17 +87,22 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(kept) if kept else tmp_path_factory.mktemp("ramet")
 
 
-@pytest.fixture(scope="session")
-def images(session_home: Path) -> dict[str, str]:
+def build_images(home: Path) -> dict[str, str]:
     """Builds every image of ``tests/images``, and ``python``; by the specification's name, their names in the store."""
     from ramet.image import Spec, Store, build
 
-    store = Store(session_home)
+    store = Store(home)
     built = {}
     for path in [*sorted((TESTS / "images").glob("*.toml")), ROOT / "images/python.toml"]:
         image = build(Spec.from_toml(path), store=store)
         built[path.stem] = image.name
     return built
+
+
+@pytest.fixture(scope="session")
+def images(session_home: Path) -> dict[str, str]:
+    """The images of `build_images`, built once."""
+    return build_images(session_home)
 
 
 @pytest.fixture

@@ -76,6 +76,11 @@ pub trait PageSource {
     /// # Errors
     /// ENOMEM (file systems report ENOSPC).
     fn zeroed(&self) -> Result<Rc<dyn Page>>;
+
+    /// Whether there is memory for small things as well: inodes, names.
+    fn has_room(&self) -> bool {
+        true
+    }
 }
 
 /// An object behind an open file description: regular file, directory, pipe end, terminal, eventfd ...

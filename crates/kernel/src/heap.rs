@@ -13,7 +13,7 @@ unsafe extern "C" {
     static KERNEL_END: u8;
 }
 
-/// Bytes that it takes at a time from the frame allocator, at least.
+/// Bytes that it takes at a time from the frame allocator, while there are as many.
 const CHUNK: u64 = 1 << 20;
 
 /// Gives RAM: bytes wanted → guest-physical address.
@@ -21,16 +21,29 @@ type More = fn(u64) -> Option<u64>;
 
 static MORE: Global<Cell<Option<More>>> = Global::new(Cell::new(None));
 
+/// The frame allocator has refused.
+static EXHAUSTED: Global<Cell<bool>> = Global::new(Cell::new(false));
+
 struct Grow;
 
 impl OomHandler for Grow {
     fn handle_oom(talc: &mut Talc<Self>, layout: Layout) -> Result<(), ()> {
         let more = MORE.get().ok_or(())?;
         // Room for the allocation, its alignment and talc's own words.
-        let wanted = (layout.size() as u64 + layout.align() as u64 + 4096).max(CHUNK).next_power_of_two();
-        let gpa = more(wanted).ok_or(())?;
-        // SAFETY: fresh RAM in the direct map that nobody else has.
-        unsafe { talc.claim(span(gpa, wanted)).map(|_| ()) }
+        let least = (layout.size() as u64 + layout.align() as u64 + 4096).next_power_of_two();
+        let mut wanted = least.max(CHUNK);
+        loop {
+            if let Some(gpa) = more(wanted) {
+                // SAFETY: fresh RAM in the direct map that nobody else has.
+                return unsafe { talc.claim(span(gpa, wanted)).map(|_| ()) };
+            }
+            // Little is left, and it may be in pieces.
+            wanted /= 2;
+            if wanted < least {
+                EXHAUSTED.set(true);
+                return Err(());
+            }
+        }
     }
 }
 
@@ -66,4 +79,31 @@ pub fn initialize() {
 /// From now on the heap grows through `more`.
 pub fn grow_with(more: More) {
     MORE.set(Some(more));
+}
+
+/// Whether an allocation of some size (a thread's stack and more) would succeed now without more RAM.
+pub fn has_room() -> bool {
+    let more = MORE.replace(None);
+    let there_is = make_room();
+    MORE.set(more);
+    there_is
+}
+
+/// Whether it would succeed; afterwards the heap has what it takes.
+pub fn make_room() -> bool {
+    const SOME: Layout = Layout::new::<[u64; 6 << 10]>();
+    // SAFETY: the layout is not of size zero; what is allocated is freed with the same layout, unused. The compiler may drop a
+    // pair of calls whose result nobody looks at.
+    unsafe {
+        let memory = core::hint::black_box(alloc::alloc::alloc(SOME));
+        if !memory.is_null() {
+            alloc::alloc::dealloc(memory, SOME);
+        }
+        !memory.is_null()
+    }
+}
+
+/// Whether an allocation has failed for lack of memory.
+pub fn is_exhausted() -> bool {
+    EXHAUSTED.get()
 }

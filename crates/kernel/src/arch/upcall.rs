@@ -187,7 +187,7 @@ fn signal_for(cause: &Cause, frame: &Frame) -> Option<signal::FaultSignal> {
                 Fault::NotAllowed => S { signal: 11, code: 2, address: cause.address },
                 Fault::BeyondFile => S { signal: 7, code: 2, address: cause.address },
                 Fault::OutOfMemory => {
-                    hypercall::log("out of memory: the program is ended (give the VM more with -m)");
+                    hypercall::log(crate::panic::OUT_OF_MEMORY);
                     sched::with_current(|thread| thread.process.kill(9));
                     return None;
                 }

@@ -5,6 +5,7 @@ pub mod volumes;
 
 use crate::arch::known_sites;
 use crate::global::Global;
+use crate::heap;
 use crate::task::process;
 use alloc::rc::Rc;
 use core::cell::RefCell;
@@ -14,7 +15,7 @@ use ramet_abi::layout::*;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::exec::elf::Protection;
 use ramet_kcore::exec::layout::Layout;
-use ramet_kcore::file::{File, PageSource};
+use ramet_kcore::file::{File, Page, PageSource};
 use ramet_kcore::fs::credentials::cap;
 use ramet_kcore::futex::Key;
 use ramet_kcore::mm::frames::{FrameSource, Memory};
@@ -52,7 +53,41 @@ pub fn heap_chunk(bytes: u64) -> Option<u64> {
 
 /// Pages for file systems.
 pub fn page_source() -> Rc<dyn PageSource> {
-    Rc::new(FrameSource(memory()))
+    Rc::new(Pages(FrameSource(memory())))
+}
+
+struct Pages(FrameSource<Machine>);
+
+impl PageSource for Pages {
+    fn zeroed(&self) -> Result<Rc<dyn Page>> {
+        // Files leave something for what it takes to remove some.
+        if self.0.0.available() < margin() * 3 / 2 {
+            return Err(Errno::ENOMEM);
+        }
+        self.0.zeroed()
+    }
+    fn has_room(&self) -> bool {
+        has_room()
+    }
+}
+
+/// Frames that files and the kernel's objects leave to the program's page faults, which could only end it.
+fn margin() -> u64 {
+    (memory().statistics().limit >> 6).min(256)
+}
+
+/// Whether the kernel's heap can take some more objects. What a program can make without end asks before it makes one: an
+/// allocation that fails in the middle would be the end of the VM.
+pub fn has_room() -> bool {
+    memory().available() >= margin() || heap::has_room()
+}
+
+/// [`has_room`], as a system call says it.
+///
+/// # Errors
+/// ENOMEM.
+pub fn need_room() -> Result<()> {
+    if has_room() { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
 /// An empty address space.

@@ -12,6 +12,7 @@ const EXEC: u32 = ramet_kcore::mm::vma::prot::EXEC as u32;
 
 /// mmap(2).
 pub fn mmap(call: &mut Call<'_>) -> Result<i64> {
+    crate::mm::need_room()?;
     let flags = call.uint(3);
     let file = if flags & map::ANONYMOUS != 0 {
         None

@@ -120,9 +120,16 @@ fn tell_ids(request: &Request, tid: i32) {
     }
 }
 
+/// A new thread's kernel stack is one piece, which memory may have none of even where there is some.
+fn need_stack() -> Result<()> {
+    crate::mm::need_room()?;
+    if crate::heap::make_room() { Ok(()) } else { Err(Errno::ENOMEM) }
+}
+
 fn start_thread(call: &mut Call<'_>, request: &Request) -> Result<i64> {
     let process = sched::with_current(|thread| thread.process.clone());
     headcount::check()?;
+    need_stack()?;
     let tid = process.new_tid()?;
     tell_ids(request, tid);
     let thread = new_thread(call, request, &process, tid);
@@ -155,6 +162,7 @@ fn start_child(call: &mut Call<'_>, request: &Request) -> Result<i64> {
         (parent.process.clone(), request.exit_signal)
     };
     headcount::check()?;
+    need_stack()?;
     let pid = elsewhere().new_pid()?;
     let child = spawn::new_child(&parent.process, &maker, pid, exit_signal);
     process::add(child.clone());

@@ -210,6 +210,9 @@ impl Node {
             return Err(Errno::EPERM);
         }
         self.check_new(name)?;
+        if !self.fs.pages.has_room() {
+            return Err(Errno::ENOSPC);
+        }
         if target.links.get() == 0 && !target.linkable.replace(false) {
             return Err(Errno::ENOENT);
         }

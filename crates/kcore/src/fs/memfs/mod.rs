@@ -208,7 +208,7 @@ impl MemFs {
         rdev: u64,
         target: Option<&[u8]>,
     ) -> Result<Rc<Node>> {
-        if self.used_nodes.get() >= self.limits.nodes {
+        if self.used_nodes.get() >= self.limits.nodes || !self.pages.has_room() {
             return Err(Errno::ENOSPC);
         }
         let inode = self.next_inode.get();

@@ -177,6 +177,7 @@ pub fn record(file: &Rc<OpenFile>, what: i32, at: usize) -> Result<i64> {
         }
         READ if !file.is_readable() => return Err(Errno::EBADF),
         WRITE if !file.is_writable() => return Err(Errno::EBADF),
+        READ | WRITE if !crate::mm::has_room() => return Err(Errno::ENOLCK),
         READ | WRITE => {}
         _ => return Err(Errno::EINVAL),
     }

@@ -36,8 +36,9 @@ const KNOWN: u32 = O_ACCMODE
 /// Gives `file` the lowest free descriptor of the calling process.
 ///
 /// # Errors
-/// EMFILE.
+/// EMFILE, ENOMEM.
 pub fn install(file: Rc<OpenFile>, flags: u32) -> Result<i64> {
+    crate::mm::need_room()?;
     sched::with_current(|thread| {
         let limit = thread.process.limit(resource::NOFILE);
         let fd = thread.process.files.borrow_mut().insert(file, flags & O_CLOEXEC != 0, limit)?;

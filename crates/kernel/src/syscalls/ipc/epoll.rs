@@ -65,7 +65,10 @@ pub fn epoll_ctl(call: &mut Call<'_>) -> Result<i64> {
     let description: Rc<dyn Any> = target.clone();
     let watched = Watched { fd, description: &description, file: target.file() };
     match operation {
-        ADD => epoll.add(&watched, events, data)?,
+        ADD => {
+            crate::mm::need_room()?;
+            epoll.add(&watched, events, data)?;
+        }
         DELETE => epoll.delete(&watched)?,
         MODIFY => epoll.modify(&watched, events, data)?,
         _ => return Err(Errno::EINVAL),

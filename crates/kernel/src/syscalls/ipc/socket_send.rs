@@ -24,6 +24,9 @@ fn send(socket: &Descriptor, source: &mut Vectors, mut message: Outgoing) -> Res
     if message.address.is_some() {
         session::share(&socket.file)?;
     }
+    if !crate::mm::has_room() {
+        return Err(Errno::ENOBUFS);
+    }
     let flags = message.flags;
     let more = if flags & msg::DONTWAIT != 0 { O_NONBLOCK } else { 0 };
     let mut total = 0;

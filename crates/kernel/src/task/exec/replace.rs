@@ -96,7 +96,7 @@ fn forget_old(thread: &Thread, process: &Process) {
 fn cannot_go_on(process: &Process, error: Errno) -> Signal {
     let limited = [resource::AS, resource::DATA].iter().any(|limit| process.limit(*limit) != u64::MAX);
     if error == Errno::ENOMEM && !limited {
-        crate::arch::hypercall::log("out of memory: the program is ended (give the VM more with -m)");
+        crate::arch::hypercall::log(crate::panic::OUT_OF_MEMORY);
         Signal::KILL
     } else {
         Signal::SEGV

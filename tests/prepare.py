@@ -13,8 +13,9 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 sys.path += [str(TESTS), str(TESTS / "functional")]
 
-from conftest import build_images  # noqa: E402 - found on the path set above
 from guest_harness import Guests  # noqa: E402
+
+from conftest import build_images  # noqa: E402 - found on the path set above
 
 
 def main() -> int:

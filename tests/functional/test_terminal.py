@@ -101,9 +101,13 @@ while True:
 
 
 def test_input_that_is_there_before_the_vm() -> None:
-    """What a pipe holds from the start is echoed once, by the guest's terminal; its end is the terminal's end of file."""
+    """What a pipe holds from the start is echoed once, by the guest's terminal; its end is that of the input."""
     done = subprocess.run(
-        command("run", "--rm", "-ti", "test-tools", "cat"), input=b"early\n", capture_output=True, timeout=60, check=False
+        command("run", "--rm", "-ti", "test-tools", "cat"),
+        input=b"early\n",
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (0, b"early\r\nearly\r\n")
     with ramet.run("test-tools", ["cat"], tty=True) as vm:

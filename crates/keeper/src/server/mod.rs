@@ -271,9 +271,12 @@ impl Server {
         }
     }
 
-    /// A VM that breaks the contract is killed.
+    /// A VM that breaks the contract is killed. But not the first: its VMM sees that the session is over, and has an end to report (it
+    /// may be doing so, its socket being closed already).
     fn expel(&mut self, id: ClientId) {
-        self.session.doom(id);
+        if id != self.first {
+            self.session.doom(id);
+        }
         self.lose(id);
     }
 

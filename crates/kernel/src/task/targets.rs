@@ -23,6 +23,9 @@ pub mod field {
     pub const IO: u64 = 2;
 }
 
+/// A thread's id, policy, nice value and I/O priority, as they travel.
+pub type Values = (u64, (i32, (i32, i32)));
+
 /// A thread.
 pub enum Target {
     /// Of this VM.
@@ -110,14 +113,14 @@ fn there(pid: i32, tid: i32) -> Result<Vec<Target>> {
         return Err(Errno::ESRCH);
     }
     let (_, bytes) = ask(pid, What::Scheduling, [tid as u64, 0, 0])?;
-    let threads: Vec<(u64, (i32, (i32, i32)))> = take_list(&mut Reader(&bytes)).ok_or(Errno::ESRCH)?;
+    let threads: Vec<Values> = take_list(&mut Reader(&bytes)).ok_or(Errno::ESRCH)?;
     if threads.is_empty() {
         return Err(Errno::ESRCH);
     }
     let (_, bytes) = ask(pid, What::Portrait, [0; 3])?;
     let portrait = Portrait::take(&mut Reader(&bytes)).ok_or(Errno::ESRCH)?.process;
     let nice_limit = portrait.limits[resource::NICE].0;
-    let other = |(tid, (policy, (nice, io))): (u64, (i32, (i32, i32)))| {
+    let other = |(tid, (policy, (nice, io))): Values| {
         let now = Scheduling::new(policy, nice, io);
         Target::There(Other { pid, tid: tid as i32, now, nice_limit, owner: portrait.credentials.clone() })
     };
@@ -142,7 +145,7 @@ pub fn members(here: &[Rc<Process>], is_meant: impl Fn(i32, u32) -> bool) -> Vec
 }
 
 /// For another VM: a thread of this one's process with its values, or all of them (`tid` 0).
-pub fn own(process: &Process, tid: i32) -> Vec<(u64, (i32, (i32, i32)))> {
+pub fn own(process: &Process, tid: i32) -> Vec<Values> {
     let threads = process.threads.borrow();
     let meant = threads.iter().filter(|thread| tid == 0 || thread.tid.get() == tid);
     meant.map(|thread| (thread.tid.get() as u64, thread.scheduling.get().values())).collect()

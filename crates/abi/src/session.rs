@@ -133,7 +133,8 @@ pub mod notice {
     /// Description `id`, which is being watched, may have become ready: `detail` is the poll(2) events.
     pub const READY: u32 = 1;
     /// A signal for the process: `detail` is its number; values: si_code (sign-extended), sender's pid, sender's uid, si_value (a thread's id
-    /// in `id`, or 0: for the process; or 1 << 32 | the number of a thread or of a child that shares its parent's memory: for the process that it names). SIGCHLD, or what was given to FORK instead of it: the child's pid, its uid | si_utime << 32, si_status | si_stime << 32.
+    /// in `id`, or 0: for the process; or 1 << 32 | the number of a thread or of a child that shares its parent's memory: for the process that it names; with a negative
+    /// number (32 bits): for the VM's first process and all others of that process group). SIGCHLD, or what was given to FORK instead of it: the child's pid, its uid | si_utime << 32, si_status | si_stime << 32.
     pub const SIGNAL: u32 = 2;
     /// A child has changed its state (SIGCHLD comes by itself): wait(2) may have something to tell.
     pub const CHILD: u32 = 3;

@@ -162,3 +162,14 @@ fn a_kill_by_a_threads_number_is_for_whom_its_vm_finds() {
     let told: Vec<Note> = h.notices(child).into_iter().filter(|note| note.kind == notice::SIGNAL).collect();
     assert_eq!((told.len(), told[0].detail, told[0].id), (1, 9, 1 << 32 | (number + 1)));
 }
+
+#[test]
+fn a_signal_for_a_group_is_for_all_of_it_in_each_vm() {
+    let mut h = Harness::new();
+    let child = h.fork(h.first).unwrap();
+    let group = pid(&h, child);
+    assert_eq!(h.call(child, op::SETPGID, &[0, 0]), 0);
+    assert_eq!(h.call(h.first, op::KILL, &[-(group as i64) as u64, 0, 10]), 0);
+    let told: Vec<Note> = h.notices(child).into_iter().filter(|note| note.kind == notice::SIGNAL).collect();
+    assert_eq!((told.len(), told[0].id), (1, 1 << 32 | u64::from(-(group as i32) as u32)));
+}

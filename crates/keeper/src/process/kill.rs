@@ -24,7 +24,8 @@ const NOT_MYSELF: u32 = 2;
 struct Order {
     sender: i32,
     thread: i32,
-    /// The target's VM is to find who has that number, of a thread or of a child that has no VM yet; 0: the target is meant.
+    /// The target's VM is to find who has that number, of a thread or of a child that has no VM yet, or as a negative number all who are
+    /// in that process group; 0: the target is meant.
     number: i32,
     signal: u32,
     code: i32,
@@ -74,7 +75,18 @@ pub(super) fn serve(session: &mut Session, client: ClientId, request: &Request) 
             if members.is_empty() && all == 1 {
                 return result(0);
             }
-            order.send_to_all(session, &members, false)?;
+            let lodgers = table.lodgers_of(group).into_iter().filter(|(host, _)| *host != sender);
+            let lodgers: Vec<(i32, i32)> = lodgers.collect();
+            order.number = -group;
+            let outcome = order.send_to_all(session, &members, false);
+            let mut told = false;
+            for (host, lodger) in lodgers {
+                order.number = lodger;
+                told |= order.send(session, host).is_ok();
+            }
+            if !told {
+                outcome?;
+            }
         }
     }
     result(0)
@@ -143,8 +155,9 @@ impl Order {
         let values = [i64::from(self.code) as u64, self.sender as u64, uid.into(), self.value];
         let is_told = match self.number {
             0 => deliver(session, pid, self.thread, self.signal, values),
+            group @ ..0 => deliver_to(session, pid, by_number(group), self.signal, values),
             number => {
-                let id = BY_NUMBER | u64::from(number as u32);
+                let id = by_number(number);
                 let note = Note { kind: notice::SIGNAL, detail: self.signal, id, values };
                 target.client.is_none_or(|client| session.notify(client, note))
             }
@@ -169,6 +182,15 @@ impl Order {
 
 /// A signal for a process. False: too many wait already.
 fn deliver(session: &mut Session, pid: i32, thread: i32, signal: u32, values: [u64; 4]) -> bool {
+    deliver_to(session, pid, thread as u64, signal, values)
+}
+
+/// [`Order::number`] as a notice has it.
+fn by_number(number: i32) -> u64 {
+    BY_NUMBER | u64::from(number as u32)
+}
+
+fn deliver_to(session: &mut Session, pid: i32, id: u64, signal: u32, values: [u64; 4]) -> bool {
     let Some(client) = session.processes.get(pid).ok().and_then(|process| process.client) else {
         return true; // A zombie heeds nothing.
     };
@@ -188,7 +210,7 @@ fn deliver(session: &mut Session, pid: i32, thread: i32, signal: u32, values: [u
     if signal == libc::SIGCONT as u32 {
         continued(session, pid);
     }
-    session.notify(client, Note { kind: notice::SIGNAL, detail: signal, id: thread as u64, values })
+    session.notify(client, Note { kind: notice::SIGNAL, detail: signal, id, values })
 }
 
 /// A signal for a process from the keeper; values: si_code, pid, uid, si_value.
@@ -198,11 +220,11 @@ pub fn signal_process(session: &mut Session, pid: i32, signal: u32, values: [u64
 
 /// A signal for all members of a group, from the kernel as it were: a terminal's, or an orphaned group's.
 pub fn signal_group(session: &mut Session, group: i32, signal: u32) {
-    for (pid, thread) in session.processes.lodgers_of(group) {
-        deliver(session, pid, thread, signal, [SI_KERNEL, 0, 0, 0]);
+    for (pid, lodger) in session.processes.lodgers_of(group) {
+        deliver_to(session, pid, by_number(lodger), signal, [SI_KERNEL, 0, 0, 0]);
     }
     for pid in session.processes.members(group) {
-        deliver(session, pid, 0, signal, [SI_KERNEL, 0, 0, 0]);
+        deliver_to(session, pid, by_number(-group), signal, [SI_KERNEL, 0, 0, 0]);
     }
 }
 

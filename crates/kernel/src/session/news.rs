@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use ramet_abi::session::{Request, notice, op};
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::signal::info::code;
+use ramet_kcore::errno::Result;
 use ramet_kcore::signal::{SigInfo, Signal};
 use ramet_kcore::wait::{Events, WaitQueue};
 
@@ -99,12 +100,24 @@ fn take_signal(news: &News) {
     };
     // A queue that is full has lost it, as kill(2) would have said to a sender in this VM.
     let _ = match news.id {
-        number if number & BY_NUMBER != 0 => {
-            process::of_id(number as i32).map(|process| signal::send_process(&process, info))
+        number if number & BY_NUMBER != 0 => send_by_number(number as i32, info),
+        0 => process::first().map_or(Ok(()), |process| signal::send_process(&process, info)),
+        thread => {
+            process::find_thread(thread as i32).map_or(Ok(()), |thread| signal::send_thread(&thread, info))
         }
-        0 => process::first().map(|process| signal::send_process(&process, info)),
-        thread => process::find_thread(thread as i32).map(|thread| signal::send_thread(&thread, info)),
     };
+}
+
+/// For the process that has a number, or whose thread has it; with a negative number: for the VM's own process, of which the keeper
+/// knows that it is in that group, and for its children here that are in it, too.
+fn send_by_number(number: i32, info: SigInfo) -> Result<()> {
+    if number > 0 {
+        return process::of_id(number).map_or(Ok(()), |process| signal::send_process(&process, info));
+    }
+    let first = process::first();
+    let is_first = |process: &Rc<Process>| first.as_ref().is_some_and(|first| Rc::ptr_eq(first, process));
+    let others = process::group(-number).into_iter().filter(|process| !is_first(process));
+    first.iter().cloned().chain(others).try_for_each(|process| signal::send_process(&process, info))
 }
 
 /// In the child of a fork, before anything of the session is used: what the parent watches, the child does not.

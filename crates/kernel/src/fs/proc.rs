@@ -53,7 +53,7 @@ const DELETED: &[u8] = b" (deleted)";
 const STRINGS_MAX: u64 = 8 << 20;
 
 /// Other processes may have renamed or removed it.
-fn is_where_others_put_it(path: &Path) {
+pub(super) fn is_where_others_put_it(path: &Path) {
     if session::is_open() {
         // While its names change it is shown where it was.
         let _ = ramet_kcore::session::refresh(&vfs().namespace, path);

@@ -149,21 +149,36 @@ pub fn descriptors(pid: u32) -> Vec<u32> {
     take_list(&mut Reader(&bytes)).unwrap_or_default()
 }
 
-/// One of them: a description of this VM's that shows the same, and leads to the same file if that has a name.
+/// One of them: the same description, if it is the session's; else one of this VM's that shows the same, and leads to the same file if that
+/// has a name.
 pub fn descriptor(pid: u32, fd: u32) -> Option<(Rc<OpenFile>, bool)> {
-    let (_, bytes) = ask(pid as i32, What::Descriptor, [fd.into(), 0, 0]).ok()?;
+    let (reply, bytes) = ask(pid as i32, What::Descriptor, [fd.into(), 0, 0]).ok()?;
     let mut reader = Reader(&bytes);
     let (flags, closes) = (u32::take(&mut reader)?, bool::take(&mut reader)?);
     let (offset, shown) = (u64::take(&mut reader)?, Vec::take(&mut reader)?);
+    let given = match reply.values[0] {
+        0 => None,
+        id => session::client()?.received(id).ok(),
+    };
+    if let Some(file) = given {
+        if let Some(path) = file.path() {
+            super::proc::is_where_others_put_it(path);
+        }
+        return Some((file, closes));
+    }
     let file = OpenFile::new(Rc::new(Unreachable), Some(find(&shown)), flags);
     file.set_offset(offset);
     Some((file, closes))
 }
 
+fn is_named(shown: &[u8]) -> bool {
+    shown.starts_with(b"/") && !shown.ends_with(b" (deleted)")
+}
+
 /// The place with that path; one that leads nowhere, if there is none.
 fn find(shown: &[u8]) -> Path {
     let nowhere = || Path::anonymous(Rc::new(Unreachable), shown);
-    if !shown.starts_with(b"/") || shown.ends_with(b" (deleted)") {
+    if !is_named(shown) {
         return nowhere();
     }
     let namespace = &vfs().namespace;

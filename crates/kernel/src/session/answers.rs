@@ -11,6 +11,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use ramet_abi::session::{DATA_MAX, Request, op};
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::proc::Source;
 use ramet_kcore::proc::source::{Place, Strings};
 use ramet_kcore::proc::wire::{OwnedMapping, Portrait, Wire, put_list};
@@ -27,6 +28,8 @@ struct Answer {
     data: Vec<u8>,
     /// A description that the asker is to hold.
     given: u64,
+    /// What it stands for, if that is not what it is.
+    stand_in: Option<Rc<OpenFile>>,
 }
 
 /// Answers a question.
@@ -42,6 +45,9 @@ pub fn answer(news: &News) {
     };
     // Whoever asked does without if this fails.
     let _ = call(&request, &answer.data);
+    if let (Some(file), Some(client)) = (answer.stand_in, super::client()) {
+        let _ = client.sent(&[file], &[answer.given]);
+    }
 }
 
 fn said(data: Vec<u8>) -> Result<Answer> {
@@ -94,8 +100,19 @@ fn find(what: What, news: &News) -> Result<Answer> {
             closes.put(&mut data);
             file.offset().put(&mut data);
             file.display(&crate::fs::root_of_everything()).put(&mut data);
+            // What this VM has for itself is shown, and not given away for a look.
+            let given = file.remote().map_or(0, |remote| remote.id);
+            return Ok(Answer { data, given, ..Answer::default() });
         }
-        What::Give => return Err(Errno::EPERM),
+        What::Give => {
+            let file = process.files.try_borrow().map_err(|_| Errno::EAGAIN)?.get(first as i32)?.clone();
+            let given = super::client().ok_or(Errno::ESRCH)?.number_of(&file)?;
+            return Ok(Answer {
+                given,
+                stand_in: file.remote().is_none().then_some(file),
+                ..Answer::default()
+            });
+        }
         What::Limit => {
             const CHANGE: u64 = 1 << 32;
             const RAISE: u64 = 1 << 33;

@@ -11,9 +11,9 @@ use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use ramet_abi::session::{Request, notice, op};
+use ramet_kcore::errno::Result;
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::signal::info::code;
-use ramet_kcore::errno::Result;
 use ramet_kcore::signal::{SigInfo, Signal};
 use ramet_kcore::wait::{Events, WaitQueue};
 

@@ -164,11 +164,16 @@ fn export_file(file: &OpenFile) -> Result<()> {
     move_ranges(file, &remote)
 }
 
-/// The description is in the keeper from now on, with what fcntl(2) has set.
+/// The description is in the keeper from now on, with what fcntl(2) has set and what is locked.
 fn moved(file: &Rc<OpenFile>, remote: Rc<RemoteFile>) -> Result<()> {
     let (flags, owner) = (file.flags(), file.signal_owner.get());
+    let lock = file.flock_held();
     file.unwatch();
     file.move_to(remote.clone())?;
+    if let Some(exclusive) = lock {
+        remote.flock(Some(exclusive))?;
+    }
+    move_ranges(file, &remote)?;
     if flags & SETTABLE & !O_NONBLOCK != 0 {
         remote.set_flags(flags & SETTABLE);
     }

@@ -2,6 +2,8 @@
 
 use crate::arch::user;
 use crate::fs::anonymous;
+use crate::session;
+use crate::session::questions::{What, ask};
 use crate::syscalls::file::only;
 use crate::syscalls::file::open::install;
 use crate::syscalls::{Call, io, signals};
@@ -15,8 +17,10 @@ use core::cell::OnceCell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::File;
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
+use ramet_kcore::fs::credentials::{Credentials, cap};
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::ipc::object::{anon_name, anon_stat};
+use ramet_kcore::proc::wire::{Portrait, Reader, Wire};
 use ramet_kcore::signal::SigInfo;
 use ramet_kcore::stat::Stat;
 use ramet_kcore::user::{Sink, Source};
@@ -184,29 +188,43 @@ pub fn pidfd_send_signal(call: &mut Call<'_>) -> Result<i64> {
     signals::send_one(pid, number, info).map(|()| 0)
 }
 
-/// pidfd_getfd(2), of processes in this VM.
+/// Whether the caller may take what a process with those credentials has open (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS).
+fn may_take(from: &Credentials, dumpable: bool) -> bool {
+    sched::with_current(|thread| {
+        let own = thread.credentials.borrow();
+        let same = [from.uid, from.euid, from.suid].iter().all(|id| *id == own.uid)
+            && [from.gid, from.egid, from.sgid].iter().all(|id| *id == own.gid);
+        own.has(cap::SYS_PTRACE) || same && dumpable
+    })
+}
+
+/// A description of a process in another VM.
+fn take_elsewhere(pid: i32, fd: i32) -> Result<Rc<OpenFile>> {
+    let (_, bytes) = ask(pid, What::Portrait, [0; 3])?;
+    let owner = Portrait::take(&mut Reader(&bytes)).ok_or(Errno::ESRCH)?.process;
+    if !may_take(&owner.credentials, owner.dumpable) {
+        return Err(Errno::EPERM);
+    }
+    let (reply, _) = ask(pid, What::Give, [fd as u64, 0, 0])?;
+    session::client().ok_or(Errno::ESRCH)?.received(reply.values[0])
+}
+
+/// pidfd_getfd(2).
 pub fn pidfd_getfd(call: &mut Call<'_>) -> Result<i64> {
     only(call.uint(2), 0)?;
-    let file = io::file(call.int(0))?;
+    let (file, fd) = (io::file(call.int(0))?, call.int(1));
     let of = file.file().as_any().downcast_ref::<ProcessFile>().ok_or(Errno::EBADF)?;
     let process = match of.here() {
         Some(process) if process.family.remains.borrow().is_some() => return Err(Errno::ESRCH),
         Some(process) => process,
-        // Another VM's descriptors are its own.
-        None => return Err(Errno::EPERM),
+        None if session::is_open() => return install(take_elsewhere(of.pid, fd)?, O_CLOEXEC),
+        None => return Err(Errno::ESRCH),
     };
-    let may = sched::with_current(|thread| {
-        let own = thread.credentials.borrow();
-        let other = process.threads.borrow().first().map(|first| first.credentials.borrow().clone());
-        let same = other.is_some_and(|other| {
-            [other.uid, other.euid, other.suid].iter().all(|id| *id == own.fsuid)
-                && [other.gid, other.egid, other.sgid].iter().all(|id| *id == own.fsgid)
-        });
-        own.euid == 0 || same && process.dumpable.get()
-    });
-    if !may {
+    let owner = process.threads.borrow().first().map(|first| first.credentials.borrow().clone());
+    let is_own = sched::with_current(|thread| core::ptr::eq(&*thread.process, &**process));
+    if !is_own && !owner.is_some_and(|owner| may_take(&owner, process.dumpable.get())) {
         return Err(Errno::EPERM);
     }
-    let file = process.files.borrow().get(call.int(1))?.clone();
+    let file = process.files.borrow().get(fd)?.clone();
     install(file, O_CLOEXEC)
 }

@@ -122,7 +122,8 @@ fn begin(process: &Process, files: &[Rc<OpenFile>]) -> Result<Rc<Client>> {
     if let Some(fs) = fs::used_memory_files() {
         session::migrate(&client, tree::MEMORY, &fs, None, &held, &nodes)?;
     }
-    mappings::follow(&client, process, mapped)?;
+    mappings::follow(&client, process, mapped)
+        .map_err(|error| refuse(&format!("files that are mapped: {error:?}")))?;
     session::finish(&client)?;
     Ok(client)
 }

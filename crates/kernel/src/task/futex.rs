@@ -12,7 +12,6 @@ use crate::syscalls::time::read_timespec;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
-use ramet_kcore::fs::inode::Inode;
 use ramet_kcore::futex::pi::{Lock, PiLocks};
 use ramet_kcore::futex::{Futexes, Key, MATCH_ANY, WakeOp, check_address, robust};
 
@@ -41,17 +40,6 @@ fn name(address: usize, private: bool) -> Word {
         return Word::Local(Key { space: 0, offset: address as u64 });
     }
     mm::shared_word(address as u64)
-}
-
-/// The word's name for a lock with priority inheritance: such locks are known inside this VM only.
-fn key(address: usize, private: bool) -> Key {
-    match name(address, private) {
-        Word::Local(key) => key,
-        Word::Session(inode, offset) => {
-            let (device, number) = inode.id();
-            Key { space: device << 32 ^ number | 1 << 62, offset }
-        }
-    }
 }
 
 /// Words in shared memory have other names from now on: who waits at one waits there.
@@ -98,8 +86,9 @@ pub fn release_robust_list(thread: &Thread) {
     }
     let tid = thread.tid.get() as u32;
     let mut wake = |address: u64| wake_address(address as usize, 1);
-    let mut hand_on = |address: u64| {
-        LOCKS.borrow_mut().owner_died(&user::Program, address, key(address as usize, false));
+    let mut hand_on = |address: u64| match name(address as usize, false) {
+        Word::Local(key) => LOCKS.borrow_mut().owner_died(&user::Program, address, key),
+        Word::Session(..) => wake_address(address as usize, 1),
     };
     robust::exit(&user::Program, head as u64, tid, &mut wake, &mut hand_on);
 }
@@ -155,22 +144,16 @@ pub fn sys_futex(call: &mut Call<'_>) -> Result<i64> {
             wake_op((address, second), private, value, call.uint(3), call.uint(5))
         }
         operation::LOCK_PI | operation::LOCK_PI2 => lock(address, private, timeout),
-        operation::TRYLOCK_PI => {
-            let tid = sched::with_current(|thread| thread.tid.get() as u32);
-            LOCKS.borrow_mut().lock(
-                &user::Program,
-                address as u64,
-                key(address, private),
-                tid,
-                is_alive,
-                None,
-            )?;
-            Ok(0)
-        }
+        operation::TRYLOCK_PI => try_lock(address, private),
         operation::UNLOCK_PI => {
             let tid = sched::with_current(|thread| thread.tid.get() as u32);
-            LOCKS.borrow_mut().unlock(&user::Program, address as u64, key(address, private), tid)?;
-            Ok(0)
+            match name(address, private) {
+                Word::Local(key) => {
+                    LOCKS.borrow_mut().unlock(&user::Program, address as u64, key, tid)?;
+                    Ok(0)
+                }
+                Word::Session(inode, offset) => session_futex::unlock(address, &(inode, offset), tid),
+            }
         }
         _ => Err(Errno::ENOSYS),
     }
@@ -283,13 +266,30 @@ fn is_alive(tid: u32) -> bool {
     process::find_thread(tid as i32).is_some()
 }
 
+fn try_lock(address: usize, private: bool) -> Result<i64> {
+    let tid = sched::with_current(|thread| thread.tid.get() as u32);
+    let key = match name(address, private) {
+        Word::Local(key) => key,
+        Word::Session(inode, offset) => {
+            return session_futex::lock(address, &(inode, offset), tid, None, false);
+        }
+    };
+    LOCKS.borrow_mut().lock(&user::Program, address as u64, key, tid, is_alive, None)?;
+    Ok(0)
+}
+
 fn lock(address: usize, private: bool, deadline: Option<u64>) -> Result<i64> {
     user::load_word(address)?;
     let thread = sched::current();
     thread.woken.set(false);
     let tid = thread.tid.get() as u32;
     let wake: Rc<Thread> = thread.clone();
-    let key = key(address, private);
+    let key = match name(address, private) {
+        Word::Local(key) => key,
+        Word::Session(inode, offset) => {
+            return session_futex::lock(address, &(inode, offset), tid, deadline, true);
+        }
+    };
     let locked = LOCKS.borrow_mut().lock(&user::Program, address as u64, key, tid, is_alive, Some(wake))?;
     let waiter = match locked {
         Lock::Taken => return Ok(0),

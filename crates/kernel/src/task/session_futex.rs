@@ -16,6 +16,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use ramet_abi::session::{Request, op};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::inode::Inode;
+use ramet_kcore::futex::MATCH_ANY;
+use ramet_kcore::futex::robust::{OWNER_DIED, TID_MASK, WAITERS};
 use ramet_kcore::session::SessionInode;
 use ramet_kcore::wait::{Events, Wake};
 
@@ -135,6 +137,19 @@ fn is_robust(thread: &Thread, address: usize) -> bool {
 /// # Errors
 /// EAGAIN: another value; ETIMEDOUT; ERESTARTSYS, ERESTARTNOHAND: a signal is to be handled; ENOMEM: too many wait.
 pub fn wait(address: usize, place: &Place, expected: u32, bits: u32, deadline: Option<u64>) -> Result<i64> {
+    let robust = sched::with_current(|thread| is_robust(thread, address));
+    wait_for(address, place, expected, bits, deadline, robust)
+}
+
+/// `robust`: the word holds its owner's thread id, whose death ends the wait.
+fn wait_for(
+    address: usize,
+    place: &Place,
+    expected: u32,
+    bits: u32,
+    deadline: Option<u64>,
+    robust: bool,
+) -> Result<i64> {
     if bits == 0 {
         return Err(Errno::EINVAL);
     }
@@ -145,7 +160,6 @@ pub fn wait(address: usize, place: &Place, expected: u32, bits: u32, deadline: O
     let thread = sched::current();
     thread.woken.set(false);
     let number = NUMBERS.replace(NUMBERS.get() + 1);
-    let robust = is_robust(&thread, address);
     let sleeper = Rc::new(Sleeper { thread, woken: Cell::new(false) });
     SLEEPERS.borrow_mut().insert(number, sleeper.clone());
     let arguments = [number, expected.into(), bits.into(), 0, 0, 0];
@@ -172,4 +186,54 @@ pub fn wait(address: usize, place: &Place, expected: u32, bits: u32, deadline: O
         Request { operation: op::FUTEX_CANCEL, arguments: [number, 0, 0, 0, 0, 0], ..Request::default() };
     // Woken on the way: a wake must not be lost.
     if session::call(&cancel, &[])?.result == 1 { Ok(0) } else { Err(ended) }
+}
+
+/// FUTEX_LOCK_PI and, unless it `waits`, FUTEX_TRYLOCK_PI of thread `tid`. Nothing runs with another's priority in another VM: it is the lock alone,
+/// and not in turn.
+///
+/// # Errors
+/// EDEADLK: it owns the lock already; EAGAIN: taken; those of [`wait`].
+pub fn lock(address: usize, place: &Place, tid: u32, deadline: Option<u64>, waits: bool) -> Result<i64> {
+    let mut others = 0;
+    loop {
+        let word = user::load_word(address)?;
+        let owner = word & TID_MASK;
+        if owner == tid {
+            return Err(Errno::EDEADLK);
+        }
+        if owner == 0 {
+            if user::exchange_word(address, word, tid | word & (OWNER_DIED | WAITERS) | others)? == word {
+                return Ok(0);
+            }
+            continue;
+        }
+        if !waits {
+            return Err(Errno::EAGAIN);
+        }
+        if word & WAITERS == 0 && user::exchange_word(address, word, word | WAITERS)? != word {
+            continue;
+        }
+        match wait_for(address, place, word | WAITERS, MATCH_ANY, deadline, true) {
+            // Whoever slept does not know who else does.
+            Ok(_) => others = WAITERS,
+            Err(Errno::EAGAIN) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// FUTEX_UNLOCK_PI of thread `tid`.
+///
+/// # Errors
+/// EPERM: not the owner; EFAULT.
+pub fn unlock(address: usize, place: &Place, tid: u32) -> Result<i64> {
+    loop {
+        let word = user::load_word(address)?;
+        if word & TID_MASK != tid {
+            return Err(Errno::EPERM);
+        }
+        if user::exchange_word(address, word, 0)? == word {
+            return wake(place, 1, MATCH_ANY).map(|_| 0);
+        }
+    }
 }

@@ -119,6 +119,13 @@ impl WaitQueue {
         }
     }
 
+    /// Ends all registrations.
+    pub fn forget_all(&self) {
+        let waiters = self.waiters.take();
+        // Dropping them may come back to this queue.
+        drop(waiters);
+    }
+
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
         self.waiters.borrow().is_empty()

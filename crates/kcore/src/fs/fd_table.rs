@@ -202,6 +202,17 @@ impl FdTable {
         (0..self.entries.len()).filter_map(|fd| self.close(fd as i32).ok()).collect()
     }
 
+    /// Puts other descriptions in the place of those for which `other` has one.
+    pub fn replace(&mut self, other: &dyn Fn(&Rc<OpenFile>) -> Option<Rc<OpenFile>>) -> Vec<Rc<OpenFile>> {
+        let entries = self.entries.iter_mut().flatten();
+        entries
+            .filter_map(|entry| {
+                let other = other(&entry.file)?;
+                Some(core::mem::replace(&mut entry.file, other))
+            })
+            .collect()
+    }
+
     /// F_GETFD.
     ///
     /// # Errors

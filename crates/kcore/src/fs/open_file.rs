@@ -58,7 +58,7 @@ pub struct OpenFile {
     readable: bool,
     writable: bool,
     seekable: bool,
-    counts_as_writer: bool,
+    counts_as_writer: Cell<bool>,
     /// fcntl(F_SETOWN_EX), F_SETSIG.
     pub signal_owner: Cell<SignalOwner>,
     /// The descriptor that O_ASYNC was turned on through.
@@ -91,7 +91,7 @@ impl OpenFile {
             flags: Cell::new(flags & !CREATION),
             readable: !named_only && (access == O_RDONLY || access == O_RDWR),
             writable: !named_only && (access == O_WRONLY || access == O_RDWR),
-            counts_as_writer,
+            counts_as_writer: Cell::new(counts_as_writer),
             signal_owner: Cell::new(SignalOwner::default()),
             signal_fd: Cell::new(-1),
             watcher: Cell::new(None),
@@ -100,6 +100,22 @@ impl OpenFile {
             remote.opened_as(&description.me);
         }
         description
+    }
+
+    /// In the child of a fork: the same description of the keeper's for this VM once more, which takes the place of this one. Threads that do not
+    /// live on may hold this one for ever; it is nothing but memory from now on. None: it is not in the keeper.
+    pub fn reborn(&self) -> Option<Rc<OpenFile>> {
+        let file = self.remote()?.reborn();
+        let counts = self.counts_as_writer.take();
+        Some(Self::build(file, self.path.clone(), self.flags.get() | self.access(), counts))
+    }
+
+    fn access(&self) -> u32 {
+        match (self.readable, self.writable) {
+            (true, true) => O_RDWR,
+            (false, true) => O_WRONLY,
+            _ => O_RDONLY,
+        }
     }
 
     /// The object that is open.
@@ -513,7 +529,7 @@ impl Drop for OpenFile {
             let _ = locks.flock(self.id, None);
             locks.release(LockOwner::Description(self.id));
         }
-        if self.counts_as_writer
+        if self.counts_as_writer.get()
             && let Some(state) = self.path.as_ref().and_then(|path| path.inode().used_state())
         {
             state.remove_writer();

@@ -136,6 +136,18 @@ impl RemoteFile {
         self.opening.set(opening);
     }
 
+    /// The same description once more; this one is nothing but memory from now on.
+    pub(crate) fn reborn(&self) -> Rc<RemoteFile> {
+        self.released.set(true);
+        let file = RemoteFile::new(&self.client, self.id, self.traits, self.node.clone());
+        file.pipe.set(self.pipe.get());
+        file.timeouts.set(self.timeouts.get());
+        if let Some(here) = self.here.get() {
+            file.watches_here(here);
+        }
+        file
+    }
+
     /// It counts as released: the caller tells the keeper. False: it does already.
     pub(super) fn give_up(&self) -> bool {
         let is_first = !self.released.replace(true);

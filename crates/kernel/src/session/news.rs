@@ -4,10 +4,10 @@ use super::transport::{self, News};
 use super::{answers, call, client, questions};
 use crate::global::Global;
 use crate::syscalls::file::signal_io;
-use crate::syscalls::ipc::pidfd;
+use crate::syscalls::ipc::{pidfd, signalfd};
 use crate::task::process::Process;
 use crate::task::{process, sched, session_futex, signal};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use ramet_abi::session::{Request, notice, op};
@@ -122,6 +122,7 @@ fn send_by_number(number: i32, info: SigInfo) -> Result<()> {
 
 /// In the child of a fork, before anything of the session is used: what the parent watches, the child does not.
 pub fn after_fork_child() {
+    signalfd::after_fork_child();
     session_futex::after_fork_child();
     questions::forget();
     if let Some(client) = client() {
@@ -129,9 +130,27 @@ pub fn after_fork_child() {
     }
 }
 
-/// In the child of a fork: what none of its descriptors reaches is given up. Threads that slept on it do not live on, and would hold it for ever.
+/// In the child of a fork: what none of its descriptors reaches is given up. Threads that slept on it do not live on, and would hold it for ever;
+/// what they hold of the rest is of no account.
 pub fn release_unreachable(process: &Process) {
     let Some(client) = client() else { return };
+    let mut users: BTreeMap<usize, (Rc<OpenFile>, usize)> = BTreeMap::new();
+    for (_, file) in process.files.borrow().descriptors(0) {
+        let (_, count) = users.entry(Rc::as_ptr(file).addr()).or_insert_with(|| (file.clone(), 1));
+        *count += 1;
+    }
+    let mut reborn: BTreeMap<usize, Rc<OpenFile>> = BTreeMap::new();
+    for (address, (file, count)) in &users {
+        if Rc::strong_count(file) > *count {
+            reborn.extend(file.reborn().map(|other| (*address, other)));
+        }
+    }
+    drop(users);
+    let replaced = match reborn.is_empty() {
+        true => Vec::new(),
+        false => process.files.borrow_mut().replace(&|file| reborn.get(&Rc::as_ptr(file).addr()).cloned()),
+    };
+    drop((reborn, replaced));
     let files: Vec<Rc<OpenFile>> =
         process.files.borrow().descriptors(0).map(|(_, file)| file.clone()).collect();
     let objects = files.iter().map(|file| file.file().clone());

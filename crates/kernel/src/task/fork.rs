@@ -145,8 +145,8 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
         // The keeper knows, unless the session has begun with this fork: then it agrees.
         let _ = family::elsewhere().has_changed_place(process);
     }
-    drop(others_files);
     session::release_unreachable(process);
+    drop(others_files);
     // The vCPU is new: what it holds for the thread comes from memory.
     thread.enter();
     sched::clock_restarted();

@@ -54,18 +54,19 @@ impl Item {
         self.description.upgrade()
     }
 
-    /// The description may have another file now: it has moved to a session's keeper.
-    fn follow(&self) {
-        let Some(description) = self.description.upgrade() else { return };
-        let Some(file) = description.downcast_ref::<OpenFile>().map(OpenFile::file) else { return };
+    /// The description may have another file now: it has moved to a session's keeper. Whether it has.
+    fn follow(&self) -> bool {
+        let Some(description) = self.description.upgrade() else { return false };
+        let Some(file) = description.downcast_ref::<OpenFile>().map(OpenFile::file) else { return false };
         if core::ptr::addr_eq(self.file.borrow().as_ptr(), Rc::as_ptr(file)) {
-            return;
+            return false;
         }
         self.unregister();
         self.file.replace(Rc::downgrade(file));
         if let Some(queue) = file.wait_queue() {
             self.register(queue);
         }
+        true
     }
 
     pub fn unregister(&self) {
@@ -107,7 +108,14 @@ impl Wake for Item {
             epoll.forget(&me);
             return;
         }
-        self.follow();
+        if self.follow() {
+            // No edge; but from now on the keeper is to tell of them.
+            let ready = self.poll().is_some_and(|events| events != 0);
+            if ready && self.events.get() & EPOLLET == 0 {
+                epoll.push(&me);
+            }
+            return;
+        }
         if self.wanted() & events.0 != 0 {
             epoll.push(&me);
         }

@@ -111,7 +111,18 @@ pub fn export(
     is_shared: &dyn Fn(u64) -> bool,
 ) -> Result<()> {
     let group = Group::of(files, all, is_shared);
-    let mut sockets = unix::Sockets::make(client, &group)?;
+    let lists =
+        epoll::begin(&group.files, &|file| matches!(fate(file, is_shared), Fate::Moves | Fate::Shared));
+    let done = move_all(client, &group, all).and_then(|()| epoll::export(client, &lists));
+    if done.is_err() {
+        epoll::take_back(&lists);
+    }
+    done
+}
+
+/// Everything but epoll instances.
+fn move_all(client: &Rc<Client>, group: &Group, all: &[Rc<OpenFile>]) -> Result<()> {
+    let mut sockets = unix::Sockets::make(client, group)?;
     for file in &group.files {
         if file.remote().is_some() {
             continue;
@@ -148,8 +159,7 @@ pub fn export(
         }
     }
     inet::export(client, &group.files)?;
-    sockets.fill(client)?;
-    epoll::export(client, &group.files)
+    sockets.fill(client)
 }
 
 /// A regular file or directory.

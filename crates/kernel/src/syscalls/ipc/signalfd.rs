@@ -27,6 +27,11 @@ pub fn signal_queued() {
     QUEUED.notify(Events::IN);
 }
 
+/// In the child of a fork: an epoll instance is told of the signals of the process that has added the descriptor to it, which is the parent.
+pub fn after_fork_child() {
+    QUEUED.forget_all();
+}
+
 /// The mask, if `file` is one.
 pub fn mask_of(file: &OpenFile) -> Option<u64> {
     SignalFd::of(&**file.file()).map(SignalFd::mask)

@@ -27,6 +27,9 @@ int main(void)
     RET(pread(fd, b, 10, 1000));
     RET(pread(fd, b, 10, -1));
     RET(pwrite(fd, "x", 1, -1));
+    RET(pwrite(fd, "x", 1, INT64_MAX));
+    RET(pwrite(fd, "xyz", 3, INT64_MAX - 1));
+    RET(pread(fd, b, 1, INT64_MAX));
     RET(pwrite(fd, "PW", 2, 1));
     RET(lseek(fd, 0, SEEK_CUR));
     RET(read(fd, b, 0));

@@ -83,6 +83,13 @@ int main(void)
     RET(posix_fadvise(pipes[0], 0, 0, 0));
     RET(readahead(fd, 0, 100));
     RET(syncfs(fd));
+    RET(sync_file_range(fd, 0, 0, 0));
+    RET(sync_file_range(fd, 0, 10, 7));
+    RET(sync_file_range(fd, 0, 10, 8));
+    RET(sync_file_range(fd, -1, 10, 0));
+    RET(sync_file_range(fd, 1, INT64_MAX, 0));
+    RET(sync_file_range(pipes[1], 0, 0, 0));
+    RET(sync_file_range(99, 0, 0, 0));
     sync();
     return 0;
 }

@@ -249,7 +249,7 @@ impl OpenFile {
         if !self.seekable {
             return Err(Errno::ESPIPE);
         }
-        if offset > OFFSET_MAX {
+        if offset.saturating_add(into.remaining() as u64) > OFFSET_MAX {
             return Err(Errno::EINVAL);
         }
         self.file().read(offset, into, self.flags.get())
@@ -286,7 +286,7 @@ impl OpenFile {
         if !self.seekable {
             return Err(Errno::ESPIPE);
         }
-        if offset > OFFSET_MAX {
+        if offset.saturating_add(from.remaining() as u64) > OFFSET_MAX {
             return Err(Errno::EINVAL);
         }
         if let Some(remote) = self.remote() {

@@ -21,8 +21,8 @@ pub fn argument_count(name: &str) -> usize {
         "openat" | "newfstatat" | "rt_sigaction" | "rt_sigprocmask" | "pread64" | "pwrite64" | "wait4"
         | "fchmodat" | "clock_nanosleep" | "epoll_ctl" | "epoll_wait" | "prlimit64" | "readlinkat"
         | "socketpair" | "sendfile" | "timerfd_settime" | "timer_settime" | "faccessat2" | "renameat"
-        | "utimensat" | "fallocate" | "rt_sigtimedwait" | "openat2" | "fgetxattr" | "getxattr"
-        | "lgetxattr" => 4,
+        | "utimensat" | "sync_file_range" | "fallocate" | "rt_sigtimedwait" | "openat2" | "fgetxattr"
+        | "getxattr" | "lgetxattr" => 4,
         "statx" | "prctl" | "mremap" | "select" | "linkat" | "fchownat" | "renameat2" | "clone" | "ppoll"
         | "waitid" | "execveat" | "setxattr" | "name_to_handle_at" | "getsockopt" | "setsockopt" => 5,
         "mmap" | "futex" | "pselect6" | "sendto" | "recvfrom" | "copy_file_range" | "splice"

@@ -278,6 +278,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     symlink => file::links::symlink,
     symlinkat => file::links::symlinkat,
     sync => file::size::sync,
+    sync_file_range => file::size::sync_file_range,
     syncfs => file::size::syncfs,
     sysinfo => limits::sysinfo,
     syslog => process::refused,

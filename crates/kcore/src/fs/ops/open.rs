@@ -164,7 +164,8 @@ impl Caller<'_> {
             return Ok(OpenFile::new(file, None, flags));
         }
         if !matches!(file_type, FileType::Regular | FileType::Directory) {
-            if found.mount.flags.get() & MS_NODEV != 0 && file_type != FileType::Fifo {
+            let is_device = !matches!(file_type, FileType::Fifo | FileType::Socket);
+            if found.mount.flags.get() & MS_NODEV != 0 && is_device {
                 return Err(Errno::EACCES);
             }
             let file = match file_type {

@@ -68,6 +68,21 @@ pub fn syncfs(call: &mut Call<'_>) -> Result<i64> {
     Ok(0)
 }
 
+/// sync_file_range(2): the whole file, which is more than was asked for.
+pub fn sync_file_range(call: &mut Call<'_>) -> Result<i64> {
+    const FLAGS: u32 = 7;
+    let file = io::file(call.int(0))?;
+    let (offset, length) = (call.arg(1) as i64, call.arg(2) as i64);
+    if call.uint(3) & !FLAGS != 0 || offset < 0 || length < 0 || offset.checked_add(length).is_none() {
+        return Err(Errno::EINVAL);
+    }
+    if !file.is_seekable() {
+        return Err(Errno::ESPIPE);
+    }
+    file.file().sync()?;
+    Ok(0)
+}
+
 /// posix_fadvise(2): everything is in memory already.
 pub fn fadvise64(call: &mut Call<'_>) -> Result<i64> {
     let file = io::file(call.int(0))?;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -49,8 +50,15 @@ class Guests:
 
         self.out = home / "guest-programs"
         self.out.mkdir(parents=True, exist_ok=True)
-        manifest, self.complaints = guest_build.make_tree(self.out)
+        self.complaints: list[str] = []
+        if os.environ.get("RAMET_TEST_PREPARED"):
+            manifest = json.loads((self.out / "manifest.json").read_text())
+        else:
+            manifest, self.complaints = guest_build.make_tree(self.out)
         self.bad: dict[str, Case] = {str(entry["name"]): entry for entry in manifest["bad"]}
+        if os.environ.get("RAMET_TEST_PREPARED"):
+            self.image = Store(home).find(IMAGE).name
+            return
         spec = Spec(name=IMAGE, files=[CopySource(self.out, "/")], cmd=["/tests/elf/hello-static"])
         self.image = build(spec, store=Store(home)).name
 

@@ -26,7 +26,7 @@ int main(int argc, char **argv)
         sigprocmask(SIG_BLOCK, &set, NULL);
         handle(SIGUSR2, SIG_IGN, 0);
         pass(ready), await(go);
-        ualarm(100000, 0);
+        ualarm(900000, 0); // long enough for a slow execve
         execl("/proc/self/exe", "self", "second", text, NULL);
     });
     await(ready);

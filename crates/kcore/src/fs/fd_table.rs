@@ -4,6 +4,7 @@ use super::locks::LockOwner;
 use super::object::ObjectId;
 use super::open_file::OpenFile;
 use crate::errno::{Errno, Result};
+use crate::session;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -163,6 +164,7 @@ impl FdTable {
 
     /// Closing any descriptor of a file releases all POSIX locks that the process has on it (fcntl(2)).
     fn release_locks(&self, file: &OpenFile) {
+        session::closes(file, self.lock_owner());
         if let Some(locks) = file.used_locks().filter(|locks| !locks.has_no_ranges()) {
             locks.release(self.lock_owner());
         }

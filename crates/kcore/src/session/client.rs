@@ -8,7 +8,7 @@ use crate::file::PageSource;
 use crate::fs::hostfs::HostTransport;
 use crate::fs::memfs::MemFs;
 use crate::wait::Events;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -70,6 +70,8 @@ pub struct Client {
     pub(super) files: RefCell<BTreeMap<u64, Weak<RemoteFile>>>,
     released: RefCell<Vec<u64>>,
     pub(super) foreign: RefCell<Option<Rc<dyn Foreign>>>,
+    /// Descriptor tables, and device and number of files, through and of which ranges have been locked.
+    pub(super) ranges: RefCell<BTreeSet<(u64, (u64, u64))>>,
 }
 
 impl Client {
@@ -81,6 +83,7 @@ impl Client {
             nodes: RefCell::default(),
             files: RefCell::default(),
             released: RefCell::default(),
+            ranges: RefCell::default(),
             foreign: RefCell::default(),
         })
     }
@@ -159,11 +162,12 @@ impl Client {
         }
     }
 
-    /// In the child of a fork: the keeper knows nothing of what the parent waits for here.
+    /// In the child of a fork: the keeper knows nothing of what the parent waits for here; the child has locked nothing.
     pub fn forked(&self) {
         for file in self.files.borrow().values().filter_map(Weak::upgrade) {
             file.forget_watch();
         }
+        self.ranges.take();
     }
 
     /// The description is released: its number may come again, for another object of this VM.

@@ -15,6 +15,7 @@ mod unix;
 use super::client::Client;
 use super::file::SessionFile;
 use super::inode::SessionInode;
+use super::ranges::has_locked;
 use super::remote::RemoteFile;
 use super::terminal;
 use super::traits::Traits;
@@ -202,7 +203,7 @@ fn move_ranges(file: &OpenFile, remote: &RemoteFile) -> Result<()> {
         let kind = if matches!(lock.owner, LockOwner::Process(_)) { 1 } else { 2 };
         let end = if lock.last >= OFFSET_MAX { u64::MAX } else { lock.last };
         match remote.call(op::LOCK, 0, &[kind, u64::from(lock.exclusive), lock.start, end, 0]) {
-            Ok(_) => {}
+            Ok(_) => has_locked(file, lock.owner),
             // It was locked through another description, open for what this one is not.
             Err(Errno::EBADF) => file.put_range_back(lock),
             Err(error) => return Err(error),

@@ -154,6 +154,11 @@ pub fn record(file: &Rc<OpenFile>, what: i32, at: usize) -> Result<i64> {
     }
     ramet_kcore::session::share(file)?;
     if let Some(remote) = file.remote() {
+        if matches!(what, command::SETLK | command::SETLKW) && wanted.kind != UNLOCK {
+            let owner = sched::with_current(|thread| thread.process.files.borrow().lock_owner());
+            // Before it waits: another thread may close a descriptor of the file meanwhile.
+            ramet_kcore::session::has_locked(file, owner);
+        }
         return record_elsewhere(remote, what, at, &wanted);
     }
     let (owner, pid) = if description {

@@ -213,3 +213,114 @@ impl UnixSocket {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SocketType, UnixDomain, msg};
+    use super::*;
+    use crate::file::File;
+    use crate::ipc::object::Origin;
+    use crate::user::{SliceSink, SliceSource};
+    use alloc::boxed::Box;
+    use alloc::vec;
+
+    const ME: Credentials = Credentials { pid: 7, uid: 8, gid: 9 };
+
+    fn domain() -> Rc<UnixDomain> {
+        UnixDomain::new(Box::new(|| ME))
+    }
+
+    fn read(socket: &UnixSocket, count: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        let received = socket.receive(&mut SliceSink::new(&mut bytes), msg::DONTWAIT)?;
+        bytes.truncate(received.count);
+        Ok(bytes)
+    }
+
+    fn write(socket: &UnixSocket, bytes: &[u8]) -> Result<usize> {
+        socket.write(0, &mut SliceSource(bytes), 0)
+    }
+
+    /// Moves sockets, whose numbers are their places, from 1.
+    fn transfer(sockets: &[&Rc<UnixSocket>]) -> Vec<Rc<UnixSocket>> {
+        let domain = domain();
+        let made: Vec<Rc<UnixSocket>> = sockets
+            .iter()
+            .map(|socket| UnixSocket::with_id(&domain, socket.kind(), Origin::default(), socket.id()))
+            .collect();
+        let numbers = |socket: &UnixSocket| {
+            let place = sockets.iter().position(|other| core::ptr::eq(&***other, socket));
+            place.map_or(0, |place| place as u64 + 1)
+        };
+        let found = |number: u64| made.get((number as usize).checked_sub(1)?).cloned();
+        for (socket, new) in sockets.iter().zip(&made) {
+            let state = socket.export(&numbers, 0);
+            for cut in 0..state.len() {
+                let other = UnixSocket::new(&self::domain(), new.kind(), Origin::default());
+                assert!(other.import(&state[..cut], &found).is_err());
+            }
+            assert_eq!(new.import(&state, &found), Ok(0));
+        }
+        for (socket, new) in sockets.iter().zip(&made) {
+            for message in socket.take_messages(&numbers, &mut |_| Ok(5)).unwrap() {
+                let right: Rc<dyn Any> = Rc::new(5);
+                for cut in 0..message.len() {
+                    assert!(new.import_message(&message[..cut], &found, &|_| Ok(right.clone())).is_err());
+                }
+                new.import_message(&message, &found, &|_| Ok(right.clone())).unwrap();
+            }
+        }
+        made
+    }
+
+    #[test]
+    fn a_connection_moves_with_what_lies_in_it() {
+        let (a, b) = UnixSocket::pair(&domain(), SocketType::Stream, Origin::default());
+        write(&a, b"one").unwrap();
+        write(&a, b"two").unwrap();
+        assert_eq!(read(&b, 1), Ok(b"o".to_vec()));
+        a.shutdown(1).unwrap();
+        let before = (a.poll(), b.poll());
+        let moved = transfer(&[&a, &b]);
+        assert_eq!((moved[0].poll(), moved[1].poll()), before);
+        assert_eq!(read(&moved[1], 100), Ok(b"netwo".to_vec()));
+        assert_eq!(read(&moved[1], 100), Ok(vec![]));
+        assert_eq!((write(&moved[0], b"x"), write(&moved[1], b"back")), (Err(Errno::EPIPE), Ok(4)));
+        assert_eq!(moved[1].peer_credentials(), ME);
+        // What is left behind says nothing to anybody any more.
+        drop((a, b));
+        assert_eq!(read(&moved[0], 100), Ok(b"back".to_vec()));
+    }
+
+    #[test]
+    fn a_listener_moves_with_its_name_and_its_queue() {
+        let old = domain();
+        let socket = || UnixSocket::new(&old, SocketType::SeqPacket, Origin::default());
+        let (server, client) = (socket(), socket());
+        server.bind_abstract(b"name").unwrap();
+        server.listen(3).unwrap();
+        client.connect(&server).unwrap();
+        write(&client, b"early").unwrap();
+        let waiting = server.neighbours();
+        assert_eq!(waiting.len(), 1);
+        let moved = transfer(&[&server, &client, &waiting[0]]);
+        let found = moved[0].domain.find(SocketType::SeqPacket, b"name").unwrap();
+        assert!(Rc::ptr_eq(&found, &moved[0]));
+        let accepted = moved[0].accept().unwrap();
+        assert_eq!(read(&accepted, 9), Ok(b"early".to_vec()));
+        write(&accepted, b"late").unwrap();
+        assert_eq!(read(&moved[1], 9), Ok(b"late".to_vec()));
+    }
+
+    #[test]
+    fn a_datagram_gives_its_sender_its_room_back() {
+        let (a, b) = UnixSocket::pair(&domain(), SocketType::Datagram, Origin::default());
+        while write(&a, &[7; 20_000]).is_ok() {}
+        let moved = transfer(&[&a, &b]);
+        assert_eq!(write(&moved[0], b"x"), Err(Errno::EAGAIN));
+        while read(&moved[1], 1).is_ok() {}
+        assert_eq!((write(&moved[0], b"x"), moved[0].charged.get() > 0), (Ok(1), true));
+        read(&moved[1], 1).unwrap();
+        assert_eq!(moved[0].charged.get(), 0);
+    }
+}

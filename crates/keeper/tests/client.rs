@@ -3,12 +3,14 @@
 mod common;
 
 use common::Harness;
+use ramet_abi::hostfs;
 use ramet_abi::session::{
-    CHANNEL_SIZE, Control, Reply, Request, SLEEPERS_OFFSET, TOUCHED_OFFSET, VERSIONS_OFFSET, tree,
+    CHANNEL_SIZE, Control, Reply, Request, SLEEPERS_OFFSET, TOUCHED_OFFSET, VERSIONS_OFFSET, op, tree,
 };
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_APPEND, O_RDONLY, O_RDWR, O_WRONLY};
 use ramet_kcore::file::{File, Page, PageSource};
+use ramet_kcore::fs::hostfs::HostTransport;
 use ramet_kcore::fs::inode::{Creation, Inode, NewNode};
 use ramet_kcore::fs::memfs::{Limits, MemFs};
 use ramet_kcore::fs::mount::{MountName, Namespace};
@@ -17,12 +19,12 @@ use ramet_kcore::fs::path::Path;
 use ramet_kcore::ipc::object::Origin;
 use ramet_kcore::ipc::pipe::pipe;
 use ramet_kcore::session::{
-    Client, Local, RemoteFile, SessionInode, Traits, Transport, export, finish, migrate,
+    Client, Local, RemoteFile, SessionInode, SharedFile, Traits, Transport, export, finish, migrate,
 };
 use ramet_kcore::user::{SliceSink, SliceSource};
 use ramet_keeper::{ClientId, sys};
-use std::cell::RefCell;
-use std::os::fd::AsFd;
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -48,16 +50,59 @@ impl PageSource for Pages {
     }
 }
 
+/// Memory that the keeper has passed, by fid, as the VMM keeps and maps it; an offset in the window is an address here.
+#[derive(Default)]
+struct Window {
+    files: RefCell<Vec<Option<OwnedFd>>>,
+    mapped: Cell<usize>,
+}
+
+impl HostTransport for Window {
+    fn call(&self, request: &mut hostfs::Request) -> Result<u64> {
+        match request.operation {
+            hostfs::op::MAP => {
+                let files = self.files.borrow();
+                let file = files[request.fid as usize].as_ref().ok_or(Errno::EBADF)?;
+                assert_eq!((request.offset, request.flags), (0, 1));
+                let at = sys::map_shared(file.as_fd(), request.length as usize).map_err(|_| Errno::ENOMEM)?;
+                self.mapped.set(self.mapped.get() + 1);
+                Ok(at.as_ptr() as u64)
+            }
+            hostfs::op::UNMAP => {
+                self.mapped.set(self.mapped.get() - 1);
+                Ok(0)
+            }
+            hostfs::op::CLOSE => {
+                assert!(self.files.borrow_mut()[request.fid as usize].take().is_some());
+                Ok(0)
+            }
+            other => panic!("request {other}"),
+        }
+    }
+    fn data_address(&self) -> usize {
+        unreachable!("no data")
+    }
+    fn window_address(&self, offset: u64) -> usize {
+        offset as usize
+    }
+}
+
 /// One VM's channel; requests are served at once.
 struct Direct {
     harness: Rc<RefCell<Harness>>,
+    window: Rc<Window>,
     vm: ClientId,
     channel: NonNull<u8>,
 }
 
 impl Transport for Direct {
     fn call(&self, request: &Request, data: &[u8], answer: &mut Vec<u8>) -> Result<Reply> {
-        let got = self.harness.borrow_mut().ask(self.vm, *request, data);
+        let mut got = self.harness.borrow_mut().ask(self.vm, *request, data);
+        if request.operation == op::MEMORY && got.result >= 0 {
+            let mut files = self.window.files.borrow_mut();
+            got.result = files.len() as i64;
+            files.push(self.harness.borrow_mut().passed.pop());
+        }
         answer.extend_from_slice(&got.data);
         let length = got.data.len() as u64;
         Ok(Reply { result: got.result, length, values: got.values, stat: got.stat })
@@ -79,10 +124,14 @@ impl Transport for Direct {
 }
 
 fn client(harness: &Rc<RefCell<Harness>>, vm: ClientId) -> Rc<Client> {
+    client_with(harness, vm, Rc::default())
+}
+
+fn client_with(harness: &Rc<RefCell<Harness>>, vm: ClientId, window: Rc<Window>) -> Rc<Client> {
     let memory = harness.borrow().vms[&vm].memory.try_clone().unwrap();
     let channel = sys::map_shared(memory.as_fd(), CHANNEL_SIZE as usize).unwrap();
-    let transport = Direct { harness: harness.clone(), vm, channel };
-    Client::new(Rc::new(transport), Local { image: None, pages: Rc::new(Pages), window: None })
+    let transport = Direct { harness: harness.clone(), window: window.clone(), vm, channel };
+    Client::new(Rc::new(transport), Local { image: None, pages: Rc::new(Pages), window: Some(window) })
 }
 
 fn read(file: &OpenFile, most: usize) -> Result<Vec<u8>> {
@@ -157,4 +206,54 @@ fn what_a_process_has_becomes_common_with_its_child() {
     top.unlink(b"file").unwrap();
     assert_eq!(namespace.child(&root.dentry, b"file").err(), Some(Errno::ENOENT));
     assert_eq!(file.stat().unwrap().links, 0);
+}
+
+/// The page's byte at `at`, and what is put there.
+fn exchange(page: &dyn Page, at: usize, new: u8) -> u8 {
+    // SAFETY: a page is 4096 bytes that stay mapped for the rest of the test; nobody refers to them.
+    unsafe { core::ptr::replace((page.address() + at) as *mut u8, new) }
+}
+
+#[test]
+fn shared_memory_is_the_same_bytes_for_all() {
+    let harness = Rc::new(RefCell::new(Harness::new()));
+    let first = harness.borrow().first;
+    let window = Rc::new(Window::default());
+    let here = client_with(&harness, first, window.clone());
+    let zeroed = || Pages.zeroed().unwrap();
+    let pages = [(1, zeroed()), (2, zeroed()), (7, zeroed())];
+    exchange(&*pages[1].1, 5, 77);
+    exchange(&*pages[2].1, 4095, 78);
+    let memory = SharedFile::anonymous(&here, 8 * 4096, &pages).unwrap();
+    assert_eq!(memory.stat().unwrap().size, 8 * 4096);
+    assert_eq!(memory.page(8, true).err(), Some(Errno::ENXIO));
+    let page = |index| memory.page(index, true).unwrap();
+    assert_eq!(
+        (exchange(&*page(2), 5, 1), exchange(&*page(7), 4095, 2), exchange(&*page(0), 0, 3)),
+        (77, 78, 0)
+    );
+    assert_eq!(window.mapped.get(), 1, "a piece serves all of its pages");
+    // Another mapping of the same file, in another VM; and the calls see what is stored.
+    let vm = harness.borrow_mut().fork(first).unwrap();
+    let there = client(&harness, vm);
+    let (inode, shown) = SessionInode::memory_file(&there, b"name", 2, [0, 0]).unwrap();
+    assert_eq!(shown, b"/memfd:name (deleted)");
+    let file = inode.clone().open(O_RDWR).unwrap();
+    file.write(0, &mut SliceSource(&[9; 5000]), 0).unwrap();
+    let (one, two) = (file.shared_memory(true).unwrap().unwrap(), file.shared_memory(true).unwrap().unwrap());
+    assert_eq!(exchange(&*one.page(1, true).unwrap(), 1, 10), 9);
+    assert_eq!(exchange(&*two.page(1, true).unwrap(), 1, 11), 10);
+    let mut byte = [0];
+    file.read(4097, &mut SliceSink::new(&mut byte), 0).unwrap();
+    assert_eq!(byte, [11]);
+    // Seals count mappings that can be written.
+    one.note_shared_writable(1).unwrap();
+    assert_eq!(file.seals(8), Err(Errno::EBUSY));
+    one.note_shared_writable(-1).unwrap();
+    assert_eq!(file.seals(8), Ok(8));
+    assert_eq!(two.note_shared_writable(1), Err(Errno::EPERM));
+    assert!(!here.has_sleepers((0x102, 1), 0));
+    // The last mapping gives its window back.
+    drop((pages, memory));
+    assert_eq!((window.mapped.get(), window.files.borrow().iter().flatten().count()), (0, 0));
 }

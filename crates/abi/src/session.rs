@@ -436,6 +436,8 @@ pub mod op {
     pub const SOCKET_IMPORT: u32 = 0x421;
     /// Internet sockets that were a VM's: `flags` is one of [`super::inet_import`].
     pub const INET_IMPORT: u32 = 0x423;
+    /// The internet sockets as `/proc/net` shows them: `arguments[0]`: 0 tcp, 1 tcp6, 2 udp, 3 udp6. Data: the text, as much as fits.
+    pub const INET_TABLE: u32 = 0x424;
     /// A description of something that every VM has for itself (a device, say), to be sent to another: data: what says what it is. `flags`: those of
     /// open(2).
     pub const STAND_IN: u32 = 0x422;

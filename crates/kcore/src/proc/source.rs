@@ -280,6 +280,19 @@ pub struct SystemFacts {
     pub load: [u64; 3],
 }
 
+/// A table of `/proc/net`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InetTable {
+    /// Stream sockets of AF_INET.
+    Tcp = 0,
+    /// Stream sockets of AF_INET6.
+    Tcp6 = 1,
+    /// Datagram sockets of AF_INET.
+    Udp = 2,
+    /// Datagram sockets of AF_INET6.
+    Udp6 = 3,
+}
+
 /// Facts about processes and the system. Nothing blocks.
 pub trait Source {
     /// Ids of all processes, ascending.
@@ -298,6 +311,11 @@ pub trait Source {
     fn memory_use(&self, pid: u32) -> MemoryUse;
     /// Calls `each` for its mappings in ascending order.
     fn mappings(&self, pid: u32, each: &mut dyn FnMut(&Mapping<'_>));
+    /// Internet sockets, as `/proc/net` shows them.
+    fn inet_table(&self, table: InetTable) -> Vec<u8> {
+        let _ = table;
+        Vec::new()
+    }
     /// Whether the caller may look at its memory, its descriptors and its places (ptrace(2), PTRACE_MODE_READ_FSCREDS).
     fn may_look(&self, pid: u32) -> bool {
         let _ = pid;

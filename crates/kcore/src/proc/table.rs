@@ -1,7 +1,7 @@
 //! Which files there are.
 
 use super::process::{self, Content};
-use super::source::{Place, Source};
+use super::source::{InetTable, Place, Source};
 use super::{settings, status, system};
 use crate::errno::{Errno, Result};
 use alloc::vec::Vec;
@@ -170,7 +170,29 @@ pub(super) static NAME_SPACES: [(&str, &str); 8] = [
 
 pub(super) static ROOT: Entry = Entry { name: "", mode: 0o555, kind: Kind::Processes(&TOP) };
 
-static TOP: [Entry; 19] = [
+/// What `lo` has, and the internet sockets.
+static NET: [Entry; 7] = [
+    entry("dev", Kind::Fixed(DEVICES)),
+    entry("if_inet6", Kind::Fixed("00000000000000000000000000000001 01 80 10 80       lo\n")),
+    entry(
+        "route",
+        Kind::Fixed(
+            "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       \n",
+        ),
+    ),
+    entry("tcp", Kind::File(|source| source.inet_table(InetTable::Tcp))),
+    entry("tcp6", Kind::File(|source| source.inet_table(InetTable::Tcp6))),
+    entry("udp", Kind::File(|source| source.inet_table(InetTable::Udp))),
+    entry("udp6", Kind::File(|source| source.inet_table(InetTable::Udp6))),
+];
+
+/// No packets, no counts.
+const DEVICES: &str = "Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+";
+
+static TOP: [Entry; 20] = [
     entry("cmdline", Kind::Fixed("ramet\n")),
     entry("cpuinfo", Kind::File(system::cpuinfo)),
     entry(
@@ -188,6 +210,7 @@ static TOP: [Entry; 19] = [
     entry("meminfo", Kind::File(system::meminfo)),
     entry("modules", Kind::Fixed("")),
     entry("mounts", Kind::Link(|_| b"self/mounts".to_vec())),
+    entry("net", Kind::Directory(&NET)),
     entry("partitions", Kind::Fixed("major minor  #blocks  name\n\n")),
     entry("self", Kind::Link(system::current_process)),
     entry("stat", Kind::File(system::stat)),

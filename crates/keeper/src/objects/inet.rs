@@ -125,6 +125,14 @@ pub fn import(
     Ok(Reply::default())
 }
 
+/// `/proc/net`.
+pub fn table(session: &Session, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
+    let text = session.objects.inet.domain.table(request.arguments[0]).ok_or(Errno::EINVAL)?;
+    *data = text.into_bytes();
+    data.truncate(DATA_MAX as usize);
+    Ok(Reply::default())
+}
+
 /// Whether `file` is one of these sockets.
 pub fn is_one(file: &OpenFile) -> bool {
     file.file().socket().is_some_and(|socket| is_family(socket.family().into()))

@@ -115,6 +115,7 @@ pub fn serve(
             | op::PIPE_IMPORT
             | op::SOCKET_IMPORT
             | op::INET_IMPORT
+            | op::INET_TABLE
     );
     let answered = match request.operation {
         op::PIPE => make::pipe(session, client, request, data),
@@ -136,6 +137,7 @@ pub fn serve(
         op::PIPE_IMPORT => import::pipe(session, client, request, data),
         op::SOCKET_IMPORT => socket::import(session, client, request, data),
         op::INET_IMPORT => inet::import(session, client, request, data),
+        op::INET_TABLE => inet::table(session, request, data),
         op::STAND_IN => import::stand_in(session, client, request, data),
         op::SYSV => sysv::call(session, client, request, data),
         op::PTY => terminal::pty(session, client, request, data),

@@ -7,6 +7,7 @@ use crate::global::Global;
 use crate::mm;
 use crate::session;
 use crate::syscalls::ids::release;
+use crate::syscalls::ipc::socket;
 use crate::task::process::{self, Process};
 use crate::task::thread::{self, Thread};
 use crate::task::{relatives, sched, time};
@@ -61,6 +62,10 @@ pub(super) fn is_where_others_put_it(path: &Path) {
 }
 
 impl Source for Facts {
+    fn inet_table(&self, table: InetTable) -> Vec<u8> {
+        socket::inet_table(table)
+    }
+
     fn processes(&self) -> Vec<u32> {
         let mut ids: Vec<u32> = process::all().iter().map(|process| process.pid.get() as u32).collect();
         if session::is_open() {

@@ -60,6 +60,15 @@ fn text(is_v6: bool, rows: impl Iterator<Item = Row>, width: usize) -> String {
 }
 
 impl Inet {
+    /// A table by its number, as [`InetTable`](crate::proc::source::InetTable) has it.
+    pub fn table(&self, number: u64) -> Option<String> {
+        match number {
+            0 | 1 => Some(self.tcp_table(number == 1)),
+            2 | 3 => Some(self.udp_table(number == 3)),
+            _ => None,
+        }
+    }
+
     /// Stream sockets of one family.
     pub fn tcp_table(&self, is_v6: bool) -> String {
         let ports = self.tcp.borrow();

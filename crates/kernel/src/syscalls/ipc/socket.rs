@@ -13,6 +13,7 @@ use crate::task::thread::Thread;
 use crate::task::{sched, time};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use ramet_abi::session::{Request, op};
 use ramet_kcore::errno::{Errno, Result};
@@ -27,6 +28,7 @@ use ramet_kcore::ipc::netlink::NetlinkSocket;
 use ramet_kcore::ipc::object::Origin;
 use ramet_kcore::ipc::socket::{Credentials, Socket, SocketCaller, SocketType, family};
 use ramet_kcore::ipc::unix::{UnixDomain, UnixSocket, kind_from_number};
+use ramet_kcore::proc::source::InetTable;
 use ramet_kcore::session::{Client, RemoteFile, Traits};
 
 /// Families that Linux has numbers for.
@@ -182,6 +184,20 @@ pub fn socket(call: &mut Call<'_>) -> Result<i64> {
         _ => return Err(Errno::EAFNOSUPPORT),
     };
     install(describe(socket, flags), flags)
+}
+
+/// The session's internet sockets, as `/proc/net` shows them.
+pub fn inet_table(table: InetTable) -> Vec<u8> {
+    let number = table as u64;
+    let Some(client) = session::client() else {
+        return inet().table(number).unwrap_or_default().into_bytes();
+    };
+    let request =
+        Request { operation: op::INET_TABLE, arguments: [number, 0, 0, 0, 0, 0], ..Request::default() };
+    let mut text = Vec::new();
+    // What cannot be asked for is not shown.
+    let _ = client.call_into(&request, &[], &mut text);
+    text
 }
 
 /// A socket in the keeper.

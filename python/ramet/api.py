@@ -34,6 +34,7 @@ def run(
     hostname: str | None = None,
     timeout: float | None = None,
     max_clones: int | None = None,
+    session_memory: int | str | None = None,
     stdin: Stream = PIPE,
     stdout: Stream = PIPE,
     stderr: Stream = PIPE,
@@ -60,6 +61,9 @@ def run(
         Seconds after which the VM is ended, with status 124.
     ``max_clones``
         Most processes that the program may have beside itself, zombies included; at the limit ``fork`` fails there.
+    ``session_memory``
+        The limit on the RAM of all its processes' VMs together; at the limit ``fork`` fails there. Without it: twice
+        the host's memory.
     ``stdin``, ``stdout``, ``stderr``
         :data:`ramet.PIPE` (then they are attributes of the VM), :data:`ramet.DEVNULL`, a file or descriptor, or None
         for the caller's own.
@@ -84,6 +88,7 @@ def run(
         hostname=hostname,
         timeout=timeout,
         max_clones=max_clones,
+        session_memory=session_memory,
         tty=tty,
         strace=strace,
         patch_syscalls=patch_syscalls,

@@ -134,6 +134,7 @@ def prepare(
     hostname: str | None = None,
     timeout: float | None = None,
     max_clones: int | None = None,
+    session_memory: int | str | None = None,
     tty: bool = False,
     strace: bool = False,
     patch_syscalls: bool = True,
@@ -191,6 +192,7 @@ def prepare(
                 "timeout": timeout,
                 "patch_syscalls": patch_syscalls,
                 "detached": detached,
+                **({} if session_memory is None else {"session_memory": parse_size(session_memory)}),
                 **({} if clones is None else {"max_clones": min(clones, MAX_CLONES)}),
             },
         )

@@ -1,4 +1,4 @@
-"""Sessions whose processes die at any instant, on hosts that have no room: statuses are right, nothing is stuck, nothing is left.
+"""Sessions whose processes die at any instant, on hosts without room: statuses are right, nothing is stuck or left.
 
 ``make soak`` multiplies the rounds (``RAMET_SOAK``).
 """

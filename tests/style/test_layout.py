@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CRATES = {
     "abi": (set[str](), set[str]()),
     "kcore": ({"abi"}, {"rand_chacha"}),
-    "keeper": ({"abi", "kcore"}, {"libc"}),
+    "keeper": ({"abi", "kcore"}, {"libc", "seccompiler"}),
     "kernel": ({"abi", "kcore"}, {"talc", "lock_api"}),
     "memory": ({"abi"}, {"libc", "thiserror", "vm-memory"}),
     "kvm": (set[str](), {"kvm-bindings", "kvm-ioctls", "libc", "thiserror", "vmm-sys-util"}),

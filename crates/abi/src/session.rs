@@ -233,7 +233,7 @@ pub mod op {
     /// or one of the caller's from TIDS, which is the caller's again if there is no child in the end) or 0, RLIMIT_NPROC if the caller is bound by it or 0, and how many
     /// threads of the same user the keeper does not know of. `flags` 1: CLONE_PARENT. `flags` 2: the process that
     /// [`super::message::EXEC`] has announced (EINVAL: none was): nobody's child, in a session of its own.
-    /// Descriptors: the child's channel memory and socket. Result: the child's pid. EAGAIN: a limit of the session. EEXIST: the pid is in use.
+    /// Descriptors: the child's channel memory and socket. Result: the child's pid. EAGAIN: a limit of the session; ENOMEM: that of its VMs' RAM. EEXIST: the pid is in use.
     pub const FORK: u32 = 0x100;
     /// The process is over: arguments: wait status, user time, system time (ns), maximum resident set (KiB), page faults without input, without its children's. The
     /// VMM ends the VM afterwards. Result: 0. To the session's first process the answer comes when all others are gone and all output is

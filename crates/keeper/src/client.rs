@@ -68,6 +68,8 @@ pub struct Client {
     pub channel: Channel,
     /// The keeper's end of the socket.
     pub socket: OwnedFd,
+    /// Bytes of its RAM; 0: not known yet.
+    pub ram: u64,
     /// Its process on the host.
     pub host: Host,
     /// That process's id, once it has reported.
@@ -107,6 +109,7 @@ impl Clients {
             descriptions: Held::default(),
             channel,
             socket,
+            ram: 0,
             host: Host::Promised,
             host_pid: 0,
             place: None,

@@ -14,11 +14,12 @@
 //! ```
 //!
 //! Everything that comes from a VM is hostile: a request is copied once out of the shared memory ([`channel`]), checked, used. `unsafe`
-//! is confined to [`channel`] (shared memory) and [`sys`] (system calls).
+//! is confined to [`channel`] (shared memory) and [`sys`] (system calls). The host's kernel lets it do little else: see `confine`.
 
 mod bytes;
 pub mod channel;
 pub mod client;
+mod confine;
 pub mod console;
 pub mod descriptions;
 mod dispatch;

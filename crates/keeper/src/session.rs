@@ -72,6 +72,8 @@ pub struct Session {
     pub image: Option<File>,
     /// Most bytes of files in memory.
     pub file_bytes_max: u64,
+    /// Most bytes of RAM of all VMs together.
+    pub ram_max: u64,
     /// VMs that are to end by themselves, and when the host ends them (CLOCK_MONOTONIC, ns).
     pub killing: BTreeMap<ClientId, u64>,
     /// Notices on their way.
@@ -101,6 +103,7 @@ impl Session {
             paused: false,
             image,
             file_bytes_max,
+            ram_max: u64::MAX,
             killing: BTreeMap::new(),
             outbox: Outbox::default(),
             passed: Vec::new(),
@@ -154,6 +157,13 @@ impl Session {
             self.kicks.push(id);
         }
         true
+    }
+
+    /// Whether VMs may have that much RAM, beside `except`'s and theirs that are over.
+    pub fn has_ram(&self, wanted: u64, except: Option<ClientId>) -> bool {
+        let counts = |(id, client): &(ClientId, &Client)| Some(*id) != except && !client.over;
+        let others = self.clients.iter().filter(counts).map(|(_, client)| client.ram);
+        others.fold(wanted, u64::saturating_add) <= self.ram_max
     }
 
     /// SIGKILL for the VM's process on the host: its socket ends when it is dead.

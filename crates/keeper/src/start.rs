@@ -30,11 +30,13 @@ pub struct Limits {
     pub processes: u32,
     /// Bytes of files in memory.
     pub file_bytes: u64,
+    /// Bytes of RAM of all VMs together.
+    pub ram: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { processes: 4096, file_bytes: 4 << 30 }
+        Self { processes: 4096, file_bytes: 4 << 30, ram: u64::MAX }
     }
 }
 
@@ -82,6 +84,7 @@ pub fn spawn(start: &Start) -> io::Result<i32> {
         start.first_pid.to_string(),
         start.limits.processes.to_string(),
         start.limits.file_bytes.to_string(),
+        start.limits.ram.to_string(),
     ];
     arguments.push(start.terminal.map_or("-".into(), |(rows, columns)| format!("{rows}x{columns}")));
     arguments.push(if start.image.is_some() { "image" } else { "-" }.into());
@@ -115,6 +118,7 @@ impl Keeper {
         let console = Console::new(kinds, start.terminal);
         let table = Table::new(start.first_pid, start.limits.processes as usize);
         let mut session = Session::new(table, console, start.image.map(File::from), start.limits.file_bytes);
+        session.ram_max = start.limits.ram;
         sys::ask_for_sender(&start.socket)?;
         let channel = Channel::map(&start.memory)?;
         let first = session.clients.add(start.first_pid, channel, start.socket);
@@ -142,7 +146,7 @@ fn kind_of(stream: &OwnedFd, terminal: bool) -> u32 {
 
 /// What [`spawn`] has passed to this process.
 fn inherited(arguments: &[String]) -> Option<Start> {
-    let [first_pid, processes, file_bytes, size, image] = arguments else { return None };
+    let [first_pid, processes, file_bytes, ram, size, image] = arguments else { return None };
     let terminal = match size.split_once('x') {
         Some((rows, columns)) => Some((rows.parse().ok()?, columns.parse().ok()?)),
         None => None,
@@ -153,7 +157,11 @@ fn inherited(arguments: &[String]) -> Option<Start> {
     Some(Start {
         image,
         first_pid: first_pid.parse().ok().filter(|pid| *pid > 0)?,
-        limits: Limits { processes: processes.parse().ok()?, file_bytes: file_bytes.parse().ok()? },
+        limits: Limits {
+            processes: processes.parse().ok()?,
+            file_bytes: file_bytes.parse().ok()?,
+            ram: ram.parse().ok()?,
+        },
         terminal,
         streams: [input?, output?, error?],
         memory: memory?,

@@ -512,6 +512,20 @@ pub(crate) fn close_from(first: RawFd) {
     unsafe { libc::syscall(libc::SYS_close_range, first, RawFd::MAX, 0) };
 }
 
+/// This process gets no more rights than it has, and its memory is not written to a file when it crashes.
+///
+/// # Errors
+/// Those of prctl(2).
+pub(crate) fn give_up_privileges() -> io::Result<()> {
+    // SAFETY: numbers only; concerns this process.
+    unsafe {
+        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+        let limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        check(libc::setrlimit(libc::RLIMIT_CORE, &limit))?;
+    }
+    Ok(())
+}
+
 /// The process of a keeper: signals for the programs are not for it, and it may have a descriptor or three for each of them.
 pub(crate) fn prepare_process() {
     // SAFETY: changes how this process treats signals and files; no handler is involved.

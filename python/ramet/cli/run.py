@@ -48,6 +48,11 @@ def configure(parser: ArgumentParser) -> None:
     add("--hostname", metavar="NAME", help="the host name that the program sees")
     add("--timeout", metavar="SECONDS", type=seconds, help="end the VM after this time, with status 124")
     add("--max-clones", metavar="N", type=int, help="most processes that the program may have beside itself")
+    add(
+        "--session-memory",
+        metavar="SIZE",
+        help="limit of the RAM of all its processes' VMs together (default: twice the host's memory)",
+    )
     add("--strace", action="store_true", help="trace system calls to standard error")
     add("--no-patch", action="store_true", help="let every system call trap instead of patching its site")
     add("image", metavar="IMAGE", help="name or digest (`ramet images`)")
@@ -73,6 +78,7 @@ def run(options: Namespace) -> int:
         hostname=options.hostname,
         timeout=options.timeout,
         max_clones=options.max_clones,
+        session_memory=options.session_memory,
         tty=options.tty,
         strace=options.strace,
         patch_syscalls=not options.no_patch,

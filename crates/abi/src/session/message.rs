@@ -32,5 +32,7 @@ pub const RESIZE: u8 = b'w';
 /// The first process's VMM: asks for the processes. Descriptor: a socket, to which a message with one byte and a memory file comes: a line of JSON for
 /// each process.
 pub const LIST: u8 = b'L';
+/// The VMM: this VM's RAM is to be so large (bytes, u64). Answer: the same byte and 1, or 0: the session has no room for it.
+pub const RAM: u8 = b'M';
 /// The first process's VMM: all other VMs stand still (a byte: 1) or go on (0). No answer.
 pub const PAUSE: u8 = b'P';

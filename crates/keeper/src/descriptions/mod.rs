@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
+/// Most descriptions of a session (Linux: file-max).
+const OPEN_MAX: usize = 1 << 16;
 /// Most descriptions that one VM may hold (RLIMIT_NOFILE's hard limit is below).
 const HELD_MAX: usize = 1 << 20;
 
@@ -56,12 +58,15 @@ pub fn get(session: &Session, client: ClientId, id: u64) -> Result<Rc<OpenFile>>
 /// Gives the VM a description. Its id.
 ///
 /// # Errors
-/// ENFILE: it holds too many.
+/// ENFILE: it holds too many, or there are too many.
 pub fn give(session: &mut Session, client: ClientId, file: Rc<OpenFile>) -> Result<u64> {
     if session.client(client)?.descriptions.len() >= HELD_MAX {
         return Err(Errno::ENFILE);
     }
     let id = file.id.0;
+    if session.descriptions.open.len() >= OPEN_MAX && !session.descriptions.open.contains_key(&id) {
+        return Err(Errno::ENFILE);
+    }
     session.descriptions.open.entry(id).or_insert(Entry { file, holders: 0 });
     if session.client_mut(client)?.descriptions.add(id)
         && let Some(entry) = session.descriptions.open.get_mut(&id)
@@ -69,6 +74,11 @@ pub fn give(session: &mut Session, client: ClientId, file: Rc<OpenFile>) -> Resu
         entry.holders += 1;
     }
     Ok(id)
+}
+
+/// Whether there are so many that new pipes are to be small, as Linux makes them for those who have many (pipe-user-pages-soft).
+pub fn are_many(session: &Session) -> bool {
+    session.descriptions.open.len() >= OPEN_MAX / 8
 }
 
 /// The VM does not use the description any more.

@@ -2,7 +2,7 @@
 
 use super::describe;
 use crate::client::ClientId;
-use crate::descriptions::get;
+use crate::descriptions::{self, get};
 use crate::session::Session;
 use ramet_abi::session::{Reply, Request};
 use ramet_kcore::errno::{Errno, Result};
@@ -18,7 +18,9 @@ pub fn pipe(session: &mut Session, client: ClientId, request: &Request, data: &[
         return Err(Errno::EINVAL);
     }
     let (reader, writer) = pipe::pipe(session.objects.context.origin());
-    if request.arguments[0] != 0 {
+    if descriptions::are_many(session) {
+        reader.pipe().set_capacity(pipe::PIPE_BUF as u64, false)?;
+    } else if request.arguments[0] != 0 {
         // As large as it was before: who made it larger was allowed to.
         let size = request.arguments[0].min(1 << 24);
         reader.pipe().set_capacity(size, true)?;

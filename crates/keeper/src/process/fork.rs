@@ -56,6 +56,10 @@ fn make(session: &mut Session, client: ClientId, request: &Request) -> Result<Re
         return Err(Errno::EEXIST);
     }
     let template = process.clone();
+    let ram = session.client(client)?.ram;
+    if !session.has_ram(ram, None) {
+        return Err(Errno::ENOMEM);
+    }
     // Before anything changes: what can fail for want of the host's memory or descriptors.
     let again = |_| Errno::EAGAIN;
     let memory = Channel::memory().map_err(again)?;
@@ -80,7 +84,8 @@ fn make(session: &mut Session, client: ClientId, request: &Request) -> Result<Re
     if is_added {
         (process.group, process.session, process.executed) = (pid, pid, true);
     }
-    session.client_mut(child)?.place = Some(place);
+    let new = session.client_mut(child)?;
+    (new.place, new.ram) = (Some(place), ram);
     process.number_of = if reserved { caller } else { 0 };
     session.processes.add(process);
     session.processes.forked = true;

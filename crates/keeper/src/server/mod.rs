@@ -13,7 +13,7 @@ use crate::client::{Client, ClientId, Host};
 use crate::session::Session;
 use crate::start::Keeper;
 use crate::sys::{self, Epoll, Message};
-use crate::{dispatch, execs, objects, process};
+use crate::{confine, dispatch, execs, objects, process};
 use ramet_abi::session::{Reply, message};
 use std::collections::VecDeque;
 use std::io;
@@ -65,6 +65,8 @@ struct Server {
 /// What makes it impossible to go on: the session dies with the keeper.
 pub fn serve(keeper: Keeper) -> io::Result<()> {
     let mut server = Server::new(keeper)?;
+    // Everything is open that has to be.
+    confine::enter()?;
     let mut ready = Vec::new();
     while !server.over() {
         let at_once = server.stdio.watch(&server.epoll, &server.session)?
@@ -188,6 +190,7 @@ impl Server {
                 self.session.console.size = (rows, columns);
                 objects::window_size(&mut self.session, rows, columns);
             }
+            (message::RAM, 9) if alive => self.ram(id, &received),
             _ if id == self.first && alive => {
                 if !self.outside(received)? {
                     self.expel(id);

@@ -1,6 +1,7 @@
 //! What the first process's VMM asks for in the name of somebody outside: processes to be added, signals for them, the list of all, a pause.
 
 use super::Server;
+use crate::client::ClientId;
 use crate::execs::{self, Promise};
 use crate::process;
 use crate::session::Session;
@@ -45,6 +46,23 @@ impl Server {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+}
+
+impl Server {
+    /// A VM asks for RAM. What the first one has when the session begins is not asked for.
+    pub(super) fn ram(&mut self, id: ClientId, received: &Message) {
+        let bytes: [u8; 8] = received.bytes[1..9].try_into().unwrap_or_default();
+        let wanted = u64::from_le_bytes(bytes);
+        let has_room = self.session.has_ram(wanted, Some(id));
+        let Some(client) = self.session.clients.get_mut(id) else { return };
+        let granted = has_room || client.ram == 0;
+        if granted {
+            client.ram = wanted;
+        }
+        if sys::send(client.socket.as_fd(), &[message::RAM, u8::from(granted)], &[]).is_err() {
+            self.expel(id);
+        }
     }
 }
 

@@ -41,8 +41,12 @@ pub fn end_thread(code: i32) -> ! {
 
 /// The last thread of a process has left the program. The VM's first process is the VM: with it, everything ends.
 fn over(process: &Rc<Process>, last: &Thread, status: u32) {
+    let is_traced = crate::syscalls::trace::is_on();
+    if is_traced && !process.family.has_moved.get() {
+        crate::syscalls::trace::ended(process.pid.get(), status);
+    }
     if process::first().is_some_and(|first| Rc::ptr_eq(&first, process)) {
-        if crate::syscalls::trace::is_on() {
+        if is_traced {
             crate::syscalls::trace::summary();
         }
         if session::is_open() {

@@ -66,6 +66,9 @@ pub struct Config {
     /// Most processes of a session beside the first.
     #[serde(default = "many")]
     pub max_clones: u32,
+    /// Most bytes of RAM of all VMs of the session together.
+    #[serde(default)]
+    pub session_memory: Option<u64>,
     /// Patch system call sites.
     #[serde(default = "yes")]
     pub patch_syscalls: bool,

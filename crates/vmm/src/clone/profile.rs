@@ -1,6 +1,7 @@
 //! What a VM is called and how it was asked for: the part of a VM's state that the guest does not see.
 
 use crate::boot::{Config, check_id, check_timeout};
+use crate::session::keeper::default_memory;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub struct Profile {
     pub timeout: Option<f64>,
     /// Most processes of its session beside the first.
     pub max_clones: u32,
+    /// Most bytes of RAM of its session's VMs together.
+    pub session_memory: u64,
 }
 
 impl Profile {
@@ -41,6 +44,7 @@ impl Profile {
             detached: config.detached,
             timeout: config.timeout,
             max_clones: config.max_clones,
+            session_memory: config.session_memory.unwrap_or_else(default_memory),
         }
     }
 
@@ -56,6 +60,7 @@ impl Profile {
             detached: true,
             timeout: spec.timeout,
             max_clones: parent.max_clones,
+            session_memory: parent.session_memory,
         }
     }
 }

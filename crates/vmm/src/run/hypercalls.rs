@@ -49,7 +49,10 @@ pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<
             crate::complain(&format!("kernel: {}", message(machine, first)));
             0
         }
-        GROW_RAM => grow(machine, first),
+        GROW_RAM => match grow(machine, first) {
+            Ok(result) => result,
+            Err(Gone) => return Ok(Some(Stop::Orphaned)),
+        },
         RELEASE_RAM => release(machine, first, second),
         HOSTFS => {
             let body = &mut machine.body;
@@ -136,18 +139,23 @@ fn message(machine: &Machine, length: u64) -> String {
     String::from_utf8_lossy(&text).trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn grow(machine: &mut Machine, wanted: u64) -> u64 {
+fn grow(machine: &mut Machine, wanted: u64) -> Result<u64, Gone> {
     let body = &mut machine.body;
-    let Some(range) = body.ram.growth(wanted) else { return errno(libc::ENOMEM) };
+    let Some(range) = body.ram.growth(wanted) else { return Ok(errno(libc::ENOMEM)) };
     if !range.is_empty() {
+        if let Some(session) = &body.session
+            && !session.ram(range.end)?
+        {
+            return Ok(errno(libc::ENOMEM));
+        }
         if add_ram(&mut machine.vm, &body.ram, &range).is_err() {
-            return errno(libc::ENOMEM);
+            return Ok(errno(libc::ENOMEM));
         }
         body.ram.set_present(range.end);
         body.ram_slots.push(range);
         body.shared.note_ram(body.ram.present(), body.ram.limit());
     }
-    body.ram.present()
+    Ok(body.ram.present())
 }
 
 fn release(machine: &Machine, offset: u64, length: u64) -> u64 {

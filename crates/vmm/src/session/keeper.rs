@@ -13,6 +13,10 @@ pub struct Start<'a> {
     pub image: Option<&'a File>,
     /// Most processes beside the first.
     pub max_clones: u32,
+    /// Most bytes of RAM of all VMs together.
+    pub memory: u64,
+    /// What this VM has of it.
+    pub ram: u64,
     /// Rows and columns, if the streams are a terminal.
     pub terminal: Option<(u16, u16)>,
     /// The identity's generation of the first process.
@@ -31,6 +35,7 @@ pub fn start(start: &Start<'_>, streams: [OwnedFd; 3]) -> io::Result<Session> {
         first_pid: std::process::id().cast_signed(),
         limits: ramet_keeper::Limits {
             processes: start.max_clones.saturating_add(1),
+            ram: start.memory,
             ..ramet_keeper::Limits::default()
         },
         terminal: start.terminal,
@@ -40,5 +45,17 @@ pub fn start(start: &Start<'_>, streams: [OwnedFd; 3]) -> io::Result<Session> {
         life: its_life,
     })?;
     Session::begin(channel, ours, life, start.generation, true)
+        .and_then(|session| session.ram(start.ram).map(|_| session))
         .map_err(|_| io::Error::from_raw_os_error(libc::EAGAIN))
+}
+
+/// The limit of a session's RAM, all VMs together, if none is given: twice the host's memory. A child's RAM counts in full although it
+/// shares most of it with its parent.
+pub fn default_memory() -> u64 {
+    // SAFETY: asks for two numbers.
+    let (pages, size) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+    // What the C library does not know is not limited.
+    u64::try_from(pages)
+        .and_then(|pages| Ok(pages.saturating_mul(u64::try_from(size)?)))
+        .map_or(u64::MAX, |bytes| bytes.saturating_mul(2))
 }

@@ -1,7 +1,7 @@
 //! What the first process's VMM tells and asks the keeper in the name of somebody outside, on the socket of its channel. Packets of a
 //! [`message`](ramet_abi::session::message) are whole: both threads of the VMM may send.
 
-use super::Session;
+use super::{Gone, Session};
 use crate::message;
 use ramet_abi::session::message as packet;
 use std::fs::File;
@@ -60,6 +60,20 @@ impl Session {
         let [a, b, c, d] = size(rows, columns);
         let bytes = [packet::EXEC, u8::from(terminal.is_some()), a, b, c, d];
         message::send_with(self.socket.as_fd(), &bytes, &descriptors)
+    }
+
+    /// Whether this VM may have so much RAM.
+    pub fn ram(&self, bytes: u64) -> Result<bool, Gone> {
+        let [a, b, c, d, e, f, g, h] = bytes.to_le_bytes();
+        message::send(self.socket.as_fd(), &[packet::RAM, a, b, c, d, e, f, g, h]).map_err(|_| Gone)?;
+        let mut answer = [0; 2];
+        loop {
+            match message::receive(self.socket.as_fd(), &mut answer, 0) {
+                Ok(received) if received.count > 0 => return Ok(answer[1] != 0),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                _ => return Err(Gone),
+            }
+        }
     }
 
     /// All other VMs stand still, or go on.

@@ -1,4 +1,6 @@
-//! `--strace`: one line a call into the trace ring.
+//! `--strace`: one line a call into the trace ring, as strace(1) shows it.
+
+mod process;
 
 use super::{Call, Handler, count};
 use crate::arch::hypercall;
@@ -101,18 +103,7 @@ fn arguments(line: &mut String, name: &str, call: &Call<'_>) {
         }
         let value = call.arg(position);
         match kind(name, position) {
-            Kind::Text => match crate::arch::user::read_string(value, 4096) {
-                Ok(text) => {
-                    line.push('"');
-                    for byte in text.iter().take(64) {
-                        let _ = write!(line, "{}", byte.escape_ascii());
-                    }
-                    line.push_str(if text.len() > 64 { "\"..." } else { "\"" });
-                }
-                Err(_) => {
-                    let _ = write!(line, "{value:#x}");
-                }
-            },
+            Kind::Text => text(line, value, 64),
             Kind::Number => {
                 let signed = value as i64;
                 let _ = if (-4096..65536).contains(&signed) {
@@ -127,18 +118,70 @@ fn arguments(line: &mut String, name: &str, call: &Call<'_>) {
     }
 }
 
+/// A string of the program's, at most so many bytes of it.
+fn text(line: &mut String, at: usize, most: usize) {
+    match crate::arch::user::read_string(at, 4096) {
+        Ok(text) => {
+            line.push('"');
+            for byte in text.iter().take(most) {
+                let _ = write!(line, "{}", byte.escape_ascii());
+            }
+            line.push_str(if text.len() > most { "\"..." } else { "\"" });
+        }
+        Err(_) => process::pointer(line, at),
+    }
+}
+
+/// What the lines of the running thread begin with.
+fn prefix(line: &mut String) -> i32 {
+    let tid = sched::with_current(|thread| thread.tid.get());
+    let _ = write!(line, "[pid {tid:5}] ");
+    tid
+}
+
+/// A process has ended: its wait status.
+pub fn ended(pid: i32, status: u32) {
+    let mut line = String::new();
+    let _ = write!(line, "[pid {pid:5}] +++ ");
+    match status & 0x7f {
+        0 => {
+            let _ = write!(line, "exited with {}", status >> 8 & 0xff);
+        }
+        number => {
+            line.push_str("killed by ");
+            process::signal(&mut line, number.into());
+        }
+    }
+    line.push_str(" +++\n");
+    put(&line);
+}
+
 /// Serves the call and shows it.
 pub fn call(number: u32, handler: Handler, call: &mut Call<'_>) -> Result<i64> {
     let name = count::name_of(number);
     let mut line = String::new();
-    let _ = write!(line, "[{}] {name}(", sched::with_current(|thread| thread.tid.get()));
-    arguments(&mut line, name, call);
+    let tid = prefix(&mut line);
+    let _ = write!(line, "{name}(");
+    if name != "wait4" && !process::arguments(&mut line, name, call) {
+        arguments(&mut line, name, call);
+    }
     if matches!(name, "exit" | "exit_group") {
         line.push_str(") = ?\n");
         put(&line);
         return handler(call);
     }
     let result = handler(call);
+    // What has become another process is not shown to return, and what has moved is shown by the VM that it has moved to.
+    let goes_on = sched::with_current(|thread| {
+        // A thread that executes a program takes the id of its process.
+        !thread.process.family.has_moved.get() && (thread.tid.get() == tid || name.starts_with("exec"))
+    });
+    if !goes_on {
+        return result;
+    }
+    if name == "wait4" {
+        process::wait4(&mut line, call, result.is_ok_and(|pid| pid > 0));
+    }
     let _ = match result {
         Ok(value) if (-4096..65536).contains(&value) => writeln!(line, ") = {value}"),
         Ok(value) => writeln!(line, ") = {value:#x}"),
@@ -167,7 +210,8 @@ pub fn summary() {
 pub fn unknown(number: u32, call: &Call<'_>) {
     let mut line = String::new();
     let name = count::name_of(number);
-    let _ = write!(line, "[{}] {name}_{number}(", sched::with_current(|thread| thread.tid.get()));
+    prefix(&mut line);
+    let _ = write!(line, "{name}_{number}(");
     arguments(&mut line, name, call);
     line.push_str(") = -1 ENOSYS (not served)\n");
     put(&line);

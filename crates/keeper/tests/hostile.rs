@@ -9,7 +9,17 @@ use ramet_keeper::client::Host;
 
 /// Every operation, and some that are none.
 fn operations() -> Vec<u32> {
-    let ranges = [0..4, 0x100..0x110, 0x200..0x218, 0x300..0x310, 0x320..0x322, 0x400..0x40e, 0x420..0x423, 0x500..0x506, 0x600..0x602];
+    let ranges = [
+        0..4,
+        0x100..0x120,
+        0x200..0x218,
+        0x300..0x310,
+        0x320..0x322,
+        0x400..0x40e,
+        0x420..0x423,
+        0x500..0x506,
+        0x600..0x602,
+    ];
     ranges.into_iter().flatten().chain([0xfff, u32::MAX]).collect()
 }
 
@@ -193,4 +203,35 @@ fn a_channel_does_not_shrink() {
     let h = Harness::new();
     let memory = &h.vms[&h.first].memory;
     assert!(memory.set_len(0).is_err() && memory.set_len(CHANNEL_SIZE * 2).is_err());
+}
+
+#[test]
+fn descriptions_of_a_session_are_bounded() {
+    let mut h = Harness::new();
+    let first = h.first;
+    let last = loop {
+        let result = h.call(first, op::PIPE, &[]);
+        if result < 0 {
+            break result;
+        }
+    };
+    assert_eq!(last, -23, "ENFILE");
+    // It goes on, and so do the others.
+    assert_eq!(h.call(first, op::PIPE, &[]), -23);
+    let child = h.fork(first).unwrap();
+    assert!(h.call(child, op::PROCESS, &[0]) > 0);
+}
+
+#[test]
+fn the_memory_of_all_vms_is_bounded() {
+    let mut h = Harness::new();
+    let first = h.first;
+    h.session.ram_max = 100;
+    h.session.clients.get_mut(first).unwrap().ram = 40;
+    let child = h.fork(first).unwrap();
+    assert_eq!(h.fork(first).unwrap_err(), -12, "ENOMEM");
+    assert!(h.session.has_ram(60, Some(child)) && !h.session.has_ram(61, Some(child)));
+    h.exit(child, 0);
+    h.lose(child);
+    h.fork(first).unwrap();
 }

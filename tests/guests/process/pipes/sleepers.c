@@ -27,7 +27,8 @@ int main(void)
     sleep_ms(20);
     gate go = new_gate();
     pid_t child = CHILD({
-        close(full[0]), close(full[1]), close(empty[0]), close(empty[1]);
+        // The end that the parent waits for comes last.
+        close(full[0]), close(empty[0]), close(empty[1]), close(full[1]);
         await(go);
     });
     ssize_t n;

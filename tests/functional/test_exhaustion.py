@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.usefixtures("kvm")
 
 START = """
-import errno, os, resource, select, socket, threading, time
+import _thread, errno, os, resource, select, socket, time
 os.mkdir('/tmp/x'); os.chdir('/tmp/x')
 most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -54,12 +54,10 @@ def pair(n):
 made = until_refused(pair)
 """,
     "threads": """
-threading.stack_size(64 << 10); made = 0
-def idle(): time.sleep(1000)
+_thread.stack_size(64 << 10); made = 0
 try:
-    while True:
-        threading.Thread(target=idle, daemon=True).start(); made += 1
-except RuntimeError: pass
+    while True: _thread.start_new_thread(time.sleep, (1000,)); made += 1
+except (RuntimeError, MemoryError): pass
 """,
 }
 

@@ -59,7 +59,15 @@ int main(int argc, char **argv) {
     if (child < 0) fail("fork");
     if (child == 0) {
         if (futex) futex_child();
+        if (there[1] != back[0]) {
+            close(there[1]);
+            close(back[0]);
+        }
         byte_child();
+    }
+    if (!futex && there[1] != back[0]) {
+        close(there[0]);
+        close(back[1]);
     }
     for (long i = 0; i < count; i++) {
         double start = now();

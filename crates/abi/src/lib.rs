@@ -14,6 +14,7 @@ pub mod hypercall;
 pub mod identity;
 pub mod layout;
 pub mod mailbox;
+pub mod pipe;
 pub mod ring;
 pub mod session;
 pub mod syscall;

@@ -365,7 +365,7 @@ pub mod op {
     pub const SEEK: u32 = 0x303;
     /// F_GETFL (`flags` 0), F_SETFL (1) with `arguments[0]`. Result: the flags.
     pub const FLAGS: u32 = 0x304;
-    /// Readiness as poll(2).
+    /// Readiness as poll(2). EREMCHG here and from WATCH: the pipe is lent ([`PIPE_MEMORY`]); `flags` 2 takes it back first.
     pub const POLL: u32 = 0x305;
     /// Sends [`super::notice::READY`] at every change of readiness that meets `arguments[0]`, until it is 0. Result: readiness now. `flags` 1:
     /// at every change of who has the other side of a FIFO open; result: 1 while open(2) has to go on waiting.
@@ -395,6 +395,12 @@ pub mod op {
     /// splice(2) from description `id` to description `other`, one of them a pipe at least: arguments: offset of the one, of the other (`u64::MAX`:
     /// its own), most bytes. `flags` 1: tee(2). EAGAIN as there, with values\[0\] 1: the first has nothing, 0: the second has no room.
     pub const SPLICE: u32 = 0x321;
+    /// READ and WRITE of a pipe that this VM reads much of what one other writes, or the other way round, are answered by EREMCHG (78): from now on
+    /// the bytes are in memory ([`crate::pipe`]), until the keeper takes the pipe back. This asks for it: the VMM receives a descriptor and makes a [`crate::hostfs`] fid
+    /// of it. Result: the fid. Values: capacity, flags of the description. `flags` 1: the VM cannot use it, and shall be asked no more. EINVAL: it has been taken back.
+    pub const PIPE_MEMORY: u32 = 0x30e;
+    /// The other side of such a pipe sleeps no more: it is sent [`super::notice::READY`].
+    pub const PIPE_WAKE: u32 = 0x30f;
 
     // Making objects. Results are descriptions.
 

@@ -102,6 +102,8 @@ impl Errno {
     pub const EOVERFLOW: Errno = Errno(75);
     /// File descriptor in bad state.
     pub const EBADFD: Errno = Errno(77);
+    /// Remote address changed.
+    pub const EREMCHG: Errno = Errno(78);
     /// Accessing a corrupted shared library.
     pub const ELIBBAD: Errno = Errno(80);
     /// Too many users.

@@ -126,6 +126,11 @@ impl WaitQueue {
         drop(waiters);
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiters.borrow().len()
+    }
+
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
         self.waiters.borrow().is_empty()

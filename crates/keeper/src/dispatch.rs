@@ -16,7 +16,12 @@ pub fn dispatch(session: &mut Session, client: ClientId, request: &Request, data
             0x100..=0x1ff => process::serve(session, client, request, data),
             0x200..=0x2ff => nodes::serve(session, client, request, data),
             0x300..=0x3ff => descriptions::serve(session, client, request, data),
-            0x400..=0x6ff => objects::serve(session, client, request, data),
+            0x400..=0x6ff => {
+                if !matches!(request.operation, op::FUTEX_WAIT | op::FUTEX_WAKE | op::FUTEX_REQUEUE) {
+                    descriptions::take_back(session, client);
+                }
+                objects::serve(session, client, request, data)
+            }
             _ => Err(Errno::ENOSYS),
         }
     };

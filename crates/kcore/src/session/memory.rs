@@ -65,14 +65,18 @@ pub(super) struct Window {
 impl Window {
     /// Asks for the memory of node `id`.
     fn open(client: &Rc<Client>, id: u64) -> Result<Rc<Window>> {
-        let window = client.local.window.clone().ok_or(Errno::ENODEV)?;
         let request = Request { operation: op::MEMORY, id, ..Request::default() };
-        let fid = client.call(&request, &[])?.result as u32;
+        Self::adopt(client, client.call(&request, &[])?.result as u32)
+    }
+
+    /// For memory that the VMM has been given.
+    pub(super) fn adopt(client: &Rc<Client>, fid: u32) -> Result<Rc<Window>> {
+        let window = client.local.window.clone().ok_or(Errno::ENODEV)?;
         Ok(Rc::new(Window { window, fid, pieces: RefCell::default() }))
     }
 
     /// Page `index` of a file of `size` bytes.
-    fn page(&self, index: u64, size: u64) -> Result<Rc<dyn Page>> {
+    pub(super) fn page(&self, index: u64, size: u64) -> Result<Rc<dyn Page>> {
         let found =
             self.pieces.borrow().iter().rev().find(|p| index.wrapping_sub(p.first) < p.pages).cloned();
         let piece = match found {

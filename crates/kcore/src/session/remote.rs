@@ -2,6 +2,7 @@
 
 use super::client::{Client, error_of};
 use super::inode::SessionInode;
+use super::lent::LentPipe;
 use super::memory::SharedFile;
 use super::pages::Pages;
 use super::traits::Traits;
@@ -45,8 +46,10 @@ pub struct RemoteFile {
     /// A FIFO whose open(2) waits for the other side.
     opening: Cell<bool>,
     released: Cell<bool>,
-    sigpipe: Cell<bool>,
+    pub(super) sigpipe: Cell<bool>,
     pages: Pages,
+    /// The memory of a pipe that is lent to this VM.
+    pub(super) lent: RefCell<Option<Rc<LentPipe>>>,
     /// What it was before it was exported: threads may still wait there.
     before: OnceCell<Rc<dyn File>>,
     /// This VM's description of it.
@@ -78,6 +81,7 @@ impl RemoteFile {
             released: Cell::new(false),
             sigpipe: Cell::new(true),
             pages: Pages::default(),
+            lent: RefCell::default(),
             before: OnceCell::new(),
             opened: RefCell::default(),
             here: OnceCell::new(),
@@ -240,6 +244,7 @@ impl RemoteFile {
 
     pub(super) fn forget_watch(&self) {
         self.watched.set(false);
+        self.lent.replace(None);
     }
 
     /// Repeats `attempt` while it says EAGAIN although `events` are ready; the keeper is asked to tell of changes before the last time.
@@ -269,8 +274,14 @@ impl RemoteFile {
         if self.traits.socket.is_some() {
             return self.read_socket(into, 0);
         }
+        let mut lent = self.lent.borrow().clone();
         let mut done = 0;
         loop {
+            if let Some(pipe) = lent.take()
+                && let Some(result) = self.read_lent(&pipe, into)
+            {
+                return result;
+            }
             let wanted = into.remaining().min(PIECE);
             let offset = at.map_or(0, |at| at + done as u64);
             let request = Request {
@@ -283,6 +294,10 @@ impl RemoteFile {
                 self.client.call_into(&request, &[], &mut bytes)
             });
             match got {
+                Err(Errno::EREMCHG) => {
+                    lent = self.borrow_pipe();
+                    continue;
+                }
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => return Ok(done),
                 Ok(_) => {}
@@ -316,6 +331,10 @@ impl RemoteFile {
         let flags = u32::from(at.is_some()) | if keeps_id_bits { 2 } else { 0 };
         let mut done = 0;
         self.pages.retire();
+        let lent = self.lent.borrow().clone();
+        if let Some(result) = lent.and_then(|pipe| self.write_lent(&pipe, from)) {
+            return result;
+        }
         loop {
             let mut bytes = alloc::vec![0; from.remaining().min(PIECE)];
             let taken = match from.take(&mut bytes) {
@@ -336,6 +355,8 @@ impl RemoteFile {
                 }
             });
             match put {
+                // With these bytes, which cannot be given back.
+                Err(Errno::EREMCHG) => return self.write_taken(&bytes[..taken]),
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => return Ok(done),
                 Ok(n) => {
@@ -361,6 +382,9 @@ impl RemoteFile {
     /// # Errors
     /// EIO.
     pub fn flags(&self) -> Result<u32> {
+        if let Some(flags) = self.lent.borrow().as_ref().and_then(|lent| lent.flags()) {
+            return Ok(flags);
+        }
         Ok(self.call(op::FLAGS, 0, &[])?.result as u32)
     }
 
@@ -433,7 +457,16 @@ impl File for RemoteFile {
             return Events(0x145);
         }
         let here = self.here.get().map_or(Events::NONE, |here| here.poll());
-        self.watch().unwrap_or(Events::ERR).or(here)
+        self.lent.replace(None);
+        let ready = match self.watch() {
+            Err(Errno::EREMCHG) => {
+                // Readiness is the keeper's to tell: it takes the pipe back.
+                self.watched.set(false);
+                self.call(op::POLL, 2, &[]).and_then(|_| self.watch())
+            }
+            other => other,
+        };
+        ready.unwrap_or(Events::ERR).or(here)
     }
 
     fn is_stream(&self) -> bool {

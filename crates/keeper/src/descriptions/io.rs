@@ -1,6 +1,6 @@
 //! Reading, writing, and what a description is.
 
-use super::{get, watch};
+use super::{get, lent, watch};
 use crate::bytes::BoundedSink;
 use crate::client::ClientId;
 use crate::session::Session;
@@ -25,6 +25,9 @@ fn number(result: u64) -> Reply {
 pub fn read(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Result<Reply> {
     data.clear();
     let file = get(session, client, request.id)?;
+    if lent::is_lent(session, client, &file) {
+        return Err(Errno::EREMCHG);
+    }
     objects::begin_job(session, request, &file);
     let terminal = file.downcast::<TtyFile>();
     let mut sink = BoundedSink::new(data, request.wanted as usize);
@@ -56,6 +59,9 @@ pub fn write(session: &mut Session, client: ClientId, request: &Request, data: &
     let file = get(session, client, request.id)?;
     if request.flags & !(AT | MAY_KEEP_ID_BITS | flag::STEADFAST | flag::WATCH) != 0 {
         return Err(Errno::EINVAL);
+    }
+    if lent::is_lent(session, client, &file) {
+        return Err(Errno::EREMCHG);
     }
     objects::begin_job(session, request, &file);
     let keeps = request.flags & MAY_KEEP_ID_BITS != 0;

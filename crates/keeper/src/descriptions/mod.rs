@@ -5,6 +5,7 @@
 mod described;
 mod io;
 mod ioctl;
+mod lent;
 mod lock;
 mod open;
 mod signal_io;
@@ -29,6 +30,10 @@ struct Entry {
     file: Rc<OpenFile>,
     /// VMs that hold it.
     holders: u32,
+    /// Transfers of a pipe's end since it was last in the keeper.
+    transfers: u32,
+    /// How often it was lent.
+    lent: u32,
 }
 
 /// What this module keeps of a session.
@@ -37,6 +42,7 @@ pub struct State {
     open: BTreeMap<u64, Entry>,
     watches: watch::Watches,
     locks: lock::Waits,
+    lent: lent::Lent,
     opener: Option<open::Opener>,
 }
 
@@ -67,7 +73,8 @@ pub fn give(session: &mut Session, client: ClientId, file: Rc<OpenFile>) -> Resu
     if session.descriptions.open.len() >= OPEN_MAX && !session.descriptions.open.contains_key(&id) {
         return Err(Errno::ENFILE);
     }
-    session.descriptions.open.entry(id).or_insert(Entry { file, holders: 0 });
+    lent::take_back(session, id);
+    session.descriptions.open.entry(id).or_insert(Entry { file, holders: 0, transfers: 0, lent: 0 });
     if session.client_mut(client)?.descriptions.add(id)
         && let Some(entry) = session.descriptions.open.get_mut(&id)
     {
@@ -89,6 +96,7 @@ pub fn release(session: &mut Session, client: ClientId, id: u64) -> Result<()> {
     if !session.client_mut(client)?.descriptions.remove(id) {
         return Err(Errno::EBADF);
     }
+    lent::take_back(session, id);
     session.descriptions.watches.end(client, id);
     if let Some(file) = session.descriptions.open.get(&id).map(|entry| entry.file.clone()) {
         session.descriptions.locks.closed(client, &file);
@@ -118,6 +126,12 @@ pub fn serve(
 ) -> Result<Reply> {
     let keep = matches!(request.operation, op::READ | op::IOCTL | op::GETDENTS | op::DISPLAY | op::DESCRIBED);
     crate::objects::begin(session, client);
+    let stays = matches!(request.operation, op::READ | op::WRITE | op::PIPE_MEMORY | op::PIPE_WAKE)
+        || matches!(request.operation, op::FLAGS | op::WATCH | op::POLL) && request.flags == 0;
+    if !stays {
+        lent::take_back(session, request.id);
+        lent::take_back(session, request.other);
+    }
     let answered = match request.operation {
         op::OPEN => open::open(session, client, request),
         op::READ => io::read(session, client, request, data),
@@ -135,6 +149,8 @@ pub fn serve(
         op::OWNER => signal_io::owner(session, client, request),
         op::DESCRIBED => described::described(session, client, request, data),
         op::SPLICE => splice::splice(session, client, request),
+        op::PIPE_MEMORY => lent::memory(session, client, request),
+        op::PIPE_WAKE => lent::wake(session, client, request),
         _ => Err(Errno::ENOSYS),
     };
     if !keep {
@@ -145,8 +161,14 @@ pub fn serve(
     answered
 }
 
+/// Whatever that VM does next may reach its pipes by other ways: they are the keeper's again.
+pub fn take_back(session: &mut Session, client: ClientId) {
+    lent::take_all_back(session, client);
+}
+
 /// `child` is a copy of `parent`: it holds what the parent holds.
 pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
+    lent::take_all_back(session, parent);
     let Some(held) = session.clients.get(parent).map(|parent| parent.descriptions.clone()) else { return };
     for id in held.ids() {
         if let Some(entry) = session.descriptions.open.get_mut(&id) {
@@ -161,6 +183,7 @@ pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
 /// The process of the VM is over: nothing of what it held is used any more.
 pub fn client_gone(session: &mut Session, client: ClientId) {
     crate::objects::begin(session, client);
+    lent::take_all_back(session, client);
     session.descriptions.watches.client_gone(client);
     session.descriptions.locks.client_gone(client);
     if let Some(held) = session.clients.get_mut(client).map(|client| std::mem::take(&mut client.descriptions))

@@ -1,6 +1,6 @@
 //! Readiness, and being told of it.
 
-use super::{get, open};
+use super::{get, lent, open};
 use crate::client::ClientId;
 use crate::session::{Note, Outbox, Session};
 use ramet_abi::session::{Reply, Request};
@@ -61,6 +61,11 @@ impl Watches {
         }
     }
 
+    /// Whether a VM is told of a description.
+    pub fn has(&self, client: ClientId, id: u64) -> bool {
+        self.0.contains_key(&(client, id, false))
+    }
+
     /// Ends all of a VM.
     pub fn client_gone(&mut self, client: ClientId) {
         let rest = self.0.split_off(&(client, 0, false));
@@ -76,6 +81,7 @@ fn readiness(events: Events) -> Reply {
 }
 
 pub fn poll(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    lent::check(session, request.id)?;
     Ok(readiness(get(session, client, request.id)?.file().poll()))
 }
 
@@ -103,6 +109,7 @@ fn put(session: &mut Session, key: (ClientId, u64, bool), file: &Rc<OpenFile>, m
 
 pub fn watch(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
     let file = get(session, client, request.id)?;
+    lent::check(session, request.id)?;
     let opening = match request.flags {
         0 => false,
         1 => true,

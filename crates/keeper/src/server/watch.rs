@@ -141,7 +141,9 @@ impl Server {
             }
             // What is answered with descriptors, or later, needs the VMM.
             let operation = client.channel.operation();
-            if matches!(operation, op::FORK | op::MEMORY) || operation == op::EXIT && *id == self.first {
+            if matches!(operation, op::FORK | op::MEMORY | op::PIPE_MEMORY)
+                || operation == op::EXIT && *id == self.first
+            {
                 continue;
             }
             (client.served, client.unasked) = (asked, true);

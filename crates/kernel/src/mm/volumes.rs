@@ -17,14 +17,14 @@ use ramet_kcore::session::SharedFile;
 /// A copy of a page met a host fault, while the address space was at work.
 static LOST: Global<Cell<bool>> = Global::new(Cell::new(false));
 
-/// Shows `length` bytes of the volume window from `gpa` on in the direct map, for reading.
+/// Shows `length` bytes of the volume window from `gpa` on in the direct map: for copies of pages, and for the memory of pipes.
 ///
 /// # Errors
 /// ENOMEM: no page for a page table.
 pub fn show(gpa: u64, length: u64) -> Result<()> {
     let start = gpa & !(LARGE_PAGE_SIZE - 1);
     let end = (gpa + length).next_multiple_of(LARGE_PAGE_SIZE);
-    memory().map_direct(start, end - start, false)
+    memory().map_direct(start, end - start, true)
 }
 
 /// Copies a page of a host file. A page that the host does not have any more is noted for [`take_lost`].

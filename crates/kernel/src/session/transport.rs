@@ -120,7 +120,8 @@ fn serve(request: &Request) -> Result<()> {
     let control = control();
     let asked = control.asked.fetch_add(1, SeqCst).wrapping_add(1);
     // In order: the keeper clears the flag before its last look.
-    let is_watched = control.watching.load(SeqCst) != 0 && request.operation != op::MEMORY;
+    let is_watched =
+        control.watching.load(SeqCst) != 0 && !matches!(request.operation, op::MEMORY | op::PIPE_MEMORY);
     if is_watched && watch(asked) {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 use super::Call;
 use super::file::signal_io;
+use super::pipe_watch;
 use crate::arch::user::{self, UserSink, UserSource};
 use crate::fs::tty;
 use crate::task::sched::{self, Registration, Woken};
@@ -65,9 +66,14 @@ pub fn wait_until<T>(
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
     loop {
-        let registration = Registration::new(file.file().wait_queue().ok_or(Errno::EAGAIN)?, events);
-        let woken = sched::sleep(deadline)?;
-        drop(registration);
+        let mut woken = Woken::Event;
+        if !pipe_watch::soon_ready(file, events) {
+            let registration = Registration::new(file.file().wait_queue().ok_or(Errno::EAGAIN)?, events);
+            if !pipe_watch::ready_before_sleep(file, events) {
+                woken = sched::sleep(deadline)?;
+            }
+            drop(registration);
+        }
         match attempt() {
             Err(Errno::EAGAIN) if woken != Woken::Deadline => {}
             other => return other,

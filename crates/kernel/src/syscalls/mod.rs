@@ -17,6 +17,7 @@ pub mod io;
 pub mod ipc;
 pub mod limits;
 pub mod memory;
+pub mod pipe_watch;
 pub mod prctl;
 pub mod process;
 pub mod scheduling;

@@ -95,7 +95,12 @@ fn session_call(machine: &mut Machine) -> Result<u64, Gone> {
     let Some(session) = &body.session else { return Ok(errno(libc::ENOTCONN)) };
     let operation = session.channel.operation();
     let received = session.call()?;
-    if operation == op::MEMORY && session.channel.result() >= 0 {
+    let has_memory = match operation {
+        op::MEMORY => true,
+        op::PIPE_MEMORY => !received.fds.is_empty(),
+        _ => false,
+    };
+    if has_memory && session.channel.result() >= 0 {
         let adopted = match received.fds.into_iter().next() {
             Some(memory) => body.hostfs.adopt(memory.into()).map(i64::from),
             None => Err(Errno(libc::EMFILE)),

@@ -90,6 +90,11 @@ impl PipeEnd {
         self.hup_after == self.pipe.writer_opens.get()
     }
 
+    /// Whether it is of a FIFO.
+    pub fn is_fifo(&self) -> bool {
+        self.inode.is_some()
+    }
+
     /// Whether it was opened for reading.
     pub fn reads(&self) -> bool {
         self.reads

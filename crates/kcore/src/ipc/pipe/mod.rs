@@ -23,6 +23,7 @@ use crate::stat::Stat;
 use crate::user::{Sink, Source};
 use crate::wait::{Events, WaitQueue};
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
 use ring::Ring;
 
@@ -177,6 +178,36 @@ impl Pipe {
             self.notify_readers();
         }
         result
+    }
+
+    /// How many wait for it, at its ends or opening it.
+    pub fn waiters(&self) -> usize {
+        [&self.read_queue, &self.write_queue, &self.both_queue, &self.partner_queue]
+            .map(WaitQueue::len)
+            .iter()
+            .sum()
+    }
+
+    /// Takes all unread bytes; none if there are packets among them.
+    pub fn take_all(&self) -> Option<Vec<u8>> {
+        let mut ring = self.ring.try_borrow_mut().ok().filter(|ring| !ring.has_packets())?;
+        let mut bytes = Vec::new();
+        while !ring.is_empty() {
+            bytes.extend_from_slice(ring.front_bytes(usize::MAX));
+            let count = ring.front_bytes(usize::MAX).len();
+            ring.consume(count);
+        }
+        Some(bytes)
+    }
+
+    /// Puts bytes into a pipe that is empty, as far as they fit, and tells who waits.
+    pub fn put_back(&self, bytes: &[u8]) {
+        if let Ok(mut ring) = self.ring.try_borrow_mut() {
+            // Without memory for them they are lost, as those of a pipe whose ends are gone.
+            let _ = ring.write(&mut crate::user::SliceSource(bytes), false);
+        }
+        self.notify_readers();
+        self.notify_writers();
     }
 
     fn poll(&self, reads: bool, writes: bool, hup_after: u64) -> Events {

@@ -43,6 +43,10 @@ impl Ring {
         self.slots.len() >= self.pages
     }
 
+    pub fn has_packets(&self) -> bool {
+        self.slots.iter().any(|slot| slot.packet)
+    }
+
     pub fn unread(&self) -> usize {
         self.unread
     }

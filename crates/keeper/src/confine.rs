@@ -22,6 +22,8 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_epoll_pwait2,
     // Memory files, what is known of descriptors.
     libc::SYS_memfd_create,
+    libc::SYS_pread64,
+    libc::SYS_pwrite64,
     libc::SYS_ftruncate,
     libc::SYS_fallocate,
     libc::SYS_lseek,

@@ -1,8 +1,7 @@
 """Runs tests of Python's standard library inside a VM: ``python3 -c THIS MODULE... [-NAME...]``.
 
-What needs a child process or a network counts as skipped: a VM has neither. ``-NAME`` leaves out tests whose name
-contains NAME. The last line of the output is JSON: by module, how many tests ran, how many were skipped and which
-failed.
+``-NAME`` leaves out tests whose name contains NAME. The last line of the output is JSON: by module, how many tests ran,
+how many were skipped and which failed.
 """
 
 from __future__ import annotations
@@ -10,42 +9,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import posix
-import socket
-import subprocess
 import sys
 import tempfile
 import traceback
 import unittest
-from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
-
-PROCESSES = "execv", "execve", "fork", "forkpty", "posix_spawn", "posix_spawnp", "system"
-
-
-def skips(reason: str) -> Callable[..., NoReturn]:
-    """A function that skips the test that calls it."""
-
-    def skip(*_args: object, **_options: object) -> NoReturn:
-        raise unittest.SkipTest(reason)
-
-    return skip
-
-
-def without_processes_and_network() -> None:
-    """Makes tests that start a process or open an internet socket skip themselves."""
-    for module in (os, posix):
-        for name in PROCESSES:
-            setattr(module, name, skips("needs a child process"))
-    subprocess._fork_exec = skips("needs a child process")  # type: ignore[attr-defined]
-    plain = socket.socket.__init__
-
-    def init(self: socket.socket, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
-        if fileno is None and family != socket.AF_UNIX:
-            raise unittest.SkipTest("needs a network")
-        plain(self, family, type, proto, fileno)
-
-    socket.socket.__init__ = init  # type: ignore[method-assign]
+from collections.abc import Iterator
+from typing import Any
 
 
 def cases(suite: unittest.TestSuite, left_out: list[str]) -> Iterator[unittest.TestSuite]:
@@ -71,12 +40,9 @@ def run(name: str, left_out: list[str]) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> None:
     """Runs the modules that the arguments name, each as the ones before left the process."""
-    # `socket_helper` looks for IPv6 when it is imported, and expects an ordinary error.
     import test.support
-    from test.support import socket_helper  # type: ignore[import-untyped] # noqa: F401
 
     test.support.use_resources = []
-    without_processes_and_network()
     os.chdir(tempfile.mkdtemp())
     left_out = [argument[1:] for argument in arguments if argument.startswith("-")]
     results = {}

@@ -40,6 +40,14 @@ fn node_of(inode: &dyn Inode) -> Result<u64> {
     inode.as_any().downcast_ref::<SessionInode>().ok_or(Errno::ECONNREFUSED)?.node()
 }
 
+/// Control messages as a request has them.
+struct Control {
+    records: Vec<u8>,
+    /// What is sent, to be kept until the keeper has it, and the keeper's names for it.
+    files: Vec<Rc<OpenFile>>,
+    numbers: Vec<u64>,
+}
+
 impl RemoteFile {
     fn socket_request(&self, call: u32, arguments: &[u64]) -> Request {
         self.request(op::SOCKET_CALL, call, arguments)
@@ -82,8 +90,8 @@ impl RemoteFile {
         self.traits().socket.unwrap_or(SocketTraits { family: family::UNSPEC, kind: SocketType::Stream })
     }
 
-    /// What goes with the bytes of a message: its address, its control messages.
-    fn control_of(&self, message: &Outgoing) -> Result<(Vec<u8>, Vec<Rc<OpenFile>>, Vec<u64>)> {
+    /// What goes with the bytes of a message: its control messages.
+    fn control_of(&self, message: &Outgoing) -> Result<Control> {
         let mut out = Writer::default();
         let files: Vec<Rc<OpenFile>> = message
             .rights
@@ -109,7 +117,7 @@ impl RemoteFile {
             let head = [other.level.to_le_bytes(), other.kind.to_le_bytes()].concat();
             record(control::OTHER, &[&head[..], &other.data].concat());
         }
-        Ok((out.0, files, numbers))
+        Ok(Control { records: out.0, files, numbers })
     }
 
     /// Takes apart the control messages of an answer.
@@ -238,7 +246,7 @@ impl Socket for RemoteFile {
             return Err(Errno::EFAULT);
         }
         bytes.truncate(length);
-        let (control, files, numbers) = self.control_of(&message)?;
+        let Control { records: control, files, numbers } = self.control_of(&message)?;
         bytes.extend_from_slice(address);
         bytes.extend_from_slice(&control);
         let sizes = [u64::from(message.flags), length as u64, address.len() as u64, control.len() as u64];

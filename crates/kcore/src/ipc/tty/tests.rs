@@ -454,7 +454,8 @@ fn giving_up_and_stealing() {
     assert_eq!((p.slave.tty().session(), p.host.lost.take()), (Some(20), vec![10]));
     assert_eq!(opened.ioctl(0x5422, 0, &NoMemory), Ok(0));
     assert_eq!((p.host.sent.take(), p.slave.tty().session()), (vec![(20, 1), (20, 18)], None));
-    (p.slave.tty().group.set(Some(20)), p.slave.tty().session.set(Some(20)));
+    p.slave.tty().group.set(Some(20));
+    p.slave.tty().session.set(Some(20));
     p.slave.tty().leader_exited();
     assert_eq!((p.host.sent.take(), p.slave.tty().session()), (vec![(20, 1)], None));
     assert_eq!(write(&*p.slave, b"x"), Ok(1));

@@ -57,10 +57,13 @@ pub fn kind_from_number(number: u32) -> Result<SocketType> {
     }
 }
 
+/// Sockets by type and name.
+type Names = BTreeMap<(u32, Vec<u8>), Weak<UnixSocket>>;
+
 /// What the sockets of one VM have in common.
 pub struct UnixDomain {
     /// Each type of socket has names of its own.
-    names: RefCell<BTreeMap<(u32, Vec<u8>), Weak<UnixSocket>>>,
+    names: RefCell<Names>,
     current: Box<dyn Fn() -> Credentials>,
     next_name: Cell<u32>,
     /// Messages that nobody will read, to be dropped one after the other: their descriptions may close sockets with such

@@ -69,13 +69,12 @@ fn send(owner: SignalOwner, fd: i32, code: i32, band: i64) {
         }
         processes.iter().try_for_each(|process| signal::send_process(process, info))
     };
-    if let Some(signal) = Signal::new(owner.signal.into()) {
-        if to(info(signal, code, band, fd)).is_ok() {
-            return;
-        }
-        // The queue is full: a plain SIGIO says so.
+    if let Some(signal) = Signal::new(owner.signal.into())
+        && to(info(signal, code, band, fd)).is_ok()
+    {
+        return;
     }
-    // A standard signal always finds room.
+    // The queue is full: a plain SIGIO says so. A standard signal always finds room.
     let _ = to(SigInfo::kernel(Signal::IO));
 }
 

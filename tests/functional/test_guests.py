@@ -6,6 +6,7 @@ import random
 import re
 import signal
 import time
+from typing import Any
 
 import guest_harness
 import pytest
@@ -36,7 +37,17 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=guest_harness.identity)
+# What is not served (docs/spec/system-calls.md, README): the day it is, its case says so.
+NOT_SERVED = {"process/files/inotify-static": "inotify(7) answers ENOSYS"}
+
+
+def expected(case: Case) -> Any:
+    reason = NOT_SERVED.get(guest_harness.identity(case))
+    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
+    return pytest.param(case, id=guest_harness.identity(case), marks=marks)
+
+
+@pytest.mark.parametrize("case", map(expected, CASES))
 def test_same_as_native(guests: Guests, case: Case) -> None:
     native = guests.native(case)
     first = guests.vm(case)

@@ -14,10 +14,6 @@ from guest_harness import Case, Guests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-pytestmark = pytest.mark.skipif(
-    "process" not in guest_harness.guest_build.GROUPS, reason="the guests' group `process` is switched off"
-)
-
 SLOT = st.sampled_from([0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5])
 DESCRIPTOR = st.sampled_from([0, 0, 0, 1, 2, 3, 3, 4])
 SMALL = st.integers(0, 3)

@@ -43,7 +43,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 # The groups of programs that a plain build, and so the tests, include.
-GROUPS = ["basic"]
+GROUPS = ["basic", "process"]
 ALL_GROUPS = ["basic", "process"]
 COMMON = ["-std=gnu11", "-O1", "-g0", "-Wall", "-Wextra", "-Wno-unused-result", "-Wno-nonnull", "-D_GNU_SOURCE"]
 COMMON += [

@@ -201,11 +201,11 @@ pub fn take_back(session: &mut Session, id: u64) {
     let Some(memory) = session.descriptions.lent.0.remove(&id) else { return };
     for (client, id) in [memory.reader, memory.writer] {
         session.descriptions.lent.0.remove(&id);
-        if let Some(entry) = session.descriptions.open.get_mut(&id) {
-            if entry.transfers != NEVER {
-                entry.transfers = 0;
-                entry.lent += 1;
-            }
+        if let Some(entry) = session.descriptions.open.get_mut(&id)
+            && entry.transfers != NEVER
+        {
+            entry.transfers = 0;
+            entry.lent += 1;
         }
         // Whoever sleeps asks again.
         session.outbox.notify(client, Note::ready(id, Events::ALL.0));

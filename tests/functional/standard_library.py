@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
     """Runs the modules that the arguments name, each as the ones before left the process."""
     import test.support
 
-    test.support.use_resources = []
+    test.support.use_resources = ["network"]
     os.chdir(tempfile.mkdtemp())
     left_out = [argument[1:] for argument in arguments if argument.startswith("-")]
     results = {}

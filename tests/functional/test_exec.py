@@ -170,9 +170,14 @@ def test_clones_take_processes() -> None:
 def test_pause_stops_all_processes() -> None:
     count = "my $n = 0; $|=1; while (1) { open F, '>', '/tmp/n'; print F $n++; close F; select undef,undef,undef,.01 }"
     with ramet.run("test-tools", ["sh", "-c", f'perl -e "{count}" & wait'.replace("$", "\\$")]) as vm:
-        read = ["cat", "/tmp/n"]
-        while not run(vm, *read).stdout:
-            time.sleep(0.05)
+
+        def number() -> int:
+            """What the program has counted to; it truncates the file before each write."""
+            while not (text := run(vm, "cat", "/tmp/n").stdout):
+                time.sleep(0.05)
+            return int(text)
+
+        number()
         vm.pause()
         assert vm.state == "paused"
         states = [
@@ -181,9 +186,9 @@ def test_pause_stops_all_processes() -> None:
         # The first one's vCPU stands still; the others are stopped by the host's kernel.
         assert states[1:] == ["T"] * (len(states) - 1)
         vm.resume()
-        before = int(run(vm, *read).stdout or 0)
+        before = number()
         time.sleep(0.5)
-        assert int(run(vm, *read).stdout or 0) > before
+        assert number() > before
 
 
 def test_asyncio() -> None:

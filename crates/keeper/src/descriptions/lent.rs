@@ -188,9 +188,7 @@ fn lend(session: &mut Session, client: ClientId, file: &Rc<OpenFile>) -> Option<
     let (reader, writer) = if end.reads() { (mine, theirs) } else { (theirs, mine) };
     let memory = Memory::new(&pipe, reader, writer).ok()?;
     memory.fill(&pipe.take_all()?);
-    for (client, id) in [reader, writer] {
-        session.descriptions.watches.end(client, id);
-    }
+    // Watches stay: a VM that has one counts on it when the pipe has come back, and nothing happens here until then.
     let memory = Rc::new(memory);
     session.descriptions.lent.0.extend([(reader.1, memory.clone()), (writer.1, memory)]);
     Some(())

@@ -193,7 +193,7 @@ LIBRARY = {
     "system": "test_mmap test_posix test_signal test_stat test_fileio test_largefile test_openpty test_poll"
     " test_resource test_time test_thread test_os test_fcntl -test_fcntl_64_bit",
     # A thousand processes are for a benchmark.
-    "processes": "test_fork1 test_wait3 test_wait4 test_popen test_pty test_selectors test_subprocess -test_no_leaking",
+    "processes": "test_fork1 test_wait3 test_wait4 test_popen test_pty test_selectors test_subprocess -_leaking",
     "network": "test_socketserver test_select test_epoll",
 }
 

@@ -76,14 +76,12 @@ with open("/dev/ramet", "w") as device:
 print(os.ttyname(0), *map(os.isatty, range(3)), os.get_terminal_size(), os.tcgetpgrp(0) == os.getpid(), flush=True)
 # Not print: the main program may be in the middle of one.
 signal.signal(signal.SIGWINCH, lambda *_: os.write(1, b"size %d %d\\n" % os.get_terminal_size()))
+signal.signal(signal.SIGINT, lambda *_: os.write(1, b"interrupted\\n"))
 while True:
-    try:
-        line = sys.stdin.readline()
-        print("line", repr(line), flush=True)
-        if line == "quit\\n":
-            sys.exit(3)
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
+    line = sys.stdin.readline()
+    print("line", repr(line), flush=True)
+    if line == "quit\\n":
+        sys.exit(3)
 """
     with ramet.freeze("python", ["python3", "-c", script], name="no-terminal"):
         terminal = Terminal(command("clone", "--attach", "--rm", "-t", "no-terminal"))

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod errno;
 pub mod exec;
 pub mod family;
+pub mod fields;
 pub mod file;
 pub mod fs;
 pub mod futex;

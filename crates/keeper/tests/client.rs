@@ -3,6 +3,7 @@
 mod common;
 
 use common::Harness;
+use common::pages::Pages;
 use ramet_abi::hostfs;
 use ramet_abi::session::{
     CHANNEL_SIZE, Control, Reply, Request, SLEEPERS_OFFSET, TOUCHED_OFFSET, VERSIONS_OFFSET, op, tree,
@@ -27,28 +28,6 @@ use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 use std::rc::Rc;
-
-#[repr(align(4096))]
-struct Bytes([u8; 4096]);
-
-struct HeapPage(Box<Bytes>);
-
-impl Page for HeapPage {
-    fn address(&self) -> usize {
-        self.0.0.as_ptr() as usize
-    }
-    fn is_read_only(&self) -> bool {
-        false
-    }
-}
-
-struct Pages;
-
-impl PageSource for Pages {
-    fn zeroed(&self) -> Result<Rc<dyn Page>> {
-        Ok(Rc::new(HeapPage(Box::new(Bytes([0; 4096])))))
-    }
-}
 
 /// Memory that the keeper has passed, by fid, as the VMM keeps and maps it; an offset in the window is an address here.
 #[derive(Default)]

@@ -2,12 +2,11 @@
 
 mod common;
 
+use common::pages::Pages;
 use common::{Answer, Harness, numbers};
 use ramet_abi::session::{
     Request, TOUCHED_OFFSET, TOUCHED_SIZE, VERSIONS_OFFSET, op, touched_bit, tree, version_slot,
 };
-use ramet_kcore::errno::Result;
-use ramet_kcore::file::{Page, PageSource};
 use ramet_kcore::fs::erofs::Image;
 use ramet_kcore::fs::inode::{Creation, Inode, NewNode};
 use ramet_kcore::fs::memfs::{Limits, MemFs, Node, PIECE_MAX, export};
@@ -18,28 +17,6 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
-
-#[repr(align(4096))]
-struct Bytes([u8; 4096]);
-
-struct HeapPage(Box<Bytes>);
-
-impl Page for HeapPage {
-    fn address(&self) -> usize {
-        self.0.0.as_ptr() as usize
-    }
-    fn is_read_only(&self) -> bool {
-        false
-    }
-}
-
-struct Pages;
-
-impl PageSource for Pages {
-    fn zeroed(&self) -> Result<Rc<dyn Page>> {
-        Ok(Rc::new(HeapPage(Box::new(Bytes([0; 4096])))))
-    }
-}
 
 /// An image with /dir/a, /dir/b and /other/c.
 fn image(name: &str) -> File {

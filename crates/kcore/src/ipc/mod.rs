@@ -8,7 +8,6 @@
 
 pub mod epoll;
 pub mod eventfd;
-pub mod fields;
 pub mod inet;
 pub mod netlink;
 pub mod object;

@@ -5,12 +5,12 @@ use super::inode::SessionInode;
 use super::remote::RemoteFile;
 use super::traits::{SocketTraits, Traits};
 use crate::errno::{Errno, Result};
+use crate::fields::{Fields, Writer};
 use crate::file::File;
 use crate::file::flags::O_NONBLOCK;
 use crate::fs::credentials::cap;
 use crate::fs::inode::Inode;
 use crate::fs::open_file::OpenFile;
-use crate::ipc::fields::{Fields, Writer};
 use crate::ipc::socket::{
     ControlMessage, Credentials, Nobody, Outgoing, Received, Socket, SocketCaller, SocketType, family, msg,
 };

@@ -2,6 +2,7 @@
 //! signalfd(2).
 
 use super::set::Signal;
+use crate::wait::Events;
 
 /// Bytes of `siginfo_t`.
 pub const SIGINFO_SIZE: usize = 128;
@@ -70,6 +71,21 @@ pub mod code {
     pub const CLD_CONTINUED: i32 = 6;
     /// SIGSYS: a filter refused the call.
     pub const SYS_SECCOMP: i32 = 1;
+}
+
+/// The code and band (`si_band`) of the SIGIO that tells `events` of an object which tells `told` (fcntl(2) F_SETSIG).
+pub fn told(told: Events, events: Events) -> Option<(i32, i64)> {
+    // An end is told as what it lets the program do, except where HUP is told of its own (sockets).
+    let end = events.intersects(Events::HUP.or(Events::ERR));
+    if events.intersects(Events::HUP) && told.intersects(Events::HUP) {
+        Some((code::POLL_HUP, 0x018))
+    } else if told.intersects(Events::IN) && (end || events.intersects(Events::IN)) {
+        Some((code::POLL_IN, 0x041))
+    } else if told.intersects(Events::OUT) && (end || events.intersects(Events::OUT)) {
+        Some((code::POLL_OUT, 0x304))
+    } else {
+        None
+    }
 }
 
 /// Which fields follow the code (Linux: `siginfo_layout`).

@@ -7,7 +7,7 @@ use crate::session::Session;
 use ramet_abi::session::{Reply, Request};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::open_file::{OpenFile, SignalOwner};
-use ramet_kcore::signal::info::code;
+use ramet_kcore::signal::info::told;
 use ramet_kcore::wait::{Events, Wake};
 use std::rc::{Rc, Weak};
 
@@ -27,18 +27,7 @@ struct Signaller {
 impl Wake for Signaller {
     fn wake(&self, events: Events) {
         let Some(file) = self.file.upgrade() else { return };
-        let told = file.file().signalled();
-        // An end is told as what it lets the program do, except where HUP is told of its own (sockets).
-        let end = events.intersects(Events::HUP.or(Events::ERR));
-        let (code, band) = if events.intersects(Events::HUP) && told.intersects(Events::HUP) {
-            (code::POLL_HUP, 0x018)
-        } else if told.intersects(Events::IN) && (end || events.intersects(Events::IN)) {
-            (code::POLL_IN, 0x041)
-        } else if told.intersects(Events::OUT) && (end || events.intersects(Events::OUT)) {
-            (code::POLL_OUT, 0x304)
-        } else {
-            return;
-        };
+        let Some((code, band)) = told(file.file().signalled(), events) else { return };
         self.effects.ask(Effect::Io { owner: file.signal_owner.get(), fd: self.fd, code, band });
     }
 }

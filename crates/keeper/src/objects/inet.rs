@@ -9,12 +9,12 @@ use crate::session::Session;
 use ramet_abi::session::control::OTHER;
 use ramet_abi::session::{DATA_MAX, Reply, Request, inet_import, socket};
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fields::{Fields, Writer};
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
 use ramet_kcore::fs::credentials::cap;
 use ramet_kcore::fs::inode::Inode;
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::path::Path;
-use ramet_kcore::ipc::fields::{Fields, Writer};
 use ramet_kcore::ipc::inet::Inet;
 use ramet_kcore::ipc::inet::transfer::{AnySocket, append};
 use ramet_kcore::ipc::socket::{

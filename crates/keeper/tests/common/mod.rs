@@ -3,6 +3,8 @@
 
 #![allow(dead_code)] // each test uses a part
 
+pub mod pages;
+
 use ramet_abi::session::{
     CHANNEL_SIZE, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice, REPLY_OFFSET, REQUEST_OFFSET, Reply, Request,
     Stat, op,

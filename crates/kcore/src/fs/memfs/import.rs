@@ -3,9 +3,10 @@
 use super::directory::ADDED;
 use super::node::{Content, Restored};
 use super::pages::{Slot, bytes_mut};
-use super::records::{self, Fields, flag};
+use super::records::{self, flag};
 use super::{FIRST_NEW_INODE, Kept, MemFs, Node, PAGE};
 use crate::errno::{Errno, Result};
+use crate::fields::Fields;
 use crate::fs::inode::{FileType, NAME_MAX, OFFSET_MAX, PATH_MAX};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

@@ -4,7 +4,8 @@
 //! [`HEADER`], then come all nodes with their data and extended attributes, then the names of all directories, then [`END`].
 //! A node is named by its inode number. What is not told is as the image has it.
 
-use crate::errno::{Errno, Result};
+use crate::errno::Result;
+use crate::fields::{self, Fields};
 use alloc::vec::Vec;
 
 /// Version of this form.
@@ -51,56 +52,14 @@ pub(super) struct Writer<'a> {
 
 impl Writer<'_> {
     /// A record whose body is written by `body`.
-    pub fn record(&mut self, kind: u32, body: impl FnOnce(&mut Body<'_>)) {
+    pub fn record(&mut self, kind: u32, body: impl FnOnce(&mut fields::Writer)) {
         let start = self.out.len();
-        self.out.extend_from_slice(&kind.to_le_bytes());
-        self.out.extend_from_slice(&[0; 4]);
-        body(&mut Body(self.out));
+        let mut written = fields::Writer(core::mem::take(self.out));
+        body(written.u32(kind).u32(0));
+        *self.out = written.0;
         let length = self.out.len() - start - 8;
         self.out[start + 4..start + 8].copy_from_slice(&(length as u32).to_le_bytes());
         self.out.resize(start + 8 + length.next_multiple_of(8), 0);
-    }
-}
-
-/// The body of a record that is being written.
-pub(super) struct Body<'a>(&'a mut Vec<u8>);
-
-impl Body<'_> {
-    pub fn u32(&mut self, value: u32) {
-        self.0.extend_from_slice(&value.to_le_bytes());
-    }
-    pub fn u64(&mut self, value: u64) {
-        self.0.extend_from_slice(&value.to_le_bytes());
-    }
-    pub fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-}
-
-/// Reads a record's body. What is too short is EINVAL.
-pub(super) struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    pub fn u32(&mut self) -> Result<u32> {
-        let (first, rest) = self.0.split_first_chunk().ok_or(Errno::EINVAL)?;
-        self.0 = rest;
-        Ok(u32::from_le_bytes(*first))
-    }
-    pub fn u64(&mut self) -> Result<u64> {
-        let (first, rest) = self.0.split_first_chunk().ok_or(Errno::EINVAL)?;
-        self.0 = rest;
-        Ok(u64::from_le_bytes(*first))
-    }
-    pub fn i64(&mut self) -> Result<i64> {
-        self.u64().map(|value| value as i64)
-    }
-    pub fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
-        let (first, rest) = self.0.split_at_checked(length).ok_or(Errno::EINVAL)?;
-        self.0 = rest;
-        Ok(first)
-    }
-    pub fn rest(&mut self) -> &'a [u8] {
-        core::mem::take(&mut self.0)
     }
 }
 

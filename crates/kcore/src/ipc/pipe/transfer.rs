@@ -3,9 +3,9 @@
 //! Little-endian: capacity (u64), number of ends (u32), for each its status flags and [`bit`]s (u32 each), number of slots (u32), for each its
 //! length, with [`PACKET`] (u32), then their bytes.
 
-use super::super::fields::{Fields, Writer};
 use super::{DEFAULT_CAPACITY, PIPE_BUF, Pipe, PipeEnd};
 use crate::errno::{Errno, Result};
+use crate::fields::{Fields, Writer};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 

@@ -1,7 +1,7 @@
 //! Options at the level SOL_SOCKET that all families have: socket(7).
 
 use crate::errno::{Errno, Result};
-use crate::ipc::fields::{Fields, Writer};
+use crate::fields::{Fields, Writer};
 use alloc::vec::Vec;
 use core::cell::Cell;
 

@@ -3,10 +3,10 @@
 //! They move in three steps: all of them are made, then each gets its state, which names others, then the messages that lie in them move: these
 //! may carry any of them. Numbers name sockets: those under which the other kernel has made them; 0 is none.
 
-use super::super::fields::{Fields, Writer};
 use super::message::Message;
 use super::{Address, Credentials, MAX_BACKLOG, MAX_RIGHTS, READABLE, SHUT_BOTH, State, UnixSocket};
 use crate::errno::{Errno, Result};
+use crate::fields::{Fields, Writer};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;

@@ -2,9 +2,9 @@
 
 use super::moved;
 use crate::errno::{Errno, Result};
+use crate::fields::Writer;
 use crate::file::flags::O_NONBLOCK;
 use crate::fs::open_file::OpenFile;
-use crate::ipc::fields::Writer;
 use crate::ipc::inet::transfer::{AnySocket, Export};
 use crate::session::client::Client;
 use crate::session::remote::RemoteFile;

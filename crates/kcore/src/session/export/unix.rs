@@ -3,9 +3,9 @@
 use super::group::Group;
 use super::moved;
 use crate::errno::{Errno, Result};
+use crate::fields::Writer;
 use crate::file::flags::O_NONBLOCK;
 use crate::fs::open_file::OpenFile;
-use crate::ipc::fields::Writer;
 use crate::ipc::socket::family;
 use crate::ipc::unix::UnixSocket;
 use crate::session::client::Client;

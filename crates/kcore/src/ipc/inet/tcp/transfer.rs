@@ -3,7 +3,7 @@
 use super::super::transfer::Numbers;
 use super::{Progress, State, TcpSocket, Urgent};
 use crate::errno::{Errno, Result};
-use crate::ipc::fields::{Fields, Writer};
+use crate::fields::{Fields, Writer};
 use crate::ipc::socket::MAX_BACKLOG;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;

@@ -27,6 +27,14 @@ impl<'a> Fields<'a> {
         Ok(u64::from_le_bytes(*first))
     }
 
+    /// The next eight bytes as a number with a sign.
+    ///
+    /// # Errors
+    /// EINVAL.
+    pub fn i64(&mut self) -> Result<i64> {
+        self.u64().map(|value| value as i64)
+    }
+
     /// The next `length` bytes.
     ///
     /// # Errors
@@ -56,6 +64,11 @@ impl<'a> Fields<'a> {
             return Err(Errno::EINVAL);
         }
         (0..count).map(|_| self.u64()).collect()
+    }
+
+    /// All that is left.
+    pub fn rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.0)
     }
 
     /// Whether nothing is left.

@@ -268,8 +268,8 @@ pub mod op {
     /// pidfd_open(2), `flags` as there: a description that is readable when process `arguments[0]` has ended. Result: the description.
     pub const PIDFD: u32 = 0x10b;
     /// `arguments[0]` consecutive numbers (at most 256) for the ids of threads, which no process and no other thread of the session
-    /// has. They are the process's until it is waited for. `flags` 1, by the session's first process before its first FORK: the
-    /// numbers up to `arguments[0]` are in use already. Result: the first of them.
+    /// has. They are the process's until it is waited for, or until it says with `flags` 2 which are still in use: the data, u32 each. `flags` 1, by the session's first process before its first FORK: the
+    /// numbers up to `arguments[0]` are in use already. Result: the first of them. EAGAIN: 32,768 are in use.
     pub const TIDS: u32 = 0x10c;
     /// Asks the VM of process `arguments[0]` something that only its kernel knows: \[1\] says what, \[2\] to \[4\] are passed on. What is asked and answered is the
     /// kernels' affair. Result: the question's number. EAGAIN: that VM has left an earlier question unanswered, or the caller has asked too much.

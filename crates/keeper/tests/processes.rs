@@ -12,6 +12,7 @@ const EPERM: i64 = -1;
 const ESRCH: i64 = -3;
 const ECHILD: i64 = -10;
 const EACCES: i64 = -13;
+const EAGAIN: i64 = -11;
 const EEXIST: i64 = -17;
 const EINVAL: i64 = -22;
 const SIGHUP: u32 = 1;
@@ -377,9 +378,29 @@ fn ids_of_threads_are_nobody_elses() {
     for number in [first, first + 7, first + 9, first + 31] {
         assert_eq!(facts(&mut h, number).result, of as i64);
     }
+    // Those that are no longer in use are nobody's.
+    let used: Vec<u8> = [first + 2, first + 3, first + 8, 9]
+        .iter()
+        .flat_map(|number| (*number as u32).to_le_bytes())
+        .collect();
+    let more = h.ask(child, with_flags(2, op::TIDS, &[32]), &used).result as u64;
+    for number in [first + 2, first + 3, more, more + 31] {
+        assert_eq!(facts(&mut h, number).result, of as i64);
+    }
+    for number in [first, first + 1, first + 4, first + 31, 9] {
+        assert_eq!(facts(&mut h, number).result, ESRCH);
+    }
+    assert_eq!(facts(&mut h, first + 8).result, (first + 8) as i64);
     for count in [0, 257, u64::MAX] {
         assert_eq!(h.call(child, op::TIDS, &[count]), EINVAL);
     }
+    // Any number of times; but not any number at once.
+    for number in 0..1000u32 {
+        let used = (first as u32 + 2).to_le_bytes();
+        assert!(h.ask(child, with_flags(2, op::TIDS, &[32 + u64::from(number % 7)]), &used).result > 0);
+    }
+    while h.call(child, op::TIDS, &[256]) != EAGAIN {}
+    assert!(h.ask(child, with_flags(2, op::TIDS, &[256]), &[]).result > 0);
     h.exit(child, 0);
     assert_eq!(wait(&mut h, ROOT, 0, 0, EXITED).result, of as i64);
     assert_eq!(facts(&mut h, first + 3).result, ESRCH);

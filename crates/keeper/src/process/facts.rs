@@ -2,7 +2,7 @@
 
 use super::exit::maker_ended;
 use super::table::{State, UserIds};
-use super::{int, result};
+use super::{int, numbers, result};
 use crate::client::ClientId;
 use crate::objects;
 use crate::session::Session;
@@ -15,9 +15,12 @@ const NAME_MAX: usize = 15;
 const COMMAND_MAX: usize = 32 << 10;
 /// PIDS: those of the caller's real user only.
 const OWN_USER: u32 = 1;
-/// Most numbers of one block, and blocks of one process.
+/// Most numbers of one block.
 const TIDS_MAX: u64 = 256;
-const BLOCKS_MAX: usize = 64;
+/// Numbers that a process may have: twice as many as it may have threads.
+const NUMBERS_MAX: usize = 32768;
+/// `flags` of TIDS: the data name those that are in use.
+const IN_USE: u32 = 2;
 
 pub(super) fn describe(
     session: &mut Session,
@@ -125,16 +128,20 @@ pub(super) fn pidfd(session: &mut Session, client: ClientId, request: &Request) 
     result(objects::pidfd(session, client, pid, request.flags)? as i64)
 }
 
-pub(super) fn tids(session: &mut Session, caller: i32, request: &Request) -> Result<Reply> {
+pub(super) fn tids(session: &mut Session, caller: i32, request: &Request, used: &[u8]) -> Result<Reply> {
     let table = &mut session.processes;
     let count = request.arguments[0];
     match request.flags {
-        0 if (1..=TIDS_MAX).contains(&count) => {
-            if table.get(caller)?.threads.len() >= BLOCKS_MAX {
+        0 | IN_USE if (1..=TIDS_MAX).contains(&count) => {
+            let process = table.get_mut(caller)?;
+            if request.flags == IN_USE {
+                process.keep_threads(&numbers(used));
+            }
+            if process.thread_numbers() + count as usize > NUMBERS_MAX {
                 return Err(Errno::EAGAIN);
             }
             let first = table.allocate(count as i32)?;
-            table.get_mut(caller)?.threads.push((first, count as i32));
+            table.get_mut(caller)?.add_threads(first, count as i32);
             result(first.into())
         }
         1 if caller == table.first && !table.forked && count < 1 << 21 => {

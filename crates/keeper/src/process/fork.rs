@@ -107,7 +107,7 @@ pub fn failed(session: &mut Session, client: ClientId) {
     execs::unmake(session, pid);
     if let Some(process) = super::exit::forget(session, pid) {
         if let Ok(owner) = session.processes.get_mut(process.number_of) {
-            owner.threads.push((pid, 1));
+            owner.add_threads(pid, 1);
             if (process.group, process.session) != (owner.group, owner.session) {
                 let Process { group, session, .. } = process;
                 owner.lodgers.push(Lodger { pid, group, session });

@@ -31,6 +31,7 @@ use crate::client::ClientId;
 use crate::session::Session;
 use ramet_abi::session::{Reply, Request, op};
 use ramet_kcore::errno::{Errno, Result};
+use std::collections::BTreeSet;
 
 /// The keeper as the parent of orphans.
 pub const INIT: i32 = 1;
@@ -56,6 +57,10 @@ pub fn serve(
             let named = std::mem::take(data);
             wait::serve(session, client, request, &named)
         }
+        op::TIDS => {
+            let used = std::mem::take(data);
+            facts::tids(session, caller, request, &used)
+        }
         operation => {
             data.clear();
             match operation {
@@ -70,7 +75,6 @@ pub fn serve(
                 op::OPTION => facts::option(session, caller, request),
                 op::PIDFD => facts::pidfd(session, client, request),
                 op::ASK => questions::ask(session, client, request),
-                op::TIDS => facts::tids(session, caller, request),
                 op::ATTACH => crate::execs::attach(session, client),
                 _ => Err(Errno::ENOSYS),
             }
@@ -81,6 +85,12 @@ pub fn serve(
 /// An answer with nothing but a result.
 fn result(value: i64) -> Result<Reply> {
     Ok(Reply { result: value, ..Reply::default() })
+}
+
+/// The numbers that a request's data are.
+fn numbers(data: &[u8]) -> BTreeSet<i32> {
+    let number = |id: &[u8]| id.try_into().ok().map(i32::from_le_bytes);
+    data.chunks_exact(4).filter_map(number).collect()
 }
 
 /// A pid, group or count among a request's numbers.

@@ -2,7 +2,7 @@
 
 use crate::client::ClientId;
 use ramet_kcore::errno::{Errno, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest pid (PID_MAX_LIMIT of 64-bit Linux).
 const PID_MAX: i32 = 1 << 22;
@@ -108,7 +108,7 @@ pub struct Process {
     pub started: u64,
     /// Its VM, until it is over.
     pub client: Option<ClientId>,
-    /// First and number of blocks of ids for threads.
+    /// Blocks of ids for threads, in order: the first and how many.
     pub threads: Vec<(i32, i32)>,
     /// Who had reserved its pid; 0: nobody.
     pub number_of: i32,
@@ -174,7 +174,7 @@ impl Process {
 
     /// Whether it has reserved that number for a thread.
     pub fn has_thread(&self, number: i32) -> bool {
-        self.threads.iter().any(|&(first, count)| (first..first + count).contains(&number))
+        self.block_of(number).is_some()
     }
 
     /// The process with that number in its VM, if it is somewhere else than this one.
@@ -184,13 +184,41 @@ impl Process {
 
     /// A number that it has reserved becomes another process's.
     pub(super) fn give_up_thread(&mut self, number: i32) {
-        let parts = |(first, count): (i32, i32)| {
-            if !(first..first + count).contains(&number) {
-                return [(first, count), (0, 0)];
+        if let Some(at) = self.block_of(number) {
+            let (first, count) = self.threads[at];
+            let parts = [(first, number - first), (number + 1, first + count - number - 1)];
+            self.threads.splice(at..=at, parts.into_iter().filter(|(_, count)| *count > 0));
+        }
+    }
+
+    /// It has reserved `count` numbers more.
+    pub(super) fn add_threads(&mut self, first: i32, count: i32) {
+        let at = self.threads.partition_point(|block| block.0 < first);
+        self.threads.insert(at, (first, count));
+    }
+
+    /// Of the numbers that it has reserved it keeps these.
+    pub(super) fn keep_threads(&mut self, used: &BTreeSet<i32>) {
+        let mut kept: Vec<(i32, i32)> = Vec::new();
+        for &number in used.iter().filter(|number| self.has_thread(**number)) {
+            match kept.last_mut() {
+                Some((first, count)) if *first + *count == number => *count += 1,
+                _ => kept.push((number, 1)),
             }
-            [(first, number - first), (number + 1, first + count - number - 1)]
-        };
-        self.threads = self.threads.drain(..).flat_map(parts).filter(|(_, count)| *count > 0).collect();
+        }
+        self.threads = kept;
+        self.lodgers.retain(|lodger| used.contains(&lodger.pid));
+    }
+
+    /// How many numbers it has reserved.
+    pub(super) fn thread_numbers(&self) -> usize {
+        self.threads.iter().map(|(_, count)| *count as usize).sum()
+    }
+
+    fn block_of(&self, number: i32) -> Option<usize> {
+        let at = self.threads.partition_point(|block| block.0 <= number).checked_sub(1)?;
+        let (first, count) = self.threads[at];
+        (number - first < count).then_some(at)
     }
 
     /// Whether it is a zombie.
@@ -286,7 +314,11 @@ impl Table {
     /// Whether a number is nobody's: not a process, group, session or thread.
     pub(super) fn is_free(&self, number: i32) -> bool {
         let uses = |process: &Process| {
-            process.group == number || process.session == number || process.has_thread(number)
+            let lodges = |lodger: &Lodger| lodger.group == number || lodger.session == number;
+            process.group == number
+                || process.session == number
+                || process.has_thread(number)
+                || process.lodgers.iter().any(lodges)
         };
         number > INIT_MAX && !self.all.contains_key(&number) && !self.iter().any(uses)
     }

@@ -2,13 +2,12 @@
 
 use super::exit::{code, forget, meaning};
 use super::table::{News, Process, State, Usage};
-use super::{int, result};
+use super::{int, numbers, result};
 use crate::client::ClientId;
 use crate::objects;
 use crate::session::Session;
 use ramet_abi::session::{Reply, Request};
 use ramet_kcore::errno::{Errno, Result};
-use std::collections::BTreeSet;
 
 const NOHANG: u32 = 1;
 const STOPPED: u32 = 2;
@@ -70,8 +69,7 @@ pub(super) fn serve(
         _ => return Err(Errno::EINVAL),
     };
     // The children of one thread (__WNOTHREAD), as the caller knows them.
-    let number = |id: &[u8]| id.try_into().ok().map(i32::from_le_bytes);
-    let named: BTreeSet<i32> = data.chunks_exact(4).filter_map(number).collect();
+    let named = numbers(data);
     let in_scope = |child: i32| match request.flags {
         0 => true,
         flags => named.contains(&child) == (flags == ONLY),

@@ -17,9 +17,6 @@ use ramet_kcore::file::File;
 use ramet_kcore::session::{RemoteFile, Traits};
 use ramet_kcore::signal::SigInfo;
 
-/// Ids that are asked for at a time.
-const IDS: i32 = 32;
-
 /// The keeper's word.
 pub struct Relatives {
     /// Ids that nobody has: the next, and how many.
@@ -66,6 +63,28 @@ fn ask(operation: u32, arguments: &[u64]) -> Result<Reply> {
     session::call(&request, &[])
 }
 
+/// Ids for processes and threads of this VM that nobody else has: the first, and how many. Those that are no longer in use are given back.
+fn more_ids() -> Result<(i32, i32)> {
+    const IN_USE: u32 = 2;
+    let (fewest, most) = (32, 256);
+    let mut used: Vec<i32> = Vec::new();
+    for process in process::all() {
+        used.push(process.pid.get());
+        used.extend(process.threads.borrow().iter().map(|thread| thread.tid.get()));
+    }
+    // Asking costs as much as there is to tell.
+    let count = i32::try_from(used.len()).unwrap_or(most).clamp(fewest, most);
+    let request = Request {
+        operation: op::TIDS,
+        flags: IN_USE,
+        arguments: [count as u64, 0, 0, 0, 0, 0],
+        ..Request::default()
+    };
+    let used: Vec<u8> = used.into_iter().flat_map(i32::to_le_bytes).collect();
+    let first = session::call(&request, &used)?.result;
+    Ok((i32::try_from(first).map_err(|_| Errno::EAGAIN)?, count))
+}
+
 /// Whether `process` is the one that the keeper knows this VM by.
 fn is_known(process: &Process) -> bool {
     process::first().is_some_and(|first| core::ptr::eq(&*first, process))
@@ -84,8 +103,7 @@ impl Elsewhere for Relatives {
     fn new_pid(&self) -> Result<i32> {
         let (mut next, mut left) = self.free.get();
         if left == 0 {
-            next = i32::try_from(ask(op::TIDS, &[IDS as u64])?.result).map_err(|_| Errno::EAGAIN)?;
-            left = IDS;
+            (next, left) = more_ids()?;
         }
         self.free.set((next + 1, left - 1));
         Ok(next)

@@ -50,7 +50,7 @@ test-python: setup
 # The emulated machine has no network, and a compiler would take hours there.
 test-svm: setup ## the functional tests on hardware-style KVM (SVM and nested paging, emulated: slow)
 	$(BIN)/python tests/prepare.py
-	scripts/svm-host -t 10800 -m 4096 -- env RAMET_TEST_PREPARED=1 $(BIN)/python -m pytest -q -p no:cacheprovider -o timeout=1200 \
+	scripts/svm-host -t 43200 -m 4096 -- env RAMET_TEST_PREPARED=1 $(BIN)/python -m pytest -v -p no:cacheprovider -o timeout=6000 \
 		$(or $(PYTEST_ARGS),tests/functional --ignore-glob="*/test_image_*")
 
 fuzz: setup ## a hostile guest against the VMM, for FUZZ_SECONDS

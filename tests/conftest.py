@@ -26,10 +26,17 @@ ROOT = TESTS.parent
 FAKE_VMM = TESTS / "fake_vmm.py"
 
 
+# Emulated processors are tens of times slower: every limit that is only there to end a hang is that much longer.
+PATIENCE = 20 if "SVM_HOST" in os.environ else 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The first test that needs the images waits for their packages: that is not its time."""
     limit = float(config.getini("timeout") or 0)
     for item in items:
+        own = item.get_closest_marker("timeout")
+        if PATIENCE > 1 and own is not None and own.args:
+            item.add_marker(pytest.mark.timeout(own.args[0] * PATIENCE, func_only=True), append=False)
         if limit and "images" in getattr(item, "fixturenames", ()) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(limit, func_only=True))
 
@@ -145,7 +152,7 @@ class Cli:
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=timeout * PATIENCE,
         )
         if check is not None:
             assert done.returncode == check, (args, done.returncode, done.stdout, done.stderr)

@@ -14,6 +14,8 @@ import sys
 import termios
 import time
 
+from limits import LIMIT
+
 ROWS, COLUMNS = 31, 97
 
 
@@ -47,7 +49,7 @@ class Terminal:
         """Presses keys."""
         os.write(self.master, keys.encode())
 
-    def expect(self, text: str, timeout: float = 30) -> str:
+    def expect(self, text: str, timeout: float = LIMIT) -> str:
         """Waits until the screen shows the text; gives all that came up to it."""
         end = time.monotonic() + timeout
         wanted = text.encode()
@@ -64,7 +66,7 @@ class Terminal:
     def close(self) -> int:
         """Waits for the end; gives the exit status."""
         try:
-            return self.process.wait(30)
+            return self.process.wait(LIMIT)
         finally:
             if self.process.poll() is None:
                 self.process.kill()

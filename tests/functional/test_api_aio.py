@@ -7,6 +7,7 @@ import inspect
 import json
 
 import pytest
+from limits import LIMIT
 
 import ramet
 from ramet import aio, registry
@@ -17,7 +18,7 @@ READY = 'if [ -z "$RAMET_DOCUMENT" ]; then echo ready > "$RAMET_DEVICE"; sleep 1
 def test_run(fake_image: str) -> None:
     async def main() -> None:
         async with await aio.run(fake_image, ["sh", "-c", "cat; exit 3"]) as vm:
-            result = await vm.communicate("x" * 300_000, timeout=20)
+            result = await vm.communicate("x" * 300_000, timeout=LIMIT)
             assert (len(result.stdout), result.status) == (300_000, 3)
         async with await aio.run(fake_image, ["sleep", "100"]) as vm:
             await vm.pause()
@@ -28,7 +29,7 @@ def test_run(fake_image: str) -> None:
             with pytest.raises(ramet.TimeoutExpired):
                 await vm.communicate(timeout=0.1)
             await vm.kill()
-            assert await vm.wait(10) == 137
+            assert await vm.wait(LIMIT) == 137
 
     asyncio.run(main())
     assert list(registry.entries()) == []
@@ -38,7 +39,7 @@ def test_many_clones_at_once(fake_image: str) -> None:
     async def main() -> None:
         async with await aio.freeze(fake_image, ["sh", "-c", READY]) as template:
             vms = await template.clone(6)
-            results = await aio.gather(vms, timeout=60)
+            results = await aio.gather(vms, timeout=LIMIT)
             assert len({json.loads(result.stdout)["id"] for result in results}) == 6
             async with await template.clone(input="x") as vm:
                 assert json.loads((await vm.communicate()).stdout)["input"] == "x"

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from limits import LIMIT
 
 import ramet
 from ramet import aio, registry
@@ -28,7 +29,7 @@ sys.exit(int(me.args[0]) if me.args else 0)
 
 def test_contract_example() -> None:
     with ramet.run("python", ["python3", "-c", "print(6*7)"]) as vm:
-        assert str(vm.communicate(timeout=60).stdout) == "42\n"
+        assert str(vm.communicate(timeout=LIMIT).stdout) == "42\n"
     assert list(registry.entries()) == []
 
 
@@ -39,7 +40,7 @@ def test_conversation() -> None:
         for word in (b"abc", b"xyz"):
             vm.stdin.write(word + b"\n")
             assert vm.stdout.readline() == word[::-1] + b"\n"
-        assert vm.communicate(timeout=30).ok
+        assert vm.communicate(timeout=LIMIT).ok
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_conversation() -> None:
 def test_a_program_that_cannot_start_has_failed(program: str, status: int, why: str) -> None:
     with ramet.run("python", [program]) as vm:
         with pytest.raises(ramet.VMError, match=f"the program could not run: {program}: {why}"):
-            vm.communicate(timeout=60)
+            vm.communicate(timeout=LIMIT)
         ended = registry.find(vm.id).ended()
         assert ended is not None and (ended.status, ended.reason) == (status, "failed")
 
@@ -56,12 +57,12 @@ def test_a_program_that_cannot_start_has_failed(program: str, status: int, why: 
 def test_clones_are_themselves() -> None:
     with ramet.freeze("python", ["python3", "-c", WARM]) as template:
         with template.clone(input=b"in", args=["3"], env={"K": "v"}, name="one") as vm:
-            result = vm.communicate(timeout=60)
+            result = vm.communicate(timeout=LIMIT)
         first = json.loads(result.stdout)
         assert result.status == 3
         assert (first["input"], first["args"], first["env"], first["name"]) == ("in", ["3"], {"K": "v"}, "one")
         assert first["generation"] == 1
-        results = ramet.gather(template.clone(20), timeout=120)
+        results = ramet.gather(template.clone(20), timeout=LIMIT)
         documents = [json.loads(result.stdout) for result in results if isinstance(result, ramet.Result)]
         assert len(documents) == 20
         for key in ("id", "random", "urandom", "uuid", "pid"):
@@ -85,8 +86,10 @@ print(word, open('/tmp/file').read(), os.read(r, 100).decode(), 0.15 < slept < 5
         assert vm.stdout is not None
         assert vm.stdout.readline() == b"go\n"
         with vm.clone() as copy:
-            assert copy.communicate(b"clone\n", timeout=60).stdout == b"clone shared past of clone in the pipe True\n"
-        assert vm.communicate(b"parent\n", timeout=60).stdout == b"parent shared past of parent in the pipe True\n"
+            assert (
+                copy.communicate(b"clone\n", timeout=LIMIT).stdout == b"clone shared past of clone in the pipe True\n"
+            )
+        assert vm.communicate(b"parent\n", timeout=LIMIT).stdout == b"parent shared past of parent in the pipe True\n"
 
 
 def test_clone_in_its_sleep() -> None:
@@ -95,8 +98,8 @@ def test_clone_in_its_sleep() -> None:
         assert vm.stdout is not None
         assert vm.stdout.readline() == b"go\n"
         with vm.clone() as copy:
-            assert copy.communicate(timeout=30).stdout == b"awake\n"
-        assert vm.communicate(timeout=30).stdout == b"awake\n"
+            assert copy.communicate(timeout=LIMIT).stdout == b"awake\n"
+        assert vm.communicate(timeout=LIMIT).stdout == b"awake\n"
 
 
 def test_clone_gets_volumes_read_only(tmp_path: Path) -> None:
@@ -111,10 +114,10 @@ except OSError as error:
 """
     with ramet.freeze("python", ["python3", "-c", script], volumes=[f"{tmp_path}:/mnt"]) as template:
         with template.clone() as vm:
-            assert vm.communicate(timeout=60).stdout == b"Read-only file system\n"
+            assert vm.communicate(timeout=LIMIT).stdout == b"Read-only file system\n"
         assert not (tmp_path / "written").exists()
         with template.clone(share_volumes=True) as vm:
-            assert vm.communicate(timeout=60).stdout == b"written\n"
+            assert vm.communicate(timeout=LIMIT).stdout == b"written\n"
         assert (tmp_path / "written").read_text() == "x"
 
 
@@ -128,7 +131,7 @@ def test_clones_of_clones() -> None:
                 family.append(family[-1].clone())
             for generation, member in enumerate(family):
                 assert member.info()["generation"] == generation
-                assert member.communicate(f"{generation}\n", timeout=60).stdout == f"{generation}\n".encode()
+                assert member.communicate(f"{generation}\n", timeout=LIMIT).stdout == f"{generation}\n".encode()
         finally:
             for member in family[1:]:
                 member.remove(force=True)
@@ -141,7 +144,7 @@ def test_template_dies_with_its_process_and_is_reported() -> None:
         import signal
 
         os.kill(template.pid or 0, signal.SIGKILL)
-        assert vm.communicate(timeout=60).ok  # a clone does not need its template
+        assert vm.communicate(timeout=LIMIT).ok  # a clone does not need its template
         with pytest.raises(ramet.VMError, match="not running"):
             template.clone()
 
@@ -150,7 +153,7 @@ def test_asyncio() -> None:
     async def main() -> None:
         async with await aio.freeze("python", ["python3", "-c", WARM]) as template:
             vms = await template.clone(10)
-            results = await aio.gather(vms, timeout=60)
+            results = await aio.gather(vms, timeout=LIMIT)
             assert len({json.loads(result.stdout)["uuid"] for result in results}) == 10
 
     asyncio.run(main())
@@ -165,7 +168,7 @@ def test_a_kernel_that_dies_under_its_program() -> None:
     )
     with ramet.run("python", ["python3", "-c", script]) as vm:
         with pytest.raises(ramet.VMCrashed, match="died while its program ran") as caught:
-            vm.communicate(timeout=60)
+            vm.communicate(timeout=LIMIT)
         assert (caught.value.status, caught.value.stdout, vm.ended and vm.ended.status) == (125, b"said\n", 125)
 
 
@@ -182,9 +185,9 @@ def test_errors_say_what_to_do() -> None:
         assert wrong.value.hint
     three = ramet.run("python", ["python3", "-c", "raise SystemExit(3)"])
     with three as vm, pytest.raises(ramet.VMError, match="status 3") as failed:
-        vm.communicate(timeout=60).check()
+        vm.communicate(timeout=LIMIT).check()
     assert failed.value.hint
     with ramet.run("python", ["/no/such"]) as vm, pytest.raises(ramet.VMError) as failed:
-        vm.communicate(timeout=60)
+        vm.communicate(timeout=LIMIT)
     assert failed.value.hint
     assert list(registry.entries()) == []

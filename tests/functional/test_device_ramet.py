@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from limits import LIMIT
 
 import ramet
 
@@ -13,8 +14,8 @@ pytestmark = pytest.mark.usefixtures("kvm")
 
 def run(script: str) -> list[str]:
     """What the script prints, line by line."""
-    with ramet.run("python", ["python3", "-c", script], timeout=30) as vm:
-        result = vm.communicate(timeout=60)
+    with ramet.run("python", ["python3", "-c", script], timeout=LIMIT) as vm:
+        result = vm.communicate(timeout=LIMIT)
     assert result.ok, result.stderr
     return str(result.stdout).splitlines()
 
@@ -35,7 +36,7 @@ print(json.dumps([before, after, json.load(open("/dev/ramet")), json.loads(devic
     with ramet.freeze("python", ["python3", "-c", script]) as template:
         parent = template.info()["id"]
         with template.clone(input=b"word", args=["a", "b"], env={"K": "v"}) as vm:
-            result = vm.communicate(timeout=60)
+            result = vm.communicate(timeout=LIMIT)
             clone = vm.id
     assert result.ok, result.stderr
     before, after, again, sought, pid, session = json.loads(result.stdout)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from limits import LIMIT
 from test_terminal import Terminal, command
 
 import ramet
@@ -35,7 +36,7 @@ def vm(request: pytest.FixtureRequest) -> Iterator[ramet.VM]:
 
 
 def run(vm: ramet.VM, *args: str, input: bytes | None = None, **options) -> ramet.Result:
-    return vm.exec(args, **options).communicate(input, timeout=30)
+    return vm.exec(args, **options).communicate(input, timeout=LIMIT)
 
 
 def vmm_of(vm: ramet.VM, process: ramet.Process) -> int:
@@ -62,7 +63,7 @@ def test_both_outputs_in_one_place_stay_in_order(vm: ramet.VM, tmp_path: Path) -
         process = vm.exec(
             ["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo $i; echo $i >&2; done"], stdout=out, stderr=out
         )
-        assert process.wait(30) == 0
+        assert process.wait(LIMIT) == 0
     assert (tmp_path / "out").read_text() == "".join(f"{n}\n{n}\n" for n in range(1, 10))
 
 
@@ -75,7 +76,7 @@ def test_programs_that_cannot_run(vm: ramet.VM) -> None:
     ]:
         process = vm.exec(args, **options)
         with pytest.raises(ramet.VMError, match=words):
-            process.wait(30)
+            process.wait(LIMIT)
         assert process.ended is not None and process.ended.status == status
     with pytest.raises(ramet.RametError, match="too long"):
         vm.exec(["true", "x" * (4 << 20)])
@@ -89,7 +90,7 @@ def test_files_and_processes_are_the_sessions(vm: ramet.VM) -> None:
     assert run(vm, "sh", "-c", f"kill -0 {first}").status == 0
     with vm.exec(["sleep", "100"]) as sleeper:
         assert run(vm, "sh", "-c", f"kill -9 {sleeper.pid}").status == 0
-        assert sleeper.wait(30) == 137
+        assert sleeper.wait(LIMIT) == 137
 
 
 def test_the_program_waits_for_its_own_children_only() -> None:
@@ -104,7 +105,7 @@ def test_the_program_waits_for_its_own_children_only() -> None:
 
 def test_many_at_a_time(vm: ramet.VM) -> None:
     processes = [vm.exec(["sh", "-c", f"cat; exit {n}"]) for n in range(12)]
-    results = [process.communicate(f"{n}\n", timeout=60) for n, process in enumerate(processes)]
+    results = [process.communicate(f"{n}\n", timeout=LIMIT) for n, process in enumerate(processes)]
     assert [(r.status, r.stdout.text) for r in results] == [(n, f"{n}\n") for n in range(12)]
 
 
@@ -114,8 +115,8 @@ def test_ends_with_the_session(vm: ramet.VM) -> None:
     left = {item["vmm"] for item in vm.processes()}
     assert len(left) >= 3
     vm.kill()
-    assert process.wait(30) == 137
-    assert vm.wait(30) == 137
+    assert process.wait(LIMIT) == 137
+    assert vm.wait(LIMIT) == 137
     end = time.monotonic() + 10
     while any(Path(f"/proc/{pid}/status").exists() for pid in left if pid) and time.monotonic() < end:
         time.sleep(0.05)
@@ -132,7 +133,7 @@ def test_what_it_leaves_behind_goes_on() -> None:
 def test_its_vmm_is_killed(vm: ramet.VM) -> None:
     process = vm.exec(["sleep", "1000"])
     os.kill(vmm_of(vm, process), signal.SIGKILL)
-    assert process.wait(30) == 137
+    assert process.wait(LIMIT) == 137
     assert run(vm, "echo", "unharmed").stdout == b"unharmed\n"
 
 
@@ -141,7 +142,7 @@ def test_signals(vm: ramet.VM) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"on\n"
     process.signal(signal.SIGUSR1)
-    result = process.communicate(timeout=30)
+    result = process.communicate(timeout=LIMIT)
     assert (result.stdout, result.status) == (b"usr1\n", 5)
     process.signal(signal.SIGUSR1)  # it is over: nothing happens
 
@@ -195,12 +196,12 @@ def test_asyncio() -> None:
     async def main() -> None:
         async with await ramet.aio.run("test-tools", QUIET, stdin=ramet.DEVNULL) as vm:
             processes = [await vm.exec(["sh", "-c", f"cat; exit {n}"]) for n in range(3)]
-            results = await asyncio.gather(*(process.communicate("in", timeout=30) for process in processes))
+            results = await asyncio.gather(*(process.communicate("in", timeout=LIMIT) for process in processes))
             assert [(r.status, r.stdout) for r in results] == [(n, b"in") for n in range(3)]
             async with await vm.exec(["sleep", "1000"]) as sleeper:
                 assert sleeper.pid in [item["pid"] for item in await vm.processes()]
                 await sleeper.signal(signal.SIGTERM)
-                assert await sleeper.wait(30) == 143
+                assert await sleeper.wait(LIMIT) == 143
 
     asyncio.run(main())
 
@@ -218,7 +219,7 @@ def test_command_line(cli) -> None:
         child = subprocess.Popen(command("exec", "x", "sleep", "1000"))
         time.sleep(1)
         child.send_signal(signal.SIGINT)
-        assert child.wait(30) == 130
+        assert child.wait(LIMIT) == 130
     finally:
         cli("rm", "-f", "x", check=0)
 
@@ -248,7 +249,7 @@ def test_a_terminal_that_goes_away_hangs_up(cli) -> None:
         assert process.stdin is not None and process.stdout is not None
         process.stdin.close()
         process.stdout.close()
-        assert process.wait(30) == 129
+        assert process.wait(LIMIT) == 129
 
 
 def test_tree(cli) -> None:

@@ -47,7 +47,7 @@ def expected(case: Case) -> Any:
     return pytest.param(case, id=guest_harness.identity(case), marks=marks)
 
 
-@pytest.mark.parametrize("case", map(expected, CASES))
+@pytest.mark.parametrize("case", [expected(case) for case in CASES])
 def test_same_as_native(guests: Guests, case: Case) -> None:
     native = guests.native(case)
     first = guests.vm(case)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from limits import LIMIT
 
 import ramet
 from ramet import paths
@@ -59,7 +60,7 @@ class User:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT,
             cwd="/",
             env={
                 "PATH": os.environ["PATH"],
@@ -109,7 +110,7 @@ def test_programs(kvm: dict[str, str], session_home: Path, place: Path) -> None:
     assert user("logs", "d", check=0).stdout == "said\n"
     ready = 'echo ready > /dev/ramet; read -r document < /dev/ramet; echo "$document"'
     user("run", "-d", "--name", "w", *shell, ready, check=0)
-    user("freeze", "w", "--on-ready", "--timeout", "20", "-t", "T", check=0)
+    user("freeze", "w", "--on-ready", "--timeout", str(LIMIT), "-t", "T", check=0)
     assert json.loads(user("clone", "T", "--attach", "--rm", "--", "x", check=0).stdout)["args"] == ["x"]
     user("template", "rm", "T", check=0)
     user("rm", "-f", "-a", check=0)
@@ -142,7 +143,7 @@ def test_an_image(kvm: dict[str, str], session_home: Path, place: Path) -> None:
     user("build", "-t", "own", "--dir", f"{place}/tree:/", check=0)
     digest = json.loads(user("images", "--json", check=0).stdout)
     command = [sys.executable, "-m", "ramet", "build", "-t", "own", "--dir", f"{place}/tree:/"]
-    subprocess.run(command, check=True, timeout=60, env={**os.environ, "RAMET_HOME": str(place / "ours")})
+    subprocess.run(command, check=True, timeout=LIMIT, env={**os.environ, "RAMET_HOME": str(place / "ours")})
     assert Store(place / "ours").find("own").digest in {image["digest"] for image in digest}
 
 

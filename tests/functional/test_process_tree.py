@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from limits import LIMIT
 
 import ramet
 
@@ -74,4 +75,4 @@ def test_a_vm_that_is_stopped_on_the_host_keeps_nobody_waiting() -> None:
         assert isinstance(again, dict) and again["named"]
         os.kill(child, signal.SIGKILL)
         assert told(b"\n") == signal.SIGKILL
-        assert vm.communicate(timeout=30).ok
+        assert vm.communicate(timeout=LIMIT).ok

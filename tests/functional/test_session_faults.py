@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from limits import LIMIT
 
 import ramet
 
@@ -147,7 +148,7 @@ def test_children_killed_from_outside() -> None:
         assert vm.stdout.readline() == b"begin\n"
         time.sleep(0.5)
         keeper, killed = keeper_of(vm), 0
-        vm.exec(["true"]).wait(30)
+        vm.exec(["true"]).wait(LIMIT)
         before = descriptors(keeper)
         while killed < ROUNDS:
             time.sleep(chance.random() * 0.1)
@@ -156,19 +157,19 @@ def test_children_killed_from_outside() -> None:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(process["vmm"], signal.SIGKILL)
                         killed += 1
-        assert vm.exec(["touch", "/tmp/stop"]).wait(30) == 0
+        assert vm.exec(["touch", "/tmp/stop"]).wait(LIMIT) == 0
         lines = [line.decode() for line in vm.stdout]
         found = re.fullmatch(r"rounds (\d+) killed (\d+)\n", lines[-1])
         assert found and len(lines) == 1, (seed, lines)
         # Some were over, and only not waited for, when they were killed.
         assert int(found[2]) >= killed // 2, (seed, lines)
         assert before <= 40
-        assert vm.wait(30) == 0
+        assert vm.wait(LIMIT) == 0
 
 
 def test_nothing_leaks_when_children_are_killed() -> None:
     with ramet.run("test-tools", ["sleep", "1000"]) as vm:
-        vm.exec(["true"]).wait(30)
+        vm.exec(["true"]).wait(LIMIT)
         keeper = keeper_of(vm)
         before = descriptors(keeper)
         for _ in range(5 * SOAK):
@@ -178,7 +179,7 @@ def test_nothing_leaks_when_children_are_killed() -> None:
                 if item["vmm"] not in (None, vm.pid):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(item["vmm"], signal.SIGKILL)
-            assert process.wait(30) == 137
+            assert process.wait(LIMIT) == 137
             # What was being made when the rest was killed.
             for item in vm.processes():
                 if item["vmm"] not in (None, vm.pid):
@@ -207,10 +208,10 @@ def test_the_keeper_is_killed() -> None:
         assert len(hosts) >= 3
         os.kill(keeper_of(vm), signal.SIGKILL)
         with pytest.raises(ramet.VMCrashed, match="the session's keeper is gone") as caught:
-            vm.communicate(timeout=30)
+            vm.communicate(timeout=LIMIT)
         assert caught.value.status == 125
         assert caught.value.stderr.text.count("\n") == 1
-        assert process.wait(30) == 137
+        assert process.wait(LIMIT) == 137
         end = time.monotonic() + 10
         while any(Path(f"/proc/{host}").exists() for host in hosts):
             assert time.monotonic() < end, "VMs are left"
@@ -239,7 +240,7 @@ def test_the_host_has_no_room(what: str) -> None:
         assert vm.stdin is not None and vm.stdout is not None
         assert vm.stdout.readline() == b"begin\n"
         assert vm.pid is not None
-        vm.exec(["true"]).wait(30)  # the session begins
+        vm.exec(["true"]).wait(LIMIT)  # the session begins
         pid = vm.pid if what == "descriptors of the VM" else keeper_of(vm)
         _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from limits import LIMIT
 
 import ramet
 
@@ -35,37 +36,37 @@ def neighbour() -> Iterator[None]:
     program = "my $n = 0; for (1 .. 25) { my $p = fork; exit 3 if !$p; waitpid $p, 0; $n += $? >> 8 } print $n"
     with ramet.run("test-tools", ["perl", "-e", program]) as vm:
         yield
-        assert vm.communicate(timeout=120).stdout == b"75"
+        assert vm.communicate(timeout=LIMIT).stdout == b"75"
 
 
 @pytest.mark.usefixtures("neighbour")
 def test_processes() -> None:
     with ramet.run("test-tools", ["perl", "-MErrno", "-e", FORKS], max_clones=9) as vm:
-        assert vm.communicate(timeout=60).stdout == b"9 EAGAIN\n7\n"
+        assert vm.communicate(timeout=LIMIT).stdout == b"9 EAGAIN\n7\n"
     with ramet.run("test-tools", ["perl", "-MErrno", "-e", FORKS], max_clones=0) as vm:
-        assert vm.communicate(timeout=60).stdout.startswith(b"0 EAGAIN\n")
+        assert vm.communicate(timeout=LIMIT).stdout.startswith(b"0 EAGAIN\n")
 
 
 @pytest.mark.usefixtures("neighbour")
 def test_memory_of_all_together() -> None:
     # Each begins with 32 MiB.
     with ramet.run("test-tools", ["perl", "-MErrno", "-e", FORKS], session_memory="200M") as vm:
-        assert vm.communicate(timeout=60).stdout == b"5 ENOMEM\n7\n"
+        assert vm.communicate(timeout=LIMIT).stdout == b"5 ENOMEM\n7\n"
     # Not a constant, which perl would make before the fork.
     grows = (
         "my $p = fork; if (!$p) { my $n = 15e7; my $x = 'x' x $n; exit 0 } waitpid $p, 0; print $? ? 'failed' : 'grew'"
     )
     with ramet.run("test-tools", ["perl", "-e", grows], session_memory="200M", memory="1G") as vm:
-        assert vm.communicate(timeout=60).stdout == b"failed"
+        assert vm.communicate(timeout=LIMIT).stdout == b"failed"
     with ramet.run("test-tools", ["perl", "-e", grows], memory="1G") as vm:
-        assert vm.communicate(timeout=60).stdout == b"grew"
+        assert vm.communicate(timeout=LIMIT).stdout == b"grew"
 
 
 @pytest.mark.usefixtures("neighbour")
 def test_a_fork_bomb_stays_inside() -> None:
     bomb = "bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 3; echo over"
-    with ramet.run("test-tools", ["bash", "-c", bomb], max_clones=40, timeout=60) as vm:
-        result = vm.communicate(timeout=90)
+    with ramet.run("test-tools", ["bash", "-c", bomb], max_clones=40, timeout=LIMIT) as vm:
+        result = vm.communicate(timeout=LIMIT)
     # The shell itself may be what cannot fork.
     assert result.reason == "exited" and (result.stdout == b"over\n" or b"fork" in result.stderr), result
 

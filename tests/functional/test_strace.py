@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from limits import LIMIT
+
 import ramet
 
 # Fork, exec, wait and signals, in a program of a few lines.
@@ -45,12 +47,12 @@ def shapes(found: list[str]) -> set[str]:
 
 def test_as_strace_shows_it(kvm, tmp_path: Path) -> None:
     with ramet.run("test-tools", ["perl", "-e", PROGRAM], strace=True) as vm:
-        traced = vm.communicate(timeout=60).stderr.text
+        traced = vm.communicate(timeout=LIMIT).stderr.text
     assert all(re.match(r"\[pid +\d+\] |\+\+\+ ", line) for line in traced.splitlines()), traced
     assert len(set(re.findall(r"^\[pid +(\d+)\]", traced, re.MULTILINE))) == 3
     native = tmp_path / "native"
     # One file for each process: no call is split.
-    subprocess.run(["strace", "-ff", "-o", native, "perl", "-e", PROGRAM], check=True, timeout=60)
+    subprocess.run(["strace", "-ff", "-o", native, "perl", "-e", PROGRAM], check=True, timeout=LIMIT)
     expected = "\n".join(path.read_text() for path in tmp_path.iterdir())
     ours, theirs = shapes(lines(traced)), shapes(lines(expected))
     assert ours == theirs, (sorted(ours - theirs), sorted(theirs - ours))
@@ -58,6 +60,6 @@ def test_as_strace_shows_it(kvm, tmp_path: Path) -> None:
 
 def test_a_call_is_shown_once(kvm) -> None:
     with ramet.run("test-tools", ["sh", "-c", "true; true"], strace=True) as vm:
-        traced = vm.communicate(timeout=60).stderr.text
+        traced = vm.communicate(timeout=LIMIT).stderr.text
     calls = [line for line in traced.splitlines() if 'execve("/usr/bin/true"' in line or 'execve("/bin/true"' in line]
     assert len(calls) <= 2 and len({line.split("]")[0] for line in calls}) == len(calls), calls

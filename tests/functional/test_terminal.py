@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from limits import LIMIT
 from terminal import COLUMNS, ROWS, Terminal, command
 
 import ramet
@@ -105,9 +106,9 @@ def test_input_that_is_there_before_the_vm() -> None:
         command("run", "--rm", "-ti", "test-tools", "cat"),
         input=b"early\n",
         capture_output=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, b"early\r\nearly\r\n")
     with ramet.run("test-tools", ["cat"], tty=True) as vm:
-        assert vm.communicate(b"early\n\x04", timeout=60).stdout == b"early\r\nearly\r\n"
+        assert vm.communicate(b"early\n\x04", timeout=LIMIT).stdout == b"early\r\nearly\r\n"

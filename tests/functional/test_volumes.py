@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from limits import LIMIT
 
 import ramet
 
@@ -20,12 +21,12 @@ SHORT = 10 * 4096 + 5  # what truncated.c expects
 @pytest.fixture(scope="session")
 def truncated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("volumes") / "truncated"
-    subprocess.run(["gcc", "-O1", "-static", "-o", program, PROGRAMS / "truncated.c"], check=True, timeout=60)
+    subprocess.run(["gcc", "-O1", "-static", "-o", program, PROGRAMS / "truncated.c"], check=True, timeout=LIMIT)
     return program
 
 
 def said(vm: ramet.VM, input: str | None = None) -> str:
-    result = vm.communicate(input, timeout=60)
+    result = vm.communicate(input, timeout=LIMIT)
     assert result.status == 0, (result.reason, result.stderr)
     return result.stdout.decode()
 
@@ -56,7 +57,9 @@ def test_files_mappings_databases_and_what_is_outside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("who", ["guest", "host"])
 def test_a_page_behind_the_end_is_sigbus_at_its_address(tmp_path: Path, truncated: Path, who: str) -> None:
-    expected = subprocess.run([truncated, tmp_path / "native"], capture_output=True, text=True, check=True, timeout=60)
+    expected = subprocess.run(
+        [truncated, tmp_path / "native"], capture_output=True, text=True, check=True, timeout=LIMIT
+    )
     volumes = [f"{tmp_path}:/mnt", f"{truncated.parent}:/programs:ro"]
     command = ["/programs/truncated", "/mnt/file"]
     if who == "guest":
@@ -92,7 +95,7 @@ def test_mappings_of_a_clone_can_be_read_and_not_written(tmp_path: Path) -> None
             assert said(vm) == "ro EROFS 65 120\n"
         for touched in ("1", "8192"):
             with template.clone(input=touched) as vm:
-                result = vm.communicate(timeout=60)
+                result = vm.communicate(timeout=LIMIT)
                 assert (result.status, result.reason) == (135, "signal"), result.stderr
         assert (tmp_path / "file").read_bytes() == b"A" + b"x" * 19_999
         with template.clone(input="1", share_volumes=True) as vm:
@@ -104,7 +107,7 @@ def test_a_volume_that_cannot_be_mounted_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with ramet.run("python", ["python3", "-c", "pass"], volumes=[f"{tmp_path}/file:/usr"]) as vm:
         with pytest.raises(ramet.VMError, match="volume at /usr: ENOTDIR"):
-            vm.communicate(timeout=60)
+            vm.communicate(timeout=LIMIT)
         ended = vm.ended
     assert ended is not None and (ended.status, ended.reason) == (125, "failed")
 

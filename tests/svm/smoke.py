@@ -5,13 +5,17 @@ smoke.py IMAGE        boots Python, freezes it, makes five clones, crashes a pro
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import NoReturn
 
+from states import explained
+
 import ramet
 
 LIMIT = 240.0  # seconds for one step: emulated processors are slow
+EXPLAINED = 120.0  # seconds after which a step that is not done has to say what it waits for
 
 WARM = """
 import json, os
@@ -28,16 +32,19 @@ def fail(message: str) -> NoReturn:
     sys.exit(1)
 
 
+def ended(vm: ramet.VM) -> ramet.Result:
+    with explained(f"{vm.name} has not ended", EXPLAINED):
+        return vm.communicate(timeout=LIMIT)
+
+
 def said(vm: ramet.VM) -> bytes:
-    result = vm.communicate(timeout=LIMIT)
+    result = ended(vm)
     if result.status != 0:
         fail(f"{vm.name} ended with {result.status} ({result.reason}): {result.stderr}")
     return bytes(result.stdout)
 
 
 def main(image: str) -> None:
-    import json
-
     start = time.monotonic()
 
     def report(what: str) -> None:
@@ -49,11 +56,15 @@ def main(image: str) -> None:
             fail(f"python printed {output!r}")
     report("python booted and computed")
 
-    with ramet.freeze(image, ["python3", "-c", WARM], timeout=LIMIT) as template:
+    with explained("nothing is frozen", EXPLAINED):
+        template = ramet.freeze(image, ["python3", "-c", WARM], timeout=LIMIT)
+    with template:
         report("frozen")
         answers = []
         for number in range(5):
-            with template.clone(input=str(number)) as clone:
+            with explained(f"clone {number} was not made", EXPLAINED):
+                clone = template.clone(input=str(number))
+            with clone:
                 answers.append(json.loads(said(clone)))
         if [answer["square"] for answer in answers] != [0, 1, 4, 9, 16]:
             fail(f"the clones answered {answers}")
@@ -62,7 +73,7 @@ def main(image: str) -> None:
         report("five clones answered, each with its own randomness")
 
     with ramet.run(image, ["python3", "-c", CRASH]) as vm:
-        result = vm.communicate(timeout=LIMIT)
+        result = ended(vm)
         if (result.status, result.reason) != (139, "signal"):
             fail(f"a null pointer ended with {result.status} ({result.reason}): {result.stderr}")
     report("a crash is a crash of the guest")

@@ -110,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ramet: {error}", file=sys.stderr)
         return USAGE
     except RametError as error:
+        _give_up_output()
         print(f"ramet: {error}", file=sys.stderr)
         return not_run
     except KeyboardInterrupt:

@@ -123,5 +123,13 @@ def _detached(entry: Entry, command: list[str], *, keep_input: bool, remove: boo
     except BaseException:
         registry.discard(entry)
         raise
-    print(entry.id)
+    try:
+        print(entry.id, flush=True)
+    except OSError as error:
+        # Nobody knows of it: it is not left behind.
+        registry.remove(entry, force=True)
+        raise HostError(
+            f"VM {entry.id} was ended: its id could not be written to standard output: {error.strerror}",
+            hint="give it a --name, and standard output a place to go",
+        ) from error
     return 0

@@ -1,5 +1,6 @@
 // Descriptors of processes: pidfd_open(2), CLONE_PIDFD, polling, waiting, signals.
 // flags: -Wno-clobbered
+// allow: poll 1, revents 1 => poll 1, revents 11 : before Linux 6.9 a pidfd of a process that has been waited for tells no hang-up
 #include "child.h"
 #include <poll.h>
 #ifndef P_PIDFD

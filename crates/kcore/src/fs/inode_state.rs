@@ -15,6 +15,8 @@ pub struct InodeState {
     pub locks: Rc<LockTable>,
     /// Positive: descriptions open for writing; negative: times that it is being executed.
     pub writers: Cell<i32>,
+    /// How long what is written is to live (F_SET_RW_HINT): noted, not used.
+    pub write_life: Cell<u64>,
     /// What the file names: the pipe of a FIFO, the socket bound to a name.
     pub attached: RefCell<Option<Rc<dyn Any>>>,
 }
@@ -26,6 +28,7 @@ impl InodeState {
             id: ObjectId::fresh(),
             locks: Rc::default(),
             writers: Cell::new(0),
+            write_life: Cell::new(0),
             attached: RefCell::new(None),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::process;
 use super::source::Source;
-use super::table::{Entry, Id, Kind, NAME_SPACES, TASK, TaskEntry, TaskKind};
+use super::table::{Entry, Id, Kind, NAME_SPACES, NET_DIRECTORY, TASK, TaskEntry, TaskKind};
 use crate::errno::{Errno, Result};
 use crate::fs::anonymous;
 use crate::fs::inode::FileType;
@@ -124,6 +124,7 @@ impl Task {
             TaskKind::Descriptors => numbers(What::Descriptors),
             TaskKind::DescriptorInfo => numbers(What::DescriptorInfo),
             TaskKind::Threads => numbers(What::Threads),
+            TaskKind::Net => entry_node(&source, &NET_DIRECTORY),
             TaskKind::NameSpaces => NAME_SPACES
                 .iter()
                 .fold(Tree::new(), |tree, &(name, target)| {
@@ -156,9 +157,11 @@ impl ProcDirectory for Task {
         }
         let file_type = |kind: &TaskKind| match kind {
             TaskKind::Place(_) => FileType::Symlink,
-            TaskKind::Descriptors | TaskKind::DescriptorInfo | TaskKind::Threads | TaskKind::NameSpaces => {
-                FileType::Directory
-            }
+            TaskKind::Descriptors
+            | TaskKind::DescriptorInfo
+            | TaskKind::Threads
+            | TaskKind::Net
+            | TaskKind::NameSpaces => FileType::Directory,
             _ => FileType::Regular,
         };
         let all = self.entries().enumerate().skip(usize::try_from(cookie).unwrap_or(usize::MAX));

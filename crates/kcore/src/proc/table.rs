@@ -74,6 +74,8 @@ pub(super) enum TaskKind {
     Memory,
     /// task/: not in a thread's own directory.
     Threads,
+    /// net/: the same for all.
+    Net,
     /// ns/: symbolic links with names that say that all processes are in the same name spaces.
     NameSpaces,
 }
@@ -115,7 +117,7 @@ fn set_oom(source: &dyn Source, id: Id, bytes: &[u8]) -> Result<()> {
     source.set_oom_score_adjustment(id.pid, value)
 }
 
-pub(super) static TASK: [TaskEntry; 38] = [
+pub(super) static TASK: [TaskEntry; 39] = [
     file("auxv", 0o400, process::auxv),
     fixed("cgroup", "0::/\n"),
     file("cmdline", 0o444, process::cmdline),
@@ -135,6 +137,7 @@ pub(super) static TASK: [TaskEntry; 38] = [
     other("mem", 0o600, TaskKind::Memory),
     file("mountinfo", 0o444, process::mountinfo),
     file("mounts", 0o444, process::mounts),
+    other("net", 0o555, TaskKind::Net),
     other("ns", 0o511, TaskKind::NameSpaces),
     file("oom_score", 0o444, process::oom_score),
     other("oom_score_adj", 0o644, TaskKind::Setting(process::oom_score_adj, set_oom)),
@@ -170,6 +173,9 @@ pub(super) static NAME_SPACES: [(&str, &str); 8] = [
 
 pub(super) static ROOT: Entry = Entry { name: "", mode: 0o555, kind: Kind::Processes(&TOP) };
 
+/// net/ of each process.
+pub(super) static NET_DIRECTORY: Entry = entry("net", Kind::Directory(&NET));
+
 /// What `lo` has, and the internet sockets.
 static NET: [Entry; 7] = [
     entry("dev", Kind::Fixed(DEVICES)),
@@ -192,7 +198,7 @@ const DEVICES: &str = "Inter-|   Receive                                        
     lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
 ";
 
-static TOP: [Entry; 20] = [
+static TOP: [Entry; 21] = [
     entry("cmdline", Kind::Fixed("ramet\n")),
     entry("cpuinfo", Kind::File(system::cpuinfo)),
     entry(
@@ -206,11 +212,13 @@ static TOP: [Entry; 20] = [
         "filesystems",
         Kind::Fixed("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\n\terofs\n"),
     ),
+    // No interrupt controller, no lines: what goes on outside comes as events.
+    entry("interrupts", Kind::Fixed("           CPU0       \n")),
     entry("loadavg", Kind::File(system::loadavg)),
     entry("meminfo", Kind::File(system::meminfo)),
     entry("modules", Kind::Fixed("")),
     entry("mounts", Kind::Link(|_| b"self/mounts".to_vec())),
-    entry("net", Kind::Directory(&NET)),
+    entry("net", Kind::Link(|_| b"self/net".to_vec())),
     entry("partitions", Kind::Fixed("major minor  #blocks  name\n\n")),
     entry("self", Kind::Link(system::current_process)),
     entry("stat", Kind::File(system::stat)),

@@ -131,6 +131,7 @@ impl Source for Facts {
             facts.code = code.map_or((0, 0), |area| (area.start, area.end));
         }
         facts.exit_code = process.exiting.get().unwrap_or(0);
+        facts.io = process.transferred.facts();
         facts.oom_score_adjustment = OOM_SCORE_ADJUSTMENT.get();
         Some(facts)
     }

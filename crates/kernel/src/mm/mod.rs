@@ -167,7 +167,9 @@ pub fn limits_changed(process: &process::Process) {
         process.threads.borrow().iter().any(|thread| thread.credentials.borrow().has(cap::IPC_LOCK));
     let limits = &mut process.space.borrow_mut().limits;
     limits.address_space = process.limit(resource::AS);
-    limits.data = process.limit(resource::DATA);
+    limits.heap = process.limit(resource::DATA);
+    // As Linux has it: with a limit of 0, which is what valgrind sets, the hard one counts for all but brk(2).
+    limits.data = if limits.heap == 0 { process.hard_limit(resource::DATA) } else { limits.heap };
     limits.stack = process.limit(resource::STACK);
     limits.locked = if may_lock { u64::MAX } else { process.limit(resource::MEMLOCK) };
 }

@@ -123,6 +123,7 @@ fn find(what: What, news: &News) -> Result<Answer> {
             }
             (old.soft, old.hard).put(&mut data);
         }
+        What::CpuTime => data.extend_from_slice(&process.cpu_time().to_le_bytes()),
         What::Scheduling => put_list(&crate::task::targets::own(&process, first as i32), &mut data),
         What::Schedule => crate::task::targets::change_own(&process, first as i32, second, third as i32)?,
     }

@@ -17,7 +17,7 @@ use core::sync::atomic::Ordering::{Acquire, Release};
 use ramet_abi::hypercall as number;
 use ramet_abi::mailbox::event;
 use ramet_abi::session::{DATA_MAX, Reply, Request, notice, op};
-use ramet_kcore::errno::Result;
+use ramet_kcore::errno::{Errno, Result};
 
 /// How long an answer may take, ns.
 const PATIENCE: u64 = 1_000_000_000;
@@ -46,13 +46,26 @@ pub enum What {
     Scheduling = 9,
     /// To change those.
     Schedule = 10,
+    /// Processor time of all threads.
+    CpuTime = 11,
 }
 
 impl What {
     pub(super) fn from_number(number: u32) -> Option<What> {
         use What::*;
-        let all =
-            [Portrait, Strings, Mappings, Place, Descriptors, Descriptor, Give, Limit, Scheduling, Schedule];
+        let all = [
+            Portrait,
+            Strings,
+            Mappings,
+            Place,
+            Descriptors,
+            Descriptor,
+            Give,
+            Limit,
+            Scheduling,
+            Schedule,
+            CpuTime,
+        ];
         all.into_iter().find(|what| *what as u32 == number)
     }
 }
@@ -96,6 +109,15 @@ pub fn ask(pid: i32, what: What, values: [u64; 3]) -> Result<(Reply, Vec<u8>)> {
         ..Request::default()
     };
     call_data(&request, &[])
+}
+
+/// Processor time of process `pid`, ns.
+///
+/// # Errors
+/// As [`ask`].
+pub fn cpu_time(pid: i32) -> Result<u64> {
+    let (_, bytes) = ask(pid, What::CpuTime, [0; 3])?;
+    Ok(u64::from_le_bytes(bytes.try_into().map_err(|_| Errno::EAGAIN)?))
 }
 
 fn wait_for_answer(question: u64) -> bool {

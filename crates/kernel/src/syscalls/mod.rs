@@ -7,6 +7,7 @@ use crate::arch::frame::Frame;
 use crate::arch::{site, upcall};
 use ramet_kcore::errno::{Errno, Result};
 
+mod accounting;
 pub mod capabilities;
 pub mod count;
 pub mod exec;

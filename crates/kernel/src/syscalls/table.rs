@@ -1,8 +1,8 @@
 //! Which function serves which system call. `scripts/syscall_table.py` makes the documentation's table from this file.
 
 use super::{
-    Handler, capabilities, exec, file, getrandom, ids, io, ipc, limits, memory, prctl, process, scheduling,
-    signals, thread, time, timers, users, vectors, wait,
+    Handler, accounting, capabilities, exec, file, getrandom, ids, io, ipc, limits, memory, prctl, process,
+    scheduling, signals, thread, time, timers, users, wait,
 };
 use crate::task::{exit, futex, signal};
 use ramet_abi::syscall::{COUNT, NAMES};
@@ -58,7 +58,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     close => file::open::close,
     close_range => file::open::close_range,
     connect => ipc::socket_connect::connect,
-    copy_file_range => file::copy::copy_file_range,
+    copy_file_range => accounting::copy_file_range,
     creat => file::open::creat,
     dup => file::descriptors::dup,
     dup2 => file::descriptors::dup2,
@@ -102,6 +102,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     get_robust_list => thread::get_robust_list,
     getcpu => ids::getcpu,
     getcwd => file::directory::getcwd,
+    getdents => file::directory::getdents,
     getdents64 => file::directory::getdents64,
     getegid => users::getegid,
     geteuid => users::geteuid,
@@ -183,22 +184,22 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     poll => ipc::poll::poll,
     ppoll => ipc::poll::ppoll,
     prctl => prctl::prctl,
-    pread64 => io::pread64,
-    preadv => vectors::preadv,
-    preadv2 => vectors::preadv2,
+    pread64 => accounting::pread64,
+    preadv => accounting::preadv,
+    preadv2 => accounting::preadv2,
     prlimit64 => limits::prlimit64,
     process_vm_readv => process::process_vm_readv,
     process_vm_writev => process::process_vm_writev,
     pselect6 => ipc::poll::pselect6,
-    pwrite64 => io::pwrite64,
-    pwritev => vectors::pwritev,
-    pwritev2 => vectors::pwritev2,
+    pwrite64 => accounting::pwrite64,
+    pwritev => accounting::pwritev,
+    pwritev2 => accounting::pwritev2,
     quotactl => process::refused,
-    read => io::read,
+    read => accounting::read,
     readahead => file::size::readahead,
     readlink => file::stat::readlink,
     readlinkat => file::stat::readlinkat,
-    readv => vectors::readv,
+    readv => accounting::readv,
     reboot => process::refused,
     recvfrom => ipc::socket_receive::recvfrom,
     recvmmsg => ipc::socket_receive::recvmmsg,
@@ -234,7 +235,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     semget => ipc::sysv::semget,
     semop => ipc::sysv::semop,
     semtimedop => ipc::sysv::semtimedop,
-    sendfile => file::copy::sendfile,
+    sendfile => accounting::sendfile,
     sendmmsg => ipc::socket_send::sendmmsg,
     sendmsg => ipc::socket_send::sendmsg,
     sendto => ipc::socket_send::sendto,
@@ -309,8 +310,8 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     vmsplice => ipc::splice::vmsplice,
     wait4 => wait::wait4,
     waitid => wait::waitid,
-    write => io::write,
-    writev => vectors::writev,
+    write => accounting::write,
+    writev => accounting::writev,
 };
 
 /// What serves call `number`.

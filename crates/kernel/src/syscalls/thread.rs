@@ -105,6 +105,7 @@ fn new_thread(call: &Call<'_>, request: &Request, process: &Rc<Process>, tid: i3
     thread.name.set(parent.name.get());
     thread.scheduling.set(parent.scheduling.get().inherited());
     thread.timer_slack.set(parent.timer_slack.get());
+    thread.memory_errors.set(parent.memory_errors.get());
     if request.flags & flag::CHILD_CLEARTID != 0 {
         thread.clear_child_tid.set(request.child_tid);
     }

@@ -2,8 +2,10 @@
 
 use super::Call;
 use crate::arch::user;
+use crate::session::questions;
 use crate::task::sched::{self, Woken};
 use crate::task::{process, time};
+use ramet_kcore::clock::Clock;
 use ramet_kcore::errno::{Errno, Result};
 
 const SECOND: u64 = 1_000_000_000;
@@ -34,24 +36,28 @@ pub fn read_clock(id: i32) -> Result<u64> {
         clock::BOOTTIME | clock::BOOTTIME_ALARM => time::boottime(),
         clock::PROCESS_CPU => sched::with_current(|thread| thread.process.cpu_time()),
         clock::THREAD_CPU => sched::with_current(|thread| thread.cpu_time_now()),
-        // CPU-time clocks of a process or thread: ~pid << 3 | per-thread << 2 | 2 (clock_getcpuclockid(3)).
-        id if id < 0 && id & 3 == 2 => {
-            let (number, per_thread) = (!(id >> 3), id & 4 != 0);
-            sched::with_current(|thread| {
-                if per_thread {
-                    if number == 0 {
-                        return Ok(thread.cpu_time_now());
-                    }
-                    process::find_thread(number).map(|other| other.cpu_time_now()).ok_or(Errno::EINVAL)
-                } else if number == 0 || number == thread.process.pid.get() {
-                    Ok(thread.process.cpu_time())
-                } else {
-                    process::find(number).map(|other| other.cpu_time()).ok_or(Errno::EINVAL)
-                }
-            })?
-        }
+        // User and all time are one: the kernel's part is not counted by itself.
+        id if id < 0 => match Clock::decode(id)? {
+            Clock::Thread { tid: 0, .. } => sched::with_current(|thread| thread.cpu_time_now()),
+            Clock::Thread { tid, .. } => sched::with_current(|thread| {
+                // A thread of another process has no clock.
+                thread.process.thread(tid as i32).map(|other| other.cpu_time_now()).ok_or(Errno::EINVAL)
+            })?,
+            Clock::Process { pid: 0, .. } => sched::with_current(|thread| thread.process.cpu_time()),
+            Clock::Process { pid, .. } => process_time(pid as i32)?,
+            Clock::Wall { .. } => return Err(Errno::EINVAL),
+        },
         _ => return Err(Errno::EINVAL),
     })
+}
+
+/// Processor time of a process, here or elsewhere in the session.
+fn process_time(pid: i32) -> Result<u64> {
+    match process::find(pid) {
+        Some(process) => Ok(process.cpu_time()),
+        None if crate::session::is_open() => questions::cpu_time(pid).map_err(|_| Errno::EINVAL),
+        None => Err(Errno::EINVAL),
+    }
 }
 
 /// Reads a struct timespec as ns.
@@ -101,9 +107,17 @@ pub fn clock_getres(call: &mut Call<'_>) -> Result<i64> {
 
 /// clock_settime(2): nobody may.
 pub fn clock_settime(call: &mut Call<'_>) -> Result<i64> {
-    read_clock(call.int(0))?;
-    read_timespec(call.arg(1))?;
-    Err(if call.int(0) == clock::REALTIME { Errno::EPERM } else { Errno::EINVAL })
+    let id = call.int(0);
+    if id != clock::REALTIME && id >= 0 {
+        return Err(Errno::EINVAL);
+    }
+    if id < 0 {
+        user::read(call.arg(1), &mut [0; 16])?;
+        read_clock(id)?;
+    } else {
+        read_timespec(call.arg(1))?;
+    }
+    Err(Errno::EPERM)
 }
 
 /// gettimeofday(2).
@@ -140,6 +154,34 @@ fn sleep_until(deadline: u64) -> Result<()> {
     }
 }
 
+/// Sleeps until processor-time clock `id` shows `wanted`. With one vCPU no such clock is faster than the time that passes.
+fn sleep_until_used(id: i32, wanted: u64) -> Result<()> {
+    // Between two looks: no more than a thousand of them a second for a clock that stands.
+    const LEAST: u64 = 1_000_000;
+    loop {
+        let now = read_clock(id)?;
+        if now >= wanted {
+            return Ok(());
+        }
+        sleep_until(time::monotonic().saturating_add((wanted - now).max(LEAST)))?;
+    }
+}
+
+/// clock_nanosleep(2) on the processor time of a process or of another thread.
+fn sleep_used(id: i32, wanted: u64, is_absolute: bool, remaining: usize) -> Result<i64> {
+    let now = read_clock(id)?;
+    let deadline = if is_absolute { wanted } else { now.saturating_add(wanted) };
+    match sleep_until_used(id, deadline) {
+        Err(Errno::ERESTARTSYS) => {
+            if !is_absolute && remaining != 0 {
+                write_timespec(remaining, deadline.saturating_sub(read_clock(id)?))?;
+            }
+            Err(Errno::ERESTARTNOHAND)
+        }
+        other => other.map(|()| 0),
+    }
+}
+
 fn sleep_relative(duration: u64, remaining: usize) -> Result<i64> {
     let deadline = time::monotonic().saturating_add(duration);
     match sleep_until(deadline) {
@@ -165,15 +207,35 @@ pub fn nanosleep(call: &mut Call<'_>) -> Result<i64> {
 /// clock_nanosleep(2).
 pub fn clock_nanosleep(call: &mut Call<'_>) -> Result<i64> {
     const ABSOLUTE: i32 = 1;
+    /// The low bits of a clock that is a device's.
+    const DEVICE: i32 = 3;
     let id = call.int(0);
     match id {
         clock::REALTIME | clock::MONOTONIC | clock::BOOTTIME | clock::TAI => {}
-        clock::PROCESS_CPU | clock::REALTIME_ALARM | clock::BOOTTIME_ALARM | clock::MONOTONIC_RAW => {
-            return Err(Errno::EOPNOTSUPP);
-        }
+        clock::PROCESS_CPU => {}
+        clock::THREAD_CPU
+        | clock::MONOTONIC_RAW
+        | clock::REALTIME_COARSE
+        | clock::MONOTONIC_COARSE
+        | clock::REALTIME_ALARM
+        | clock::BOOTTIME_ALARM => return Err(Errno::EOPNOTSUPP),
+        id if id < 0 => match Clock::decode(id) {
+            Ok(Clock::Thread { tid, .. }) => {
+                // A thread cannot wait for its own time to pass.
+                if tid == 0 || tid as i32 == sched::with_current(|thread| thread.tid.get()) {
+                    return Err(Errno::EINVAL);
+                }
+            }
+            Ok(_) => {}
+            Err(_) if id & 7 == DEVICE => return Err(Errno::EOPNOTSUPP),
+            Err(error) => return Err(error),
+        },
         _ => return Err(Errno::EINVAL),
     }
     let wanted = read_timespec(call.arg(2))?;
+    if id < 0 || id == clock::PROCESS_CPU {
+        return sleep_used(id, wanted, call.int(1) & ABSOLUTE != 0, call.arg(3));
+    }
     if call.int(1) & ABSOLUTE == 0 {
         return sleep_relative(wanted, call.arg(3));
     }

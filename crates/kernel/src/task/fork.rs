@@ -127,6 +127,7 @@ fn become_child(thread: &Thread, process: &Process, parent: i32, order: &Order) 
         process.parent_death_signal.set(0);
         process.subreaper.set(false);
         process.ended_cpu_time.set(0);
+        process.transferred.forget();
         thread.cpu_time.set((0, 0));
         thread.robust_list.set((0, 0));
         thread.clear_child_tid.set(0);

@@ -100,9 +100,6 @@ pub fn sys_futex(call: &mut Call<'_>) -> Result<i64> {
     let private = call.int(1) & operation::PRIVATE != 0;
     let realtime = call.int(1) & operation::CLOCK_REALTIME != 0;
     let value = call.uint(2);
-    if realtime && !matches!(command, operation::WAIT | operation::WAIT_BITSET | operation::LOCK_PI2) {
-        return Err(Errno::ENOSYS);
-    }
     let timeout = match command {
         operation::WAIT | operation::WAIT_BITSET | operation::LOCK_PI | operation::LOCK_PI2
             if call.arg(3) != 0 =>
@@ -119,6 +116,9 @@ pub fn sys_futex(call: &mut Call<'_>) -> Result<i64> {
         }
         _ => None,
     };
+    if realtime && !matches!(command, operation::WAIT_BITSET | operation::LOCK_PI2) {
+        return Err(Errno::ENOSYS);
+    }
     if matches!(command, operation::WAKE | operation::WAKE_BITSET) {
         // The word itself is not read.
         check_address(address as u64)?;

@@ -53,6 +53,35 @@ pub mod resource {
     pub const NICE: usize = 13;
 }
 
+/// What a process has read and written (`struct task_io_accounting` of Linux).
+#[derive(Default)]
+#[allow(missing_docs)]
+pub struct Transferred {
+    pub read_calls: Cell<u64>,
+    pub read_bytes: Cell<u64>,
+    pub write_calls: Cell<u64>,
+    pub written_bytes: Cell<u64>,
+}
+
+impl Transferred {
+    /// A fork's child starts with nothing.
+    pub fn forget(&self) {
+        for count in [&self.read_calls, &self.read_bytes, &self.write_calls, &self.written_bytes] {
+            count.set(0);
+        }
+    }
+
+    /// For /proc.
+    pub fn facts(&self) -> ramet_kcore::proc::source::IoFacts {
+        ramet_kcore::proc::source::IoFacts {
+            read_bytes: self.read_bytes.get(),
+            written_bytes: self.written_bytes.get(),
+            read_calls: self.read_calls.get(),
+            write_calls: self.write_calls.get(),
+        }
+    }
+}
+
 /// A process.
 pub struct Process {
     /// Itself, for those who must not keep it alive.
@@ -93,12 +122,16 @@ pub struct Process {
     pub dumpable: Cell<bool>,
     /// No new privileges.
     pub no_new_privileges: Cell<bool>,
+    /// PR_SET_THP_DISABLE.
+    pub small_pages: Cell<bool>,
     /// prctl(PR_SET_PDEATHSIG).
     pub parent_death_signal: Cell<i32>,
     /// prctl(PR_SET_CHILD_SUBREAPER).
     pub subreaper: Cell<bool>,
     /// membarrier(2)'s registrations.
     pub barriers: Cell<u32>,
+    /// What it has read and written.
+    pub transferred: Transferred,
     /// CPU time of threads that have ended, ns.
     pub ended_cpu_time: Cell<u64>,
     /// When it started, CLOCK_BOOTTIME ns.
@@ -241,9 +274,11 @@ impl Process {
             timers: super::itimer::ProcessTimers::new(),
             dumpable: Cell::new(true),
             no_new_privileges: Cell::new(false),
+            small_pages: Cell::new(false),
             parent_death_signal: Cell::new(0),
             subreaper: Cell::new(false),
             barriers: Cell::new(0),
+            transferred: Transferred::default(),
             ended_cpu_time: Cell::new(0),
             started: Cell::new(super::time::boottime()),
             group: Cell::new(pid),
@@ -273,9 +308,11 @@ impl Process {
             timers: super::itimer::ProcessTimers::new(),
             dumpable: Cell::new(self.dumpable.get()),
             no_new_privileges: Cell::new(self.no_new_privileges.get()),
+            small_pages: Cell::new(self.small_pages.get()),
             parent_death_signal: Cell::new(0),
             subreaper: Cell::new(false),
             barriers: Cell::new(self.barriers.get()),
+            transferred: Transferred::default(),
             ended_cpu_time: Cell::new(0),
             started: Cell::new(super::time::boottime()),
             group: Cell::new(self.group.get()),
@@ -332,6 +369,11 @@ impl Process {
     /// A resource limit's soft value.
     pub fn limit(&self, resource: usize) -> u64 {
         self.limits.borrow()[resource].soft
+    }
+
+    /// A resource limit's hard value.
+    pub fn hard_limit(&self, resource: usize) -> u64 {
+        self.limits.borrow()[resource].hard
     }
 
     /// CPU time of all threads, ns.

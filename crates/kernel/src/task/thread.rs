@@ -38,6 +38,17 @@ pub enum State {
 #[repr(C, align(64))]
 struct Stack([u64; STACK_SIZE / 8]);
 
+/// When a thread is told of an error in its memory: the numbers of PR_MCE_KILL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MemoryErrors {
+    /// At its next access.
+    Late = 0,
+    /// At once.
+    Early = 1,
+    /// As the system has it.
+    Default = 2,
+}
+
 /// A thread.
 pub struct Thread {
     me: Weak<Thread>,
@@ -73,6 +84,8 @@ pub struct Thread {
     pub name: Cell<[u8; 16]>,
     /// prctl(PR_SET_TIMERSLACK), ns.
     pub timer_slack: Cell<u64>,
+    /// PR_MCE_KILL.
+    pub memory_errors: Cell<MemoryErrors>,
     /// Policy and priorities.
     pub scheduling: Cell<crate::syscalls::scheduling::Scheduling>,
     /// The thread must end instead of returning to the program.
@@ -139,6 +152,7 @@ impl Thread {
                 robust_list: Cell::new((0, 0)),
                 name: Cell::new([0; 16]),
                 timer_slack: Cell::new(50_000),
+                memory_errors: Cell::new(MemoryErrors::Default),
                 scheduling: Cell::default(),
                 dying: Cell::new(false),
                 cpu_time: Cell::new((0, 0)),

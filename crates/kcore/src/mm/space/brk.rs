@@ -29,7 +29,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
             let (all, data) = self.areas.sizes();
             let more = new - old;
             // Linux counts the heap by itself as well as with all private writable memory.
-            if address - self.heap > self.limits.data
+            if address - self.heap > self.limits.heap
                 || data.saturating_add(more) > self.limits.data
                 || all.saturating_add(more) > self.limits.address_space
                 || !self.areas.has_room(old, new)

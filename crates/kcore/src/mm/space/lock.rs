@@ -3,7 +3,7 @@
 use super::super::physical::Physical;
 use super::super::vma::property;
 use super::populate::Own;
-use super::{AddressSpace, PAGE, is_in_program, round_up};
+use super::{AddressSpace, PAGE, is_in_program};
 use crate::errno::{Errno, Result};
 
 /// Lock what is mapped now.
@@ -33,7 +33,12 @@ impl<P: Physical> AddressSpace<P> {
         if self.limits.locked == 0 {
             return Err(Errno::EPERM);
         }
-        let Some((start, end)) = lock_range(address, length)? else { return Ok(()) };
+        let range = lock_range(address, length);
+        if range == Err(Errno::EINVAL) {
+            // The limit is looked at first.
+            self.check_lock(length & !(PAGE - 1), Errno::ENOMEM)?;
+        }
+        let Some((start, end)) = range? else { return Ok(()) };
         let held: u64 = self
             .areas
             .overlapping(start, end)
@@ -117,7 +122,8 @@ impl<P: Physical> AddressSpace<P> {
 /// The pages that hold the range; none: it is empty.
 fn lock_range(address: u64, length: u64) -> Result<Option<(u64, u64)>> {
     let start = address & !(PAGE - 1);
-    let length = round_up(length.checked_add(address - start).ok_or(Errno::EINVAL)?).ok_or(Errno::EINVAL)?;
+    // A length near 2^64 wraps, as Linux's does: -1 is nothing.
+    let length = length.wrapping_add(address - start).wrapping_add(PAGE - 1) & !(PAGE - 1);
     let end = start.checked_add(length).ok_or(Errno::EINVAL)?;
     if length == 0 {
         return Ok(None);

@@ -43,8 +43,10 @@ pub const PAGE: u64 = 4096;
 pub struct Limits {
     /// `RLIMIT_AS`.
     pub address_space: u64,
-    /// `RLIMIT_DATA`.
+    /// `RLIMIT_DATA`, for all private writable memory.
     pub data: u64,
+    /// `RLIMIT_DATA`, for the heap.
+    pub heap: u64,
     /// `RLIMIT_STACK`.
     pub stack: u64,
     /// `RLIMIT_MEMLOCK`; `u64::MAX` also for a privileged program.
@@ -53,7 +55,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { address_space: u64::MAX, data: u64::MAX, stack: 8 << 20, locked: u64::MAX }
+        Limits { address_space: u64::MAX, data: u64::MAX, heap: u64::MAX, stack: 8 << 20, locked: u64::MAX }
     }
 }
 

@@ -26,6 +26,8 @@ mod command {
     pub const GETPIPE_SZ: i32 = 1032;
     pub const ADD_SEALS: i32 = 1033;
     pub const GET_SEALS: i32 = 1034;
+    pub const GET_RW_HINT: i32 = 1035;
+    pub const SET_RW_HINT: i32 = 1036;
 }
 
 /// fcntl(2).
@@ -86,6 +88,24 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<i64> {
                 return Err(Errno::EPERM);
             }
             file.file().seals(argument as u32)?;
+            Ok(0)
+        }
+        command::GET_RW_HINT => {
+            let state = file.inode().and_then(|inode| inode.state()).ok_or(Errno::EINVAL)?;
+            user::write(argument, &state.write_life.get().to_le_bytes())?;
+            Ok(0)
+        }
+        command::SET_RW_HINT => {
+            // RWH_WRITE_LIFE_NOT_SET to RWH_WRITE_LIFE_EXTREME. Memory wears out the same whatever lives in it.
+            const LONGEST: u64 = 5;
+            let mut bytes = [0; 8];
+            user::read(argument, &mut bytes)?;
+            let hint = u64::from_le_bytes(bytes);
+            let state = file.inode().and_then(|inode| inode.state()).ok_or(Errno::EINVAL)?;
+            if hint > LONGEST {
+                return Err(Errno::EINVAL);
+            }
+            state.write_life.set(hint);
             Ok(0)
         }
         command::SETOWN => signal_io::set_owner(&file, argument as i32),

@@ -9,12 +9,44 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::inode::PATH_MAX;
 use ramet_kcore::fs::ops::{AT_FDCWD, AT_REMOVEDIR};
 use ramet_kcore::stat::makedev;
+use ramet_kcore::user::Sink;
 
 /// getdents64(2).
 pub fn getdents64(call: &mut Call<'_>) -> Result<i64> {
     let file = io::file(call.int(0))?;
     let mut sink = UserSink::new(call.arg(1), call.uint(2) as usize);
     file.read_directory(&mut sink).map(|n| n as i64)
+}
+
+/// getdents(2), the older form. Its records are as long as those of getdents64(2): the name lies one byte earlier, the type
+/// in the last byte.
+pub fn getdents(call: &mut Call<'_>) -> Result<i64> {
+    let file = io::file(call.int(0))?;
+    let mut sink = OldEntries(UserSink::new(call.arg(1), call.uint(2) as usize));
+    file.read_directory(&mut sink).map(|n| n as i64)
+}
+
+/// Turns whole records of getdents64(2) into those of getdents(2).
+struct OldEntries(UserSink);
+
+impl Sink for OldEntries {
+    fn remaining(&self) -> usize {
+        self.0.remaining()
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<usize> {
+        const LENGTH: usize = 16;
+        const TYPE: usize = 18;
+        let mut bytes = bytes.to_vec();
+        let mut rest = &mut bytes[..];
+        while rest.len() > TYPE {
+            let length = u16::from_le_bytes([rest[LENGTH], rest[LENGTH + 1]]) as usize;
+            let Some((record, others)) = rest.split_at_mut_checked(length.max(TYPE + 1)) else { break };
+            record[TYPE..].rotate_left(1);
+            rest = others;
+        }
+        self.0.put(&bytes)
+    }
 }
 
 /// getcwd(2).

@@ -16,13 +16,18 @@ use ramet_kcore::wait::Events;
 /// flock(2).
 pub fn flock(call: &mut Call<'_>) -> Result<i64> {
     const NONBLOCK: u32 = 4;
-    let file = io::file(call.int(0))?;
+    const MANDATORY: u32 = 32;
+    if call.uint(1) & MANDATORY != 0 {
+        // Since Linux 5.16 these locks are ignored, and nothing else of the call is looked at.
+        return Ok(0);
+    }
     let exclusive = match call.uint(1) & !NONBLOCK {
         1 => Some(false),
         2 => Some(true),
         8 => None,
         _ => return Err(Errno::EINVAL),
     };
+    let file = io::file(call.int(0))?;
     match file.flock(exclusive) {
         Err(Errno::EAGAIN) if call.uint(1) & NONBLOCK == 0 => {}
         other => return other.map(|()| 0),

@@ -169,7 +169,7 @@ pub fn map_image(fd: BorrowedFd<'_>) -> io::Result<&'static [u8]> {
 }
 
 /// Removes a mapping of [`map_shared`].
-pub(crate) fn unmap(at: NonNull<u8>, length: usize) {
+pub fn unmap(at: NonNull<u8>, length: usize) {
     // SAFETY: called by the mapping's owner when it is dropped: nothing refers to it any more.
     unsafe { libc::munmap(at.as_ptr().cast(), length) };
 }

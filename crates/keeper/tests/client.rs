@@ -4,14 +4,11 @@ mod common;
 
 use common::Harness;
 use common::pages::Pages;
-use ramet_abi::hostfs;
-use ramet_abi::session::{
-    CHANNEL_SIZE, Control, Reply, Request, SLEEPERS_OFFSET, TOUCHED_OFFSET, VERSIONS_OFFSET, op, tree,
-};
+use common::vm::{Window, client, client_with};
+use ramet_abi::session::tree;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_APPEND, O_RDONLY, O_RDWR, O_WRONLY};
 use ramet_kcore::file::{File, Page, PageSource};
-use ramet_kcore::fs::hostfs::HostTransport;
 use ramet_kcore::fs::inode::{Creation, Inode, NewNode};
 use ramet_kcore::fs::memfs::{Limits, MemFs};
 use ramet_kcore::fs::mount::{MountName, Namespace};
@@ -19,99 +16,10 @@ use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::path::Path;
 use ramet_kcore::ipc::object::Origin;
 use ramet_kcore::ipc::pipe::pipe;
-use ramet_kcore::session::{
-    Client, Local, RemoteFile, SessionInode, SharedFile, Traits, Transport, export, finish, migrate,
-};
+use ramet_kcore::session::{RemoteFile, SessionInode, SharedFile, Traits, export, finish, migrate};
 use ramet_kcore::user::{SliceSink, SliceSource};
-use ramet_keeper::{ClientId, sys};
-use std::cell::{Cell, RefCell};
-use std::os::fd::{AsFd, OwnedFd};
-use std::ptr::NonNull;
+use std::cell::RefCell;
 use std::rc::Rc;
-
-/// Memory that the keeper has passed, by fid, as the VMM keeps and maps it; an offset in the window is an address here.
-#[derive(Default)]
-struct Window {
-    files: RefCell<Vec<Option<OwnedFd>>>,
-    mapped: Cell<usize>,
-}
-
-impl HostTransport for Window {
-    fn call(&self, request: &mut hostfs::Request) -> Result<u64> {
-        match request.operation {
-            hostfs::op::MAP => {
-                let files = self.files.borrow();
-                let file = files[request.fid as usize].as_ref().ok_or(Errno::EBADF)?;
-                assert_eq!((request.offset, request.flags), (0, 1));
-                let at = sys::map_shared(file.as_fd(), request.length as usize).map_err(|_| Errno::ENOMEM)?;
-                self.mapped.set(self.mapped.get() + 1);
-                Ok(at.as_ptr() as u64)
-            }
-            hostfs::op::UNMAP => {
-                self.mapped.set(self.mapped.get() - 1);
-                Ok(0)
-            }
-            hostfs::op::CLOSE => {
-                assert!(self.files.borrow_mut()[request.fid as usize].take().is_some());
-                Ok(0)
-            }
-            other => panic!("request {other}"),
-        }
-    }
-    fn data_address(&self) -> usize {
-        unreachable!("no data")
-    }
-    fn window_address(&self, offset: u64) -> usize {
-        offset as usize
-    }
-}
-
-/// One VM's channel; requests are served at once.
-struct Direct {
-    harness: Rc<RefCell<Harness>>,
-    window: Rc<Window>,
-    vm: ClientId,
-    channel: NonNull<u8>,
-}
-
-impl Transport for Direct {
-    fn call(&self, request: &Request, data: &[u8], answer: &mut Vec<u8>) -> Result<Reply> {
-        let mut got = self.harness.borrow_mut().ask(self.vm, *request, data);
-        if request.operation == op::MEMORY && got.result >= 0 {
-            let mut files = self.window.files.borrow_mut();
-            got.result = files.len() as i64;
-            files.push(self.harness.borrow_mut().passed.pop());
-        }
-        answer.extend_from_slice(&got.data);
-        let length = got.data.len() as u64;
-        Ok(Reply { result: got.result, length, values: got.values, stat: got.stat })
-    }
-    fn control(&self) -> &Control {
-        // SAFETY: the channel is mapped for the rest of the test and begins with that page of atomics.
-        unsafe { self.channel.cast::<Control>().as_ref() }
-    }
-    fn touched(&self, index: u64) -> u8 {
-        // SAFETY: inside the channel, which is mapped for the rest of the test.
-        unsafe { self.channel.add((TOUCHED_OFFSET + index) as usize).read_volatile() }
-    }
-    fn version(&self, slot: u64) -> u32 {
-        self.harness.borrow().word(self.vm, VERSIONS_OFFSET + slot * 4)
-    }
-    fn has_sleepers(&self, slot: u64) -> bool {
-        self.harness.borrow().word(self.vm, SLEEPERS_OFFSET + slot * 4) != 0
-    }
-}
-
-fn client(harness: &Rc<RefCell<Harness>>, vm: ClientId) -> Rc<Client> {
-    client_with(harness, vm, Rc::default())
-}
-
-fn client_with(harness: &Rc<RefCell<Harness>>, vm: ClientId, window: Rc<Window>) -> Rc<Client> {
-    let memory = harness.borrow().vms[&vm].memory.try_clone().unwrap();
-    let channel = sys::map_shared(memory.as_fd(), CHANNEL_SIZE as usize).unwrap();
-    let transport = Direct { harness: harness.clone(), window: window.clone(), vm, channel };
-    Client::new(Rc::new(transport), Local { image: None, pages: Rc::new(Pages), window: Some(window) })
-}
 
 fn read(file: &OpenFile, most: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; most];

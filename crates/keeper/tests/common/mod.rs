@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each test uses a part
 
 pub mod pages;
+pub mod vm;
 
 use ramet_abi::session::{
     CHANNEL_SIZE, DATA_OFFSET, NOTICES, NOTICES_OFFSET, Notice, REPLY_OFFSET, REQUEST_OFFSET, Reply, Request,

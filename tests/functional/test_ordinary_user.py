@@ -33,7 +33,7 @@ mknod "$1" c $2 $3 && chgrp $4 "$1" && chmod 660 "$1" && mount --bind "$1" /dev/
 class User:
     """Somebody with a home of their own, the `ramet` under test and its test images."""
 
-    def __init__(self, place: Path, images: Path, *, member: bool) -> None:
+    def __init__(self, place: Path, images: Path, *, member: bool, image: str = "test-busybox") -> None:
         self.place = place
         self.member = member
         self.home = place / "own"
@@ -45,35 +45,53 @@ class User:
         store = self.home / "state"
         (store / "images").mkdir(parents=True)
         (store / "names").mkdir()
-        digest = Store(images).find("test-busybox").digest
+        digest = Store(images).find(image).digest
         shutil.copytree(images / "images" / digest, store / "images" / digest)
-        (store / "names/test-busybox").write_text(digest)
+        (store / "names" / image).write_text(digest)
         place.chmod(0o755)
         for path in [self.home, *self.home.rglob("*")] if ROOT else []:
             os.chown(path, USER, USER)
 
     def __call__(self, *arguments: str, check: int | None = None) -> subprocess.CompletedProcess[str]:
-        # Root's interpreter may lie where nobody else may look.
-        python = "/usr/bin/python3" if ROOT else sys.executable
         done = subprocess.run(
-            [*self._become(), python, "-B", "-m", "ramet", *arguments],
+            self._command(*arguments),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=LIMIT,
             cwd="/",
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.home),
-                "PYTHONPATH": str(self.place / "lib"),
-                "RAMET_HOME": str(self.home / "state"),
-                "RAMET_VMM": str(self.place / "vmm"),
-                "RAMET_KERNEL": str(self.place / "kernel"),
-            },
+            env=self._environment(),
         )
         if check is not None:
             assert done.returncode == check, (arguments, done.returncode, done.stdout, done.stderr)
         return done
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same, with pipes, while it runs."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            self._command(*arguments), stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd="/", env=self._environment()
+        )
+
+    def limit(self, pid: int, name: str, value: int) -> None:
+        """prlimit(1) of one of the user's processes, the soft limit."""
+        number = "unlimited" if value < 0 else str(value)
+        subprocess.run([*self._become(), "prlimit", f"--pid={pid}", f"--{name}={number}:"], check=True, timeout=30)
+
+    def _command(self, *arguments: str) -> list[str]:
+        # Root's interpreter may lie where nobody else may look.
+        python = "/usr/bin/python3" if ROOT else sys.executable
+        return [*self._become(), python, "-B", "-m", "ramet", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "PYTHONPATH": str(self.place / "lib"),
+            "RAMET_HOME": str(self.home / "state"),
+            "RAMET_VMM": str(self.place / "vmm"),
+            "RAMET_KERNEL": str(self.place / "kernel"),
+        }
 
     def _become(self) -> list[str]:
         if not ROOT:

@@ -399,7 +399,7 @@ pub mod op {
     /// the bytes are in memory ([`crate::pipe`]), until the keeper takes the pipe back. This asks for it: the VMM receives a descriptor and makes a [`crate::hostfs`] fid
     /// of it. Result: the fid. Values: capacity, flags of the description. `flags` 1: the VM cannot use it, and shall be asked no more. EINVAL: it has been taken back.
     pub const PIPE_MEMORY: u32 = 0x30e;
-    /// The other side of such a pipe sleeps no more: it is sent [`super::notice::READY`].
+    /// The other side of such a pipe sleeps no more: it is sent [`super::notice::READY`], without POLLERR: with it the memory is the keeper's again.
     pub const PIPE_WAKE: u32 = 0x30f;
 
     // Making objects. Results are descriptions.

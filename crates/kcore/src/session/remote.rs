@@ -222,6 +222,10 @@ impl RemoteFile {
 
     /// There is news from the keeper.
     pub(super) fn notify(&self, events: Events) {
+        if events.intersects(Events::ERR) {
+            // It may have been taken back. The memory says so, too, but the other VM can write there, and did not have to leave it so.
+            self.lent.replace(None);
+        }
         if self.queue.is_empty()
             && self.before.get().and_then(|file| file.wait_queue()).is_none_or(WaitQueue::is_empty)
         {
@@ -390,6 +394,7 @@ impl RemoteFile {
 
     /// Changes status flags.
     pub fn set_flags(&self, flags: u32) {
+        self.lent.replace(None);
         // There is nothing that could fail but the session.
         let _ = self.call(op::FLAGS, 1, &[u64::from(flags)]);
     }

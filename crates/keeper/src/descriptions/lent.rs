@@ -205,7 +205,7 @@ pub fn take_back(session: &mut Session, id: u64) {
             entry.transfers = 0;
             entry.lent += 1;
         }
-        // Whoever sleeps asks again.
+        // Whoever sleeps asks again; the VM gives up its memory.
         session.outbox.notify(client, Note::ready(id, Events::ALL.0));
     }
     memory.pipe.put_back(&memory.close());
@@ -244,7 +244,8 @@ pub fn wake(session: &mut Session, client: ClientId, request: &Request) -> Resul
     get(session, client, request.id)?;
     if let Some(memory) = session.descriptions.lent.0.get(&request.id) {
         let other = if memory.reader.1 == request.id { memory.writer } else { memory.reader };
-        session.outbox.notify(other.0, Note::ready(other.1, Events::ALL.0));
+        // Without ERR, which says that it is lent no longer.
+        session.outbox.notify(other.0, Note::ready(other.1, Events::IN.or(Events::OUT).0));
     }
     Ok(Reply::default())
 }

@@ -129,19 +129,22 @@ def freeze(
     hostname: str | None = None,
     timeout: float | None = 60.0,
     strace: bool = False,
+    pool: int | None = None,
+    pool_maximum: int | None = None,
 ) -> Template:
     """Runs a program until it says that it is ready, and freezes it into a template.
 
     The program says so by writing ``ready`` to ``/dev/ramet`` (from Python: ``ramet_guest.ready()``). ``timeout`` is
     how many seconds it may take. ``name`` is the template's; the other parameters are those of :func:`run`. Without
-    ``args`` the image's warm-up command runs.
+    ``args`` the image's warm-up command runs. ``pool``, ``pool_maximum``: how many clones are made ahead
+    (:meth:`Template.set_pool`).
 
     Given a running :class:`VM` instead of an image, freezes that one where it stands.
     """
     if isinstance(image, VM):
         if args:
             raise UsageError("a VM that runs takes no arguments")
-        return image.freeze(name, timeout=timeout)
+        return image.freeze(name, timeout=timeout, pool=pool, pool_maximum=pool_maximum)
     entry, command = prepare(
         image,
         args,
@@ -159,7 +162,9 @@ def freeze(
     child = None
     try:
         child = spawn_detached(entry, command, DEVNULL)
-        return freeze_entry(entry, name, on_ready=True, timeout=timeout, child=child)
+        return freeze_entry(
+            entry, name, on_ready=True, timeout=timeout, pool=pool, pool_maximum=pool_maximum, child=child
+        )
     except BaseException:
         if child is not None:
             child.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -13,6 +14,8 @@ from ramet.errors import CloneError, HostError, RametError, UsageError
 from ramet.launch import check_arguments, check_environment, parse_size
 from ramet.registry import Entry
 from ramet.registry.control import Control, Refused, connect
+from ramet.registry.pool import CloneSocket, Pending
+from ramet.registry.process import start_time
 from ramet.streams import DEVNULL, PIPE, Stream, Streams, make_room
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ class Parent:
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
+        self._pool: CloneSocket | None = None
 
     def info(self) -> dict[str, Any]:
         """What the VMM says about it: state, uptime, generation, memory, system calls."""
@@ -129,93 +133,220 @@ class Parent:
             "args": [*parent.record.get("args", []), *args],
         }
         record.update((key, parent.record[key]) for key in ("image", "image_digest") if key in parent.record)
-        owned = name is None and not detach
-
-        def one(control: Control, own_name: str | None) -> VM:
-            return _one(
-                control, parent, document, record, own_name, (stdin, stdout, stderr), detach=detach, owned=owned
-            )
-
+        wish = _Wish(parent, document, record, (stdin, stdout, stderr), detach=detach)
         if n is None:
-            with connect(parent) as control:
-                return one(control, name)
+            return wish.ask(name, self._clone_socket()).result()
+        return wish.many(n, name, self._clone_socket())
+
+    def _clone_socket(self) -> CloneSocket:
+        """The way to the clones made ahead; a VM that is no template has none, and says so when it is asked."""
+        if self._pool is None:
+            self._pool = CloneSocket(self._entry.directory)
+        return self._pool
+
+
+class _Wish:
+    """What is the same for all clones of one call."""
+
+    def __init__(
+        self,
+        parent: Entry,
+        document: dict[str, Any],
+        record: dict[str, Any],
+        standard: tuple[Stream, Stream, Stream],
+        *,
+        detach: bool,
+    ) -> None:
+        self.parent = parent
+        self.document = document
+        self.record = record
+        self.standard = standard
+        self.detach = detach
+
+    def ask(self, name: str | None, pool: CloneSocket) -> _Asked:
+        """Asks for one clone."""
+        asked = _Asked(self, name)
+        try:
+            asked.send(pool)
+        except BaseException:
+            asked.abandon()
+            raise
+        return asked
+
+    def many(self, n: int, name: str | None, pool: CloneSocket) -> list[VM | RametError]:
+        """Asks for all, and then looks at the answers."""
         results: list[VM | RametError] = []
         if n == 0:
             return results
-        make_room(4 * n)
-        with connect(parent) as control:
+        make_room(5 * n)
+        asked: list[_Asked | RametError] = []
+        failure: RametError | None = None
+        try:
             for number in range(n):
+                if failure is not None:
+                    asked.append(failure)
+                    continue
                 try:
-                    results.append(one(control, None if name is None else f"{name}-{number + 1}" if n > 1 else name))
+                    own = None if name is None else f"{name}-{number + 1}" if n > 1 else name
+                    asked.append(self.ask(own, pool))
                 except (CloneError, HostError, UsageError) as error:
-                    results.append(error)
+                    asked.append(error)
                 except RametError as error:
-                    # The connection is out of step, or the parent gone: the rest cannot do better.
-                    results.extend([error] * (n - number))
-                    break
+                    # The parent is gone: the rest cannot do better.
+                    asked.append(error)
+                    failure = error
+            asked.reverse()
+            while asked:
+                results.append(_outcome(asked.pop()))
+        except BaseException:
+            for item in asked:
+                if isinstance(item, _Asked):
+                    item.abandon()
+            raise
         return results
 
 
-def _one(
-    control: Control,
-    parent: Entry,
-    document: dict[str, Any],
-    record: dict[str, Any],
-    name: str | None,
-    standard: tuple[Stream, Stream, Stream],
-    *,
-    detach: bool,
-    owned: bool,
-) -> VM:
+def _outcome(item: _Asked | RametError) -> VM | RametError:
+    if isinstance(item, RametError):
+        return item
     try:
-        entry = registry.create(name, **record)
-    except OSError as error:
-        raise HostError(f"cannot make the directory of a clone: {error.strerror}", vm=parent.name) from error
-    streams = None
-    status: list[int] = []
-    log = None
-    try:
-        if detach:
-            log = os.open(entry.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            standard = (standard[0], log, log)
-        streams = Streams(*standard, tty=document["tty"])
-        descriptors = list(streams.child)
-        if not detach:
-            status.extend(os.pipe())
-            descriptors.append(status[1])
-        own = {"id": entry.id, "name": entry.name, "directory": str(entry.directory)}
-        answer = control.call({"op": "clone", "clone": {**document, **own}}, descriptors, timeout=60.0)
-    except BaseException as error:
-        if streams is not None:
-            streams.abandon()
-        if status:
-            os.close(status[0])
-        with contextlib.suppress(RametError, OSError):
-            registry.discard(entry)  # the VMM made nothing of it
-        if isinstance(error, Refused):
-            refused = CloneError(error.message, hint="the parent is unharmed", vm=parent.name)
-            raise refused from error
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            raise HostError("too many open files", hint="close some VMs, or raise `ulimit -n`") from error
-        raise
-    finally:
-        if len(status) > 1:
-            os.close(status[1])
-        if log is not None:
-            os.close(log)
-    from ramet.vm import VM
+        return item.result()
+    except RametError as error:
+        return error
 
-    streams.started()
-    registry.started(entry, int(answer["pid"]))
-    vm = VM(
-        entry,
-        near=streams.near,
-        tty=bool(document["tty"]),
-        status_pipe=status[0] if status else None,
-        owned=owned,
-    )
-    vm.timing = {key: answer[key] for key in ("requested_tsc", "forked_tsc") if key in answer}
-    return vm
+
+# Field 22 of /proc/PID/stat of this process, by process id.
+_own_start: dict[int, int | None] = {}
+
+
+def _creator() -> list[int | None]:
+    pid = os.getpid()
+    if pid not in _own_start:
+        _own_start[pid] = start_time(pid)
+    return [pid, _own_start[pid]]
+
+
+class _Asked:
+    """One clone that was asked for."""
+
+    def __init__(self, wish: _Wish, name: str | None) -> None:
+        self._wish = wish
+        self._streams: Streams | None = None
+        self._status: list[int] = []
+        self._pending: Pending | None = None
+        self._answer: dict[str, Any] | None = None
+        parent = wish.parent
+        self._own: dict[str, Any] = {}
+        self._owned = name is None and not wish.detach
+        self._made = not self._owned
+        if self._made:
+            try:
+                self.entry = registry.create(name, **wish.record)
+            except OSError as error:
+                reason = f"cannot make the directory of a clone: {error.strerror}"
+                raise HostError(reason, vm=parent.name) from error
+        else:
+            # 64 random bits: unique without looking. The clone makes its directory while it runs.
+            directory = parent.directory.parent / os.urandom(8).hex()
+            record = {"id": directory.name, "name": None, "created": time.time(), "creator": _creator(), **wish.record}
+            self.entry = Entry(directory, record)
+            self._own["record"] = record
+
+    def send(self, pool: CloneSocket) -> None:
+        """Sends the request: to one that waits for it, else to the parent itself."""
+        wish, entry = self._wish, self.entry
+        standard = wish.standard
+        log = None
+        try:
+            if wish.detach:
+                log = os.open(entry.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+                standard = (standard[0], log, log)
+            self._streams = Streams(*standard, tty=wish.document["tty"])
+            if not wish.detach:
+                self._status.extend(os.pipe())
+            own = {**wish.document, **self._own, "id": entry.id, "name": entry.name, "directory": str(entry.directory)}
+            status = self._status[1] if self._status else None
+            self._pending = pool.send(own, self._streams.child, status)
+            if self._pending is None:
+                self._through_control(own, status)
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise HostError("too many open files", hint="close some VMs, or raise `ulimit -n`") from error
+            raise
+        finally:
+            if len(self._status) > 1:
+                os.close(self._status.pop())
+            if log is not None:
+                os.close(log)
+        self._streams.started()
+
+    def _through_control(self, own: dict[str, Any], status: int | None) -> None:
+        assert self._streams is not None
+        if not self._made:
+            del own["record"]
+            self.entry = registry.create(None, **self._wish.record)
+            own.update(id=self.entry.id, name=self.entry.name, directory=str(self.entry.directory))
+            self._made = True
+        descriptors = [*self._streams.child] if status is None else [*self._streams.child, status]
+        with connect(self._wish.parent) as control:
+            try:
+                self._answer = control.call({"op": "clone", "clone": own}, descriptors, timeout=60.0)
+            except Refused as error:
+                raise self._refused(error) from error
+
+    def _refused(self, error: Refused) -> CloneError:
+        return CloneError(error.message, hint="the parent is unharmed", vm=self._wish.parent.name)
+
+    def fileno(self) -> int | None:
+        """Readable when :meth:`result` does not wait; ``None``: it does not now."""
+        return None if self._pending is None else self._pending.fileno()
+
+    def result(self) -> VM:
+        """Waits for the answer."""
+        try:
+            answer = self._answer
+            if answer is None:
+                assert self._pending is not None
+                try:
+                    answer = self._pending.receive(self._wish.parent.name)
+                except Refused as error:
+                    raise self._refused(error) from error
+        except BaseException:
+            self.abandon()
+            raise
+        from ramet.vm import VM
+
+        entry, pid = self.entry, int(answer["pid"])
+        if self._owned and "record" in self._own and not self._answer:
+            began = answer.get("start_time") or start_time(pid)
+            if began is not None:
+                entry.known = (pid, int(began))
+                entry.record["creator"] = [pid, began]
+        else:
+            registry.started(entry, pid)
+        assert self._streams is not None
+        vm = VM(
+            entry,
+            near=self._streams.near,
+            tty=bool(self._wish.document["tty"]),
+            status_pipe=self._status[0] if self._status else None,
+            owned=self._owned,
+        )
+        vm.timing = {key: answer[key] for key in ("requested_tsc", "forked_tsc") if key in answer}
+        return vm
+
+    def abandon(self) -> None:
+        """There is no clone: gives everything back."""
+        if self._pending is not None:
+            self._pending.close()
+        if self._streams is not None:
+            self._streams.abandon()
+        for descriptor in self._status:
+            os.close(descriptor)
+        self._status.clear()
+        if self._made:
+            with contextlib.suppress(RametError, OSError):
+                registry.discard(self.entry)  # the VMM made nothing of it
 
 
 def _text(input: bytes | str | None) -> str | None:

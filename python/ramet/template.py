@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ramet import paths, registry
 from ramet.cloning import Parent
-from ramet.errors import RametError, TemplateError, TemplateNotFound, VMError
+from ramet.errors import RametError, TemplateError, TemplateNotFound, UsageError, VMError
 from ramet.registry import Entry
 from ramet.registry.control import connect
 from ramet.registry.vms import check_name, link, unlink
@@ -95,6 +95,13 @@ class Template(Parent):
         """What it was made from: ``image``, ``image_digest``, ``args``, ``created``."""
         return dict(self._entry.record)
 
+    def set_pool(self, target: int, maximum: int | None = None) -> None:
+        """How many clones are made ahead: ``target`` when nobody has asked for a while, ``maximum`` however many are
+        asked for (without it: the larger of ``target`` and 64). With 0 and 0 each clone is made when it is asked for.
+        """
+        with connect(self._entry) as control:
+            control.call({"op": "pool", "pool": pool_settings(target, maximum)})
+
     def remove(self) -> None:
         """Ends the frozen VM and removes it. Its clones live on."""
         if self._finalizer is not None:
@@ -119,10 +126,15 @@ def freeze_entry(
     *,
     on_ready: bool,
     timeout: float | None,
+    pool: int | None = None,
+    pool_maximum: int | None = None,
     child: subprocess.Popen[bytes] | None = None,
 ) -> Template:
     """Freezes a VM, and takes the name. A VM that cannot be frozen, or whose name is taken, goes on as it was."""
     directory = paths.templates_dir()
+    request: dict[str, Any] = {"op": "freeze"}
+    if pool is not None or pool_maximum is not None:
+        request["pool"] = pool_settings(_POOL if pool is None else pool, pool_maximum)
     if name is not None:
         check_name(name, "template name")
         # Before the link: whoever removes the VM finds the link by it, whatever becomes of us.
@@ -142,7 +154,7 @@ def freeze_entry(
             if on_ready:
                 control.wait_ready(timeout)
             left = None if timeout is None else max(1.0, timeout - (time.monotonic() - started))
-            control.call({"op": "freeze"}, timeout=left if left is not None else 60.0)
+            control.call(request, timeout=left if left is not None else 60.0)
     except BaseException as error:
         if name is not None:
             unlink(directory, name, entry)
@@ -152,6 +164,24 @@ def freeze_entry(
             raise _why_not(entry, error) from error
         raise
     return Template(entry, child=child, owned=name is None)
+
+
+# As the VMM has it (`crates/vmm/src/clone/settings.rs`).
+_POOL = 2
+_POOL_MAXIMUM = 64
+_POOL_MOST = 10_000
+
+
+def pool_settings(target: int, maximum: int | None) -> dict[str, int]:
+    """The sizes of a pool as the VMM takes them; raises :class:`UsageError`."""
+    if maximum is None:
+        maximum = max(target, _POOL_MAXIMUM)
+    if not 0 <= target <= maximum <= _POOL_MOST:
+        raise UsageError(
+            f"{target} to {maximum} clones cannot be made ahead",
+            hint=f"the target is at least 0 and at most the maximum, which is at most {_POOL_MOST}",
+        )
+    return {"target": target, "maximum": maximum}
 
 
 def _why_not(entry: Entry, error: VMError) -> VMError:

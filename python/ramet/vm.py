@@ -208,14 +208,31 @@ class VM(Parent, Conversation):
 
     # Copies
 
-    def freeze(self, name: str | None = None, *, on_ready: bool = False, timeout: float | None = None) -> Template:
+    def freeze(
+        self,
+        name: str | None = None,
+        *,
+        on_ready: bool = False,
+        timeout: float | None = None,
+        pool: int | None = None,
+        pool_maximum: int | None = None,
+    ) -> Template:
         """Turns this VM into a template: it never runs again, its clones do.
 
         ``on_ready`` waits, for ``timeout`` seconds at most, until the program has written ``ready`` to ``/dev/ramet``.
+        ``pool``, ``pool_maximum``: how many clones are made ahead (:meth:`Template.set_pool`).
         """
         from ramet.template import freeze_entry
 
-        template = freeze_entry(self._entry, name, on_ready=on_ready, timeout=timeout, child=self._child)
+        template = freeze_entry(
+            self._entry,
+            name,
+            on_ready=on_ready,
+            timeout=timeout,
+            pool=pool,
+            pool_maximum=pool_maximum,
+            child=self._child,
+        )
         self.close_streams()
         if self._finalizer is not None:
             self._finalizer.detach()

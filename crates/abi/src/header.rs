@@ -40,6 +40,10 @@ pub struct KernelHeader {
     pub restart: [RestartRange; 4],
     /// Where the vCPU of a fork's child starts: see [`crate::hypercall::FORK`].
     pub fork_entry: u64,
+    /// Where the vCPU of a clone that is made ahead is entered once: with every general register zero but RIP and RFLAGS, before it becomes a
+    /// clone. Uses registers only. Touches the pages that the list at [`crate::layout::TOUCH_OFFSET`] names, without changing them, and
+    /// says [`crate::hypercall::PARK`].
+    pub park_entry: u64,
 }
 
-const _: () = assert!(size_of::<KernelHeader>() == 120);
+const _: () = assert!(size_of::<KernelHeader>() == 128);

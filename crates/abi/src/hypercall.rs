@@ -52,8 +52,12 @@ pub const FORK: u16 = 13;
 /// message at `LOG_OFFSET` that says why. Result: 0, or ENOENT: nothing was asked for.
 pub const EXEC_FAILED: u16 = 14;
 
+/// From [`crate::header::KernelHeader::park_entry`] only: every page of the list has been touched. Does not return: the vCPU goes on with the
+/// registers of the VM that it is a copy of.
+pub const PARK: u16 = 15;
+
 /// Number of hypercalls.
-pub const HYPERCALLS: u16 = 15;
+pub const HYPERCALLS: u16 = 16;
 
 /// Argument of [`PROGRAM_STATE`]: ready to be frozen.
 pub const STATE_READY: u64 = 0;

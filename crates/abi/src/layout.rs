@@ -111,6 +111,11 @@ pub const BOOT_OFFSET: u64 = 0x4000;
 pub const LOG_OFFSET: u64 = 0x8000;
 /// Bytes of the log area.
 pub const LOG_SIZE: u64 = 0x1000;
+/// Offset of the list of pages for [`crate::header::KernelHeader::park_entry`], [`TOUCH_SIZE`] bytes: their number, then for each its
+/// virtual address, with bit 0 set if it is to be written. Written by the VMM.
+pub const TOUCH_OFFSET: u64 = 0x9000;
+/// Bytes of that list.
+pub const TOUCH_SIZE: u64 = 0x7000;
 /// Offset of the console's rings: input, output, error, trace, [`RING_SIZE`] bytes each.
 pub const RINGS_OFFSET: u64 = 0x1_0000;
 /// Bytes of one ring, a power of two.
@@ -172,6 +177,7 @@ const _: () = {
     assert!(SITE_TRAMPOLINES_GPA + SITES * SITE_TRAMPOLINE_SIZE <= KERNEL_GPA);
     assert!(VOLUME_GPA + VOLUME_SIZE <= 512 << 30);
     assert!(IMAGE_GPA + IMAGE_MAX <= SHARED_GPA);
+    assert!(LOG_OFFSET + LOG_SIZE <= TOUCH_OFFSET && TOUCH_OFFSET + TOUCH_SIZE <= RINGS_OFFSET);
     assert!(RINGS_OFFSET + 4 * RING_SIZE <= HOSTFS_OFFSET);
     assert!(HOSTFS_OFFSET + HOSTFS_SIZE <= RECORDS_OFFSET);
     assert!(PAYLOAD_OFFSET + PAYLOAD_SIZE <= SHARED_SIZE);

@@ -21,4 +21,4 @@ pub mod syscall;
 pub mod time;
 
 /// Version of this contract. A kernel and a VMM of different versions refuse to work together.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;

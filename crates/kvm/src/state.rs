@@ -34,6 +34,11 @@ impl CpuState {
     pub fn registers(&self) -> &kvm_regs {
         &self.regs
     }
+
+    /// Whether it stands at CPL 3.
+    pub fn is_at_cpl3(&self) -> bool {
+        self.sregs.cs.selector & 3 == 3
+    }
 }
 
 /// Whether the debug registers are in use: a new vCPU has none.
@@ -106,5 +111,19 @@ impl Vcpu {
         self.fd.get_kvm_run().kvm_dirty_regs =
             u64::from(KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS);
         Ok(())
+    }
+
+    /// After [`Vcpu::restore`]: has the next run begin elsewhere, with nothing about to be delivered.
+    pub fn detour(&mut self, regs: &kvm_regs) {
+        self.fd.sync_regs_mut().regs = *regs;
+        self.fd.get_kvm_run().kvm_dirty_regs = u64::from(KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS);
+    }
+
+    /// After a [`Vcpu::detour`] that changed no system register: the next run goes on from the saved state. What need not be loaded is not,
+    /// so that what KVM has built for this vCPU stays.
+    pub fn go_on(&mut self, state: &CpuState) {
+        let sync = self.fd.sync_regs_mut();
+        (sync.regs, sync.events) = (state.regs, state.events);
+        self.fd.get_kvm_run().kvm_dirty_regs |= u64::from(KVM_SYNC_X86_REGS | KVM_SYNC_X86_EVENTS);
     }
 }

@@ -3,6 +3,7 @@
 use crate::{Error, Host};
 use kvm_bindings::{KVM_MEM_READONLY, kvm_userspace_memory_region};
 use kvm_ioctls::{IoEventAddress, NoDatamatch, VmFd};
+use libc::EINTR;
 use vmm_sys_util::eventfd::EventFd;
 
 /// A memory slot of a [`Vm`], as it was registered.
@@ -27,7 +28,13 @@ pub struct Vm {
 impl Vm {
     /// `KVM_CREATE_VM`.
     pub fn new(host: &Host) -> Result<Self, Error> {
-        let fd = host.kvm.create_vm().map_err(Error::of("KVM_CREATE_VM"))?;
+        // EINTR: a signal came while KVM started a thread of its own; nothing was made.
+        let fd = loop {
+            match host.kvm.create_vm() {
+                Err(e) if e.errno() == EINTR => {}
+                other => break other.map_err(Error::of("KVM_CREATE_VM"))?,
+            }
+        };
         Ok(Self { fd, next_slot: 0, free_slots: Vec::new() })
     }
 

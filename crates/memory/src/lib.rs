@@ -6,6 +6,7 @@
 
 mod channel;
 mod mapping;
+mod page_tables;
 mod ram;
 mod ring;
 mod shared;
@@ -13,6 +14,7 @@ mod working_set;
 
 pub use channel::Channel;
 pub use mapping::{Mapping, OutOfBounds};
+pub use page_tables::{Used, allowed, forget_accesses, used_pages};
 pub use ram::{INITIAL_RAM, MIN_RAM, Ram};
 pub use ring::{BrokenRing, Consumer, Producer};
 pub use shared::SharedArea;

@@ -1,20 +1,23 @@
-//! Which pages a clone, or a child of a fork, writes first.
+//! Which pages a clone, or a child of a fork, uses first.
 //!
 //! A page that a clone writes for the first time costs a fault in the guest's page tables, one in the host's, and a copy; on
-//! software KVM ten times what it costs to write the page from the VMM before the clone runs. So a template's first clone
-//! tells which pages it wrote in its first moments, and later clones have those written (with what is in them) beforehand. It
-//! is advice only: a wrong list costs time, never correctness.
+//! software KVM ten times what it costs to write the page from the VMM before the clone runs, and a page that it reads costs a fault
+//! as well. So a template's first clone tells which pages it used until its first answer. Later clones have those written (with what
+//! is in them) beforehand, and those that are made ahead touch them, too. It is advice only: a wrong list costs time, never
+//! correctness.
 
 use crate::Mapping;
-use ramet_abi::layout::PAGE_SIZE;
+use ramet_abi::layout::{PAGE_SIZE, TOUCH_SIZE};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
-/// Most pages in a list. The lowest are kept: the kernel's own data and stacks come before the program's.
-const MOST: usize = 256;
+/// Most pages in the list of written ones. The lowest are kept: the kernel's own data and stacks come before the program's.
+const MOST: usize = 2048;
+/// Most addresses in the list of touched ones: so many the kernel's list has room for.
+const MOST_TOUCHED: usize = TOUCH_SIZE as usize / 8 - 1;
 
 const EMPTY: u32 = 0;
 const CLAIMED: u32 = 1;
@@ -24,7 +27,9 @@ const LEARNED: u32 = 2;
 struct Words {
     state: AtomicU32,
     count: AtomicU32,
+    touched_count: AtomicU64,
     pages: [AtomicU32; MOST],
+    touched: [AtomicU64; MOST_TOUCHED],
 }
 
 /// The list, shared by a template and its clones.
@@ -36,7 +41,8 @@ pub struct WorkingSet {
 impl WorkingSet {
     /// An empty list.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { mapping: Mapping::shared_anonymous(PAGE_SIZE)? })
+        let size = (size_of::<Words>() as u64).next_multiple_of(PAGE_SIZE);
+        Ok(Self { mapping: Mapping::shared_anonymous(size)? })
     }
 
     fn words(&self) -> &Words {
@@ -49,24 +55,44 @@ impl WorkingSet {
         self.words().state.compare_exchange(EMPTY, CLAIMED, AcqRel, Acquire).is_ok()
     }
 
-    /// Publishes the list: page numbers, in ascending order.
-    pub fn publish(&self, pages: &[u32]) {
+    /// Publishes the list: numbers of the pages that are written, in ascending order, and the guest-virtual addresses that are touched
+    /// (bit 0: written).
+    pub fn publish(&self, pages: &[u32], touched: &[u64]) {
         let words = self.words();
         for (word, page) in words.pages.iter().zip(pages) {
             word.store(*page, Relaxed);
         }
+        for (word, address) in words.touched.iter().zip(touched) {
+            word.store(*address, Relaxed);
+        }
         words.count.store(pages.len().min(MOST) as u32, Relaxed);
+        words.touched_count.store(touched.len().min(MOST_TOUCHED) as u64, Relaxed);
         words.state.store(LEARNED, Release);
     }
 
-    /// The list; empty as long as nobody has learned it.
+    /// Whether somebody has learned the list.
+    pub fn is_learned(&self) -> bool {
+        self.words().state.load(Acquire) == LEARNED
+    }
+
+    /// The pages that are written; empty as long as nobody has learned the list.
     pub fn pages(&self) -> Vec<u32> {
         let words = self.words();
-        if words.state.load(Acquire) != LEARNED {
+        if !self.is_learned() {
             return Vec::new();
         }
         let count = (words.count.load(Relaxed) as usize).min(MOST);
         words.pages[..count].iter().map(|w| w.load(Relaxed)).collect()
+    }
+
+    /// The addresses that are touched, likewise.
+    pub fn touched(&self) -> Vec<u64> {
+        let words = self.words();
+        if !self.is_learned() {
+            return Vec::new();
+        }
+        let count = (words.touched_count.load(Relaxed) as usize).min(MOST_TOUCHED);
+        words.touched[..count].iter().map(|w| w.load(Relaxed)).collect()
     }
 }
 
@@ -102,9 +128,10 @@ mod tests {
     fn is_learned_once_and_bounded() {
         let set = WorkingSet::new().unwrap();
         assert!(set.claim() && !set.claim());
-        assert!(set.pages().is_empty());
-        set.publish(&(0..1000).collect::<Vec<u32>>());
+        assert!(set.pages().is_empty() && set.touched().is_empty());
+        set.publish(&(0..10_000).collect::<Vec<u32>>(), &(0..10_000).collect::<Vec<u64>>());
         assert_eq!(set.pages(), (0..MOST as u32).collect::<Vec<u32>>());
+        assert_eq!(set.touched(), (0..MOST_TOUCHED as u64).collect::<Vec<u64>>());
         assert!(!set.claim());
     }
 

@@ -17,6 +17,8 @@ def configure(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--on-ready", action="store_true", help="wait until the program writes `ready` to /dev/ramet")
     add("--timeout", metavar="SECONDS", type=seconds, help="how long that may take")
+    add("--pool", metavar="N", type=int, help="so many clones are always made ahead (default: 2)")
+    add("--pool-max", metavar="N", type=int, help="so many at most, by demand (default: 64); 0: none")
     add("-t", "--template", metavar="TEMPLATE", required=True, help="name of the template")
     add("vm", metavar="VM", help="name or id; it never runs again, its clones do")
 
@@ -26,6 +28,13 @@ def run(options: Namespace) -> int:
     from ramet.template import freeze_entry
 
     entry = registry.find(options.vm)
-    freeze_entry(entry, options.template, on_ready=options.on_ready, timeout=options.timeout)
+    freeze_entry(
+        entry,
+        options.template,
+        on_ready=options.on_ready,
+        timeout=options.timeout,
+        pool=0 if options.pool is None and options.pool_max == 0 else options.pool,
+        pool_maximum=options.pool_max,
+    )
     print(options.template)
     return 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ramet.registry.entry import Entry
 
-__all__ = ["Control", "Refused", "connect"]
+__all__ = ["Control", "Refused", "connect", "connect_to"]
 
 # Longest answer taken; what a VMM says comes from a guest in part.
 _ANSWER_MAX = 1 << 22
@@ -42,7 +42,7 @@ class Control:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
             self._socket.settimeout(timeout)
-            _connect(self._socket, f"{directory}/control.sock")
+            connect_to(self._socket, f"{directory}/control.sock")
         except BaseException:
             self._socket.close()
             raise
@@ -141,8 +141,8 @@ class Control:
         )
 
 
-def _connect(client: socket.socket, path: str) -> None:
-    """Connects, also where the path is longer than the 107 bytes of ``sun_path``."""
+def connect_to(client: socket.socket, path: str) -> None:
+    """Connects a socket, also where the path is longer than the 107 bytes of ``sun_path``."""
     if len(os.fsencode(path)) < 108:
         client.connect(path)
         return

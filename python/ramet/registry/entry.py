@@ -88,14 +88,19 @@ class Status:
 
 
 class Entry:
-    """A VM's directory. Holds no state of its own: every property reads the files."""
+    """A VM's directory. Holds no state of its own: every property reads the files.
 
-    __slots__ = ("_record", "directory", "id")
+    But for a clone that makes its directory itself, while it runs: whoever asked for it knows ``record`` and ``known``,
+    its process, before there is a file.
+    """
 
-    def __init__(self, directory: Path) -> None:
+    __slots__ = ("_record", "directory", "id", "known")
+
+    def __init__(self, directory: Path, record: dict[str, Any] | None = None) -> None:
         self.directory = directory
         self.id = directory.name
-        self._record: dict[str, Any] | None = None
+        self._record = record
+        self.known: tuple[int, int] | None = None
 
     @property
     def record(self) -> dict[str, Any]:
@@ -122,7 +127,7 @@ class Entry:
         """Process id and start time of the VMM, once it has written them."""
         vmm = read_object(self.directory / "vmm.json")
         if vmm is None:
-            return None
+            return self.known
         try:
             return int(vmm["pid"]), int(vmm["start_time"])
         except (KeyError, TypeError, ValueError):

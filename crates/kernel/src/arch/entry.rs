@@ -98,6 +98,7 @@ kernel_header:
     .quad exit_full, exit_full_end
     .quad 0, 0, 0, 0
     .quad fork_child
+    .quad park_entry
 
     .text
     .balign 64
@@ -304,6 +305,31 @@ fork_child:
     mov eax, 1
     jmp fork_return
 
+    # A clone that is made ahead, before it is one: `ramet_abi::header::KernelHeader::park_entry`. There is no stack.
+    .balign 64
+    .globl park_entry
+park_entry:
+    movabs rsi, {touch_list}
+    mov rcx, [rsi]
+2:
+    sub rcx, 1
+    jb 4f
+    add rsi, 8
+    mov rax, [rsi]
+    test al, 1
+    jz 3f
+    and rax, -4096
+    lock or byte ptr [rax], 0
+    jmp 2b
+3:
+    movzx eax, byte ptr [rax]
+    jmp 2b
+4:
+    mov edx, {park_port}
+    xor eax, eax
+    out dx, al
+    ud2
+
     # A new thread's first return address: its frame is at the top of its kernel stack.
     .globl thread_start
 thread_start:
@@ -326,6 +352,8 @@ BOOT_STACK_TOP: .skip 64
     version = const ramet_abi::ABI_VERSION,
     header_size = const size_of::<KernelHeader>(),
     fork_port = const ramet_abi::hypercall::HYPERCALL_PORT + ramet_abi::hypercall::FORK,
+    park_port = const ramet_abi::hypercall::HYPERCALL_PORT + ramet_abi::hypercall::PARK,
+    touch_list = const ramet_abi::layout::SHARED_WINDOW + ramet_abi::layout::TOUCH_OFFSET,
     kernel_flags = const super::frame::FIXED_FLAGS,
     user_data = const selector::USER_DATA,
     user_code = const selector::USER_CODE,

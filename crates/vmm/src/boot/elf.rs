@@ -126,6 +126,7 @@ fn read_header(ram: &Ram) -> Result<KernelHeader, ElfError> {
         upcall_kernel: word(40)?,
         restart: [RestartRange::default(); 4],
         fork_entry: word(112)?,
+        park_entry: word(120)?,
     };
     for (range, offset) in header.restart.iter_mut().zip((48u64..).step_by(16)) {
         *range = RestartRange { start: word(offset)?, end: word(offset + 8)? };
@@ -133,8 +134,14 @@ fn read_header(ram: &Ram) -> Result<KernelHeader, ElfError> {
             return Err(ElfError::Entry(range.start));
         }
     }
-    let entries =
-        [header.boot, header.syscall_trap, header.upcall_program, header.upcall_kernel, header.fork_entry];
+    let entries = [
+        header.boot,
+        header.syscall_trap,
+        header.upcall_program,
+        header.upcall_kernel,
+        header.fork_entry,
+        header.park_entry,
+    ];
     for entry in entries {
         if !inside(entry) {
             return Err(ElfError::Entry(entry));

@@ -2,7 +2,7 @@
 //!
 //! Lock order: `quiet`, then one of `inbox`, `outbox`, `streams` and `line`, of which no two are held together. A fork holds `quiet` alone.
 
-use super::{CloneSpec, ExecOrder};
+use super::{CloneSpec, ExecOrder, PoolSettings};
 use crate::vm::{Ending, Shared};
 use ramet_abi::hypercall::{STATE_DONE, STATE_READY};
 use ramet_kvm::EventFd;
@@ -27,6 +27,35 @@ pub struct CloneOrder {
     pub status_pipe: Option<OwnedFd>,
     /// Time stamp counter when the request was read.
     pub requested_tsc: u64,
+    /// Where the answer goes, if it does not go through the control socket.
+    pub reply: Option<OwnedFd>,
+}
+
+impl CloneOrder {
+    /// From the control socket: with the descriptors that came with the request. The clone's directory exists.
+    pub fn of_control(spec: CloneSpec, fds: Vec<OwnedFd>, requested_tsc: u64) -> Result<Self, Refusal> {
+        if spec.record.is_some() {
+            return Err(Refusal::new("`record` is for the clone socket"));
+        }
+        Self::new(spec, fds, requested_tsc)
+    }
+
+    /// With the standard streams and perhaps the status pipe.
+    pub fn new(spec: CloneSpec, fds: Vec<OwnedFd>, requested_tsc: u64) -> Result<Self, Refusal> {
+        spec.check().map_err(Refusal::new)?;
+        let count = fds.len();
+        let mut fds = fds.into_iter();
+        match (count, fds.next(), fds.next(), fds.next()) {
+            (3 | 4, Some(input), Some(output), Some(error)) => Ok(Self {
+                spec,
+                streams: [input, output, error],
+                status_pipe: fds.next(),
+                requested_tsc,
+                reply: None,
+            }),
+            _ => Err(Refusal::new(format!("a clone needs 3 or 4 descriptors, {count} came"))),
+        }
+    }
 }
 
 /// Something that only the vCPU's thread can do.
@@ -37,7 +66,9 @@ pub enum Order {
     /// Let the vCPU run.
     Resume(Ticket),
     /// Become a template.
-    Freeze(Ticket),
+    Freeze(Ticket, PoolSettings),
+    /// Make more or fewer clones ahead.
+    Pool(Ticket, PoolSettings),
     /// Make a clone.
     Clone(Ticket, Box<CloneOrder>),
     /// Add a process to the session.

@@ -4,6 +4,7 @@ use super::Profile;
 use crate::vm::{Ending, Error, realtime};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 /// Name of the control socket in a VM's directory.
@@ -14,7 +15,7 @@ fn unix_time() -> f64 {
 }
 
 /// Field 22 of `/proc/self/stat`: start time in clock ticks since boot. Together with the pid it names a process.
-fn start_time() -> Result<u64, Error> {
+pub fn start_time() -> Result<u64, Error> {
     let stat = std::fs::read_to_string("/proc/self/stat").map_err(Error::host("/proc/self/stat"))?;
     // The second field, in parentheses, may contain anything: count from behind it.
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
@@ -34,6 +35,22 @@ fn write_atomically(path: &Path, content: &[u8]) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&temporary);
     }
     result
+}
+
+/// Makes the directory of a clone whose client has left that to it, with `record.json` and the room for `exit.json`.
+pub fn make_directory(directory: &Path, record: &serde_json::Map<String, Value>) -> Result<(), Error> {
+    let document = serde_json::to_string(record).map_err(|e| Error::Request(e.to_string()))?;
+    let make = || {
+        std::fs::create_dir(directory)?;
+        std::fs::write(directory.join("record.json"), document)?;
+        let reserved = std::fs::File::create(directory.join("exit.json.new"))?;
+        // SAFETY: concerns the new file only.
+        match unsafe { libc::posix_fallocate(reserved.as_raw_fd(), 0, RESERVED as libc::off_t) } {
+            0 => Ok(()),
+            number => Err(std::io::Error::from_raw_os_error(number)),
+        }
+    };
+    make().map_err(Error::host(directory.display().to_string()))
 }
 
 /// Writes `vmm.json`.

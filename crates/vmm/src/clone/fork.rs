@@ -7,16 +7,14 @@
 use super::{CloneOrder, CloneSpec, Profile};
 use crate::boot::add_slots;
 use crate::run::announce_events;
-use crate::vm::{Body, Error, Identity, KICK, Machine, Shared, TIMER, host_tsc, write_identity};
+use crate::vm::{Body, Error, Identity, KICK, Machine, TIMER, host_tsc, write_identity};
 use ramet_abi::identity::flag::VOLUMES_READ_ONLY;
 use ramet_abi::mailbox::event;
 use ramet_kvm::{CpuState, Vcpu, Vm};
-use ramet_memory::{WorkingSet, private_pages};
+use ramet_memory::{WorkingSet, forget_accesses};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 /// A VM without KVM objects: what can be copied any number of times.
 pub struct Stopped {
@@ -67,20 +65,24 @@ pub fn fork() -> io::Result<Forked> {
 /// In the child: makes the order's streams its standard streams, leaves the parent's session and terminal, and closes
 /// every inherited descriptor but those that belong to the clone. Values that own others are not to be used any more.
 pub fn adopt_descriptors(order: &CloneOrder, body: &Body) -> Result<(), Error> {
-    // SAFETY: the calls below concern descriptors and the session only.
-    unsafe {
-        // Fails for a session leader only, which a new process never is.
-        libc::setsid();
-        for (stream, number) in order.streams.iter().zip(0..) {
-            if libc::dup2(stream.as_raw_fd(), number) < 0 {
-                return Err(Error::last("standard streams of the clone"));
-            }
-        }
-    }
+    // SAFETY: concerns the session only; fails for a session leader, which a new process never is.
+    unsafe { libc::setsid() };
+    use_streams(&order.streams)?;
     let mut keep: Vec<RawFd> = order.streams.iter().map(AsRawFd::as_raw_fd).collect();
     keep.extend(order.status_pipe.as_ref().map(AsRawFd::as_raw_fd));
     keep.extend(body.descriptors());
     close_all_but(keep)
+}
+
+/// Makes these the standard streams of this process.
+pub fn use_streams(streams: &[OwnedFd; 3]) -> Result<(), Error> {
+    for (stream, number) in streams.iter().zip(0..) {
+        // SAFETY: replaces a descriptor by another; the values that own 0, 1 and 2 are the standard library's.
+        if unsafe { libc::dup2(stream.as_raw_fd(), number) } < 0 {
+            return Err(Error::last("standard streams of the clone"));
+        }
+    }
+    Ok(())
 }
 
 /// In a child: closes every descriptor from 3 on but these.
@@ -94,23 +96,6 @@ pub fn close_all_but(mut keep: Vec<RawFd>) -> Result<(), Error> {
     close_range(first, RawFd::MAX)
 }
 
-/// In a template's first clone, while its vCPU runs: notes which pages it writes first, for the clones that follow. Only
-/// this process's own time is at stake, so that any failure just ends it.
-pub fn learn_working_set(working_set: &WorkingSet, shared: &Shared, ram: (u64, u64)) {
-    const STEP: Duration = Duration::from_micros(100);
-    // What is written first is the kernel's, at the low end; looking at all of a large RAM would take long.
-    const MOST: u64 = 256 << 20;
-    for _ in 0..200 {
-        if shared.area.identity().first_instruction_tsc.load(Relaxed) != 0 {
-            if let Ok(pages) = private_pages(ram.0, ram.1.min(MOST)) {
-                working_set.publish(&pages);
-            }
-            return;
-        }
-        std::thread::sleep(STEP);
-    }
-}
-
 fn close_range(first: RawFd, last: RawFd) -> Result<(), Error> {
     if first > last {
         return Ok(());
@@ -122,27 +107,46 @@ fn close_range(first: RawFd, last: RawFd) -> Result<(), Error> {
     Ok(())
 }
 
-/// In the child: new KVM objects around the inherited memory, new identity, current time. The vCPU is ready to run.
-pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<Machine, Error> {
-    let Stopped { mut body, state, working_set } = stopped;
+/// In the child: new KVM objects around the inherited memory. The vCPU has the saved state; nobody has told the guest that it is another.
+pub fn assemble(stopped: Stopped) -> Result<Assembled, Error> {
+    let Stopped { body, state, working_set } = stopped;
     body.shared.adopt();
-    let area = &body.shared.area;
     let mut vm = Vm::new(&body.host)?;
-    add_slots(&mut vm, &body.ram, &body.ram_slots, area, body.image.as_ref())?;
-    body.hostfs.become_clone(spec.share_volumes).map_err(Error::host("volumes"))?;
-    body.hostfs.add_slots(&mut vm)?;
+    add_slots(&mut vm, &body.ram, &body.ram_slots, &body.shared.area, body.image.as_ref())?;
     let mut vcpu = Vcpu::new(&body.host, &vm, &[KICK, TIMER])?;
     vcpu.restore(&body.host, &state)?;
+    Ok(Assembled { machine: Machine { vcpu, vm, body }, state, working_set })
+}
+
+/// A copy of a VM that does not know yet that it is one.
+pub struct Assembled {
+    /// The copy.
+    pub machine: Machine,
+    /// What its vCPU has been given.
+    pub state: CpuState,
+    /// As in [`Stopped`].
+    pub working_set: Option<WorkingSet>,
+}
+
+/// A template's first clone notes which pages it uses until its first output, for those that follow. To be called before its vCPU runs as a
+/// clone.
+pub fn learn(machine: &mut Machine, working_set: Option<WorkingSet>, spec: &CloneSpec) {
+    if let Some(set) = working_set.filter(|set| !spec.paused && set.claim()) {
+        forget_accesses(&machine.body.ram);
+        machine.body.learning = Some(set);
+    }
+}
+
+/// Gives a copy its identity and the current time. Its vCPU is ready to run.
+pub fn begin(machine: &mut Machine, spec: &CloneSpec, profile: &Profile) -> Result<(), Error> {
+    let Machine { vcpu, vm, body } = machine;
+    body.hostfs.become_clone(spec.share_volumes).map_err(Error::host("volumes"))?;
+    body.hostfs.add_slots(vm)?;
     if let Some(limit) = spec.memory {
         body.ram.set_limit(limit);
     }
-    // More would delay its first instruction by more than they save.
-    const FIRST: usize = 96;
-    if let Some(set) = &working_set {
-        let pages = set.pages();
-        body.ram.make_private(&pages[..pages.len().min(FIRST)]);
-    }
     body.shared.note_ram(body.ram.present(), body.ram.limit());
+    let area = &body.shared.area;
     body.clock.restart(area.time(), || vcpu.tsc())?;
     write_identity(
         area,
@@ -160,7 +164,20 @@ pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<
         area.identity().flags.fetch_or(VOLUMES_READ_ONLY, std::sync::atomic::Ordering::Release);
     }
     area.raise(event::CLONED);
-    let mut machine = Machine { vcpu, vm, body };
-    announce_events(&mut machine);
+    announce_events(machine);
+    Ok(())
+}
+
+/// In the child of a fork that was asked for: both at once.
+pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<Machine, Error> {
+    let Assembled { mut machine, working_set, .. } = assemble(stopped)?;
+    // More would delay its first instruction by more than they save.
+    const FIRST: usize = 96;
+    if let Some(set) = &working_set {
+        let pages = set.pages();
+        machine.body.ram.make_private(&pages[..pages.len().min(FIRST)]);
+    }
+    learn(&mut machine, working_set, spec);
+    begin(&mut machine, spec, profile)?;
     Ok(machine)
 }

@@ -5,9 +5,14 @@ mod exec;
 mod files;
 mod fork;
 mod profile;
+mod settings;
 
 pub use desk::{Answer, CloneOrder, Desk, Order, Refusal, State, Streams, Ticket};
 pub use exec::{ExecOrder, ExecSpec};
-pub use files::{SOCKET, exit_document, write_clone_config, write_exit, write_vmm};
-pub use fork::{Birth, Forked, Stopped, adopt_descriptors, close_all_but, fork, learn_working_set, rebuild};
+pub use files::{SOCKET, exit_document, make_directory, start_time, write_clone_config, write_exit, write_vmm};
+pub use fork::{
+    Assembled, Birth, Forked, Stopped, adopt_descriptors, assemble, begin, close_all_but, fork, learn, rebuild,
+    use_streams,
+};
 pub use profile::{CloneSpec, Profile};
+pub use settings::PoolSettings;

@@ -73,7 +73,7 @@ pub struct CloneSpec {
     pub id: String,
     /// For people.
     pub name: String,
-    /// The clone's own directory, which exists.
+    /// The clone's own directory, which exists unless there is a `record`.
     pub directory: PathBuf,
     /// For the program to read.
     #[serde(default)]
@@ -99,6 +99,9 @@ pub struct CloneSpec {
     /// Host volumes stay as they were; otherwise they are read-only.
     #[serde(default)]
     pub share_volumes: bool,
+    /// The content of `record.json`: the clone makes its directory itself, when it runs.
+    #[serde(default, skip_serializing)]
+    pub record: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 impl CloneSpec {
@@ -106,7 +109,7 @@ impl CloneSpec {
     pub fn check(&self) -> Result<(), String> {
         check_id(&self.id)?;
         check_timeout(self.timeout)?;
-        if !self.directory.is_dir() {
+        if self.record.is_none() && !self.directory.is_dir() {
             return Err(format!("`directory` {} is not a directory", self.directory.display()));
         }
         Ok(())

@@ -3,12 +3,14 @@
 mod connection;
 mod console;
 mod protocol;
+mod requests;
 mod server;
 mod signals;
 mod thread;
 mod tty;
 
 pub use console::{Console, Streams};
+pub use requests::{Requests, Wish, tell};
 pub use server::Server;
 pub use signals::block_forwarded;
 pub use thread::{Drain, IoThread};

@@ -1,6 +1,6 @@
 //! The control protocol's words (`docs/spec/control.md`).
 
-use crate::clone::{Answer, CloneSpec, ExecSpec};
+use crate::clone::{Answer, CloneSpec, ExecSpec, PoolSettings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -35,7 +35,16 @@ pub enum Request {
         timeout: Option<f64>,
     },
     /// Become a template.
-    Freeze,
+    Freeze {
+        /// How many clones to make ahead.
+        #[serde(default)]
+        pool: PoolSettings,
+    },
+    /// Make more or fewer clones ahead.
+    Pool {
+        /// How many.
+        pool: PoolSettings,
+    },
     /// Make a clone.
     Clone {
         /// What it is to be.

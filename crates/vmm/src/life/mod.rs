@@ -17,23 +17,27 @@
 
 mod child;
 mod exec;
+mod parked;
+mod pool;
 mod session;
+mod template;
 
 use crate::boot::{self, Config};
 use crate::clone::{
-    Answer, Birth, CloneOrder, Desk, Forked, Order, Profile, Refusal, State, Stopped, Ticket,
-    adopt_descriptors, exit_document, fork, learn_working_set, rebuild, write_clone_config, write_exit,
-    write_vmm,
+    Birth, CloneOrder, CloneSpec, Desk, Forked, Order, PoolSettings, Profile, Refusal, State, Stopped, Ticket,
+    adopt_descriptors, exit_document, fork, make_directory, rebuild, write_clone_config,
+    write_exit, write_vmm,
 };
 use crate::io::{Console, Drain, IoThread, RawMode, Server, Streams, block_forwarded, window_size};
 use crate::run::{Runner, Stop};
 use crate::vm::{self, Ending, Error, Machine, wait_until};
 use ramet_kvm::EventFd;
 use ramet_memory::WorkingSet;
-use serde_json::json;
 use std::os::fd::OwnedFd;
+use pool::Pool;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
+use template::clone_answer;
 
 /// A VM with a vCPU.
 struct Live {
@@ -58,6 +62,8 @@ enum Outcome {
     Ended(Ending, Option<Box<Server>>),
     /// This process is now the clone.
     Born(Box<Birth>),
+    /// This process is now a clone made ahead.
+    Ahead(Box<parked::Cradle>),
     /// This process is now a fork's child.
     Forked(Box<(Machine, Runner, session::Newborn)>),
 }
@@ -82,6 +88,10 @@ pub fn run(config: &Config) -> u8 {
                 // The parent's terminal is the parent's to restore.
                 std::mem::forget(raw.take());
                 outcome = born(*birth, &mut report, &mut raw);
+            }
+            Outcome::Ahead(cradle) => {
+                std::mem::forget(raw.take());
+                outcome = parked::live(*cradle, &mut report, &mut raw);
             }
             Outcome::Forked(forked) => {
                 // Terminal, status pipe and files are the parent's: nothing here is dropped.
@@ -217,11 +227,15 @@ impl Live {
                 Ok(self)
             }
             Order::End(ending) => Err(self.end(ending)),
-            Order::Freeze(ticket) | Order::Clone(ticket, _) if self.machine.body.session.is_some() => {
+            Order::Freeze(ticket, _) | Order::Clone(ticket, _) if self.machine.body.session.is_some() => {
                 self.desk.answer(ticket, Err(self.refuse_copy()));
                 Ok(self)
             }
-            Order::Freeze(ticket) => Err(self.freeze(ticket, raw)),
+            Order::Freeze(ticket, pool) => Err(self.freeze(ticket, pool, raw)),
+            Order::Pool(ticket, _) => {
+                self.desk.answer(ticket, Err(Refusal::new("only a frozen VM has a pool: freeze it")));
+                Ok(self)
+            }
             Order::Clone(ticket, order) => self.clone_live(ticket, *order),
         }
     }
@@ -283,7 +297,7 @@ impl Live {
     }
 
     /// Becomes a template, and lives as one.
-    fn freeze(mut self, ticket: Ticket, raw: &mut Option<RawMode>) -> Outcome {
+    fn freeze(mut self, ticket: Ticket, settings: PoolSettings, raw: &mut Option<RawMode>) -> Outcome {
         let state = match self.stop() {
             Ok(state) => state,
             Err(error) => return self.end(error.into()),
@@ -300,7 +314,8 @@ impl Live {
                 Order::End(ending) => return Outcome::Ended(ending, Some(Box::new(server))),
                 Order::Pause(t)
                 | Order::Resume(t)
-                | Order::Freeze(t)
+                | Order::Freeze(t, _)
+                | Order::Pool(t, _)
                 | Order::Clone(t, _)
                 | Order::Exec(t, _) => {
                     server.reply(t, &Err(Refusal::new("the VM was being frozen: ask again")));
@@ -313,23 +328,14 @@ impl Live {
             return Outcome::Ended(error.into(), Some(Box::new(server)));
         }
         body.ram.collapse();
+        let pool = match Pool::open(profile.directory.clone(), settings) {
+            Ok(pool) => pool,
+            Err(error) => return Outcome::Ended(error.into(), Some(Box::new(server))),
+        };
         server.reply(ticket, &Ok(serde_json::Value::Null));
         // Without it clones are slower, nothing else.
         let working_set = WorkingSet::new().ok();
-        template(Stopped { body, state, working_set }, profile, server)
-    }
-}
-
-fn clone_answer(forked: &std::io::Result<Forked>, order: &CloneOrder, generation: u64) -> Answer {
-    match forked {
-        Ok(Forked::Parent { pid, forked_tsc }) => Ok(json!({
-            "pid": pid,
-            "generation": generation,
-            "requested_tsc": order.requested_tsc,
-            "forked_tsc": forked_tsc,
-        })),
-        Ok(Forked::Child) => Err(Refusal::new("answered by the child")),
-        Err(error) => Err(Refusal::host("fork", error)),
+        template::live(Stopped { body, state, working_set }, profile, server, pool)
     }
 }
 
@@ -349,36 +355,11 @@ fn close_standard_streams(numbers: std::ops::Range<i32>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The life of a template: clones until it is ended.
-fn template(stopped: Stopped, profile: Arc<Profile>, mut server: Server) -> Outcome {
-    loop {
-        let orders = match server.step(u64::MAX) {
-            Ok(orders) => orders,
-            Err(fault) => return Outcome::Ended(fault.into(), Some(Box::new(server))),
-        };
-        for order in orders {
-            match order {
-                Order::Clone(ticket, order) => {
-                    let forked = fork();
-                    if matches!(forked, Ok(Forked::Child)) {
-                        // Closed with the other descriptors; its socket file is the parent's.
-                        std::mem::forget(server);
-                        return Outcome::Born(Box::new(Birth { stopped, order: *order, parent: profile }));
-                    }
-                    server.reply(ticket, &clone_answer(&forked, &order, profile.generation + 1));
-                }
-                Order::End(ending) => return Outcome::Ended(ending, Some(Box::new(server))),
-                Order::Pause(t) | Order::Resume(t) | Order::Freeze(t) | Order::Exec(t, _) => {
-                    server.reply(t, &Err(Refusal::new("the VM is frozen")));
-                }
-            }
-        }
-    }
-}
-
 /// The first steps of a clone, in its own process.
 fn born(birth: Birth, report: &mut Report, raw: &mut Option<RawMode>) -> Outcome {
     let Birth { stopped, mut order, parent } = birth;
+    // The template's to answer.
+    drop(order.reply.take());
     let profile = Arc::new(Profile::of_clone(&parent, &order.spec));
     // Closed while it is still this value's: `adopt_descriptors` closes by number.
     drop(report.status_pipe.take());
@@ -404,25 +385,26 @@ fn bring_up(
     let bell = doorbell()?;
     let state = if spec.paused { State::Paused } else { State::Running };
     let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, state, false));
-    let mut stopped = stopped;
-    let learned = stopped.working_set.take_if(|set| !spec.paused && set.claim());
     let machine = rebuild(stopped, &spec, &profile)?;
     let runner = Runner::new(copy(&bell)?)?;
     take_terminal(&machine, &profile, raw)?;
     let paused = spec.paused;
     let (their_desk, their_profile) = (desk.clone(), profile.clone());
-    let ram = (machine.body.ram.address(0), machine.body.ram.present());
     // The clone runs while its files and its control socket are made: a failure of those ends it.
     let io = IoThread::start(desk.clone(), move || {
-        write_clone_config(&their_profile, &spec)?;
-        write_vmm(&their_profile)?;
-        let server = Server::open(shared.clone(), their_desk, their_profile, console, bell)?;
-        if let Some(working_set) = learned {
-            learn_working_set(&working_set, &shared, ram);
-        }
-        Ok(server)
+        write_files(&their_profile, &spec)?;
+        Server::open(shared, their_desk, their_profile, console, bell)
     })?;
     Ok(Live { profile, machine, runner, desk, io, paused, execs: exec::Waiting::new() })
+}
+
+/// The files of a clone.
+fn write_files(profile: &Profile, spec: &CloneSpec) -> Result<(), Error> {
+    if let Some(record) = &spec.record {
+        make_directory(&profile.directory, record)?;
+    }
+    write_clone_config(profile, spec)?;
+    write_vmm(profile)
 }
 
 impl Report {

@@ -220,7 +220,10 @@ impl Runner {
                 Call::Trap(vector) => exits::trap(machine, vector)?,
                 Call::Syscall => exits::syscall(machine),
                 Call::Hypercall(number) => return hypercalls::serve(self, machine, number),
-                Call::Doorbell => self.ring(machine)?,
+                Call::Doorbell => {
+                    self.ring(machine)?;
+                    machine.body.tell_working_set();
+                }
                 Call::Forbidden => exits::forbidden(machine),
             },
             Exit::In { .. } => exits::forbidden(machine),

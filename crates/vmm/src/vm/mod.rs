@@ -17,7 +17,7 @@ use crate::session::Session;
 use ramet_abi::header::KernelHeader;
 use ramet_abi::mailbox::event;
 use ramet_kvm::{Host, SystemRegisters, Vcpu, Vm};
-use ramet_memory::{Mapping, Ram, private_pages};
+use ramet_memory::{Mapping, Ram, WorkingSet, private_pages, used_pages};
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -66,6 +66,8 @@ pub struct Body {
     pub shared: Arc<Shared>,
     /// Source of the time page.
     pub clock: Clock,
+    /// This is a template's first clone: where it tells which pages it has used.
+    pub learning: Option<WorkingSet>,
 }
 
 impl Body {
@@ -75,15 +77,22 @@ impl Body {
         [self.host.descriptor()].into_iter().chain(image).chain(self.hostfs.descriptors())
     }
 
-    /// A new process comes to rest for the first time: tells those that its parent will make which pages it has written. Only this
-    /// process's own time is at stake, so that a failure is nothing.
+    /// A new process, or a template's first clone, has given its first output or comes to rest for the first time: tells those that are made
+    /// after it which pages it has used. Only this process's own time is at stake, so that a failure is nothing.
     pub fn tell_working_set(&mut self) {
-        // What is written first is the kernel's, at the low end; looking at all of a large RAM would take long.
+        // What is written first is the kernel's, at the low end; looking at all of a large RAM would take long. A child of a fork waits
+        // while they are copied: no more of them than its parent would wait for.
         const MOST: u64 = 256 << 20;
+        const MOST_PAGES: usize = 256;
         if let Some(set) = self.session.as_mut().and_then(|session| session.learning.take())
             && let Ok(pages) = private_pages(self.ram.address(0), self.ram.present().min(MOST))
         {
-            set.publish(&pages);
+            set.publish(&pages[..pages.len().min(MOST_PAGES)], &[]);
+        }
+        if let Some(set) = self.learning.take()
+            && let Ok(used) = used_pages(&self.ram, self.shared.area.address())
+        {
+            set.publish(&used.written, &used.touched);
         }
     }
 

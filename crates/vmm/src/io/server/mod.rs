@@ -18,7 +18,7 @@ use ramet_abi::mailbox::event;
 use ramet_kvm::EventFd;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -69,6 +69,10 @@ pub struct Server {
     deadline: u64,
     /// When the session's keeper was found gone, or was asked to go: a VM that does not end by itself until this is ended.
     orphaned: Option<u64>,
+    /// Ends [`Server::step`] when it becomes readable, for its caller to deal with.
+    watched: Option<RawFd>,
+    /// Of a template: for `info`.
+    pool: Value,
 }
 
 fn after(seconds: Option<f64>) -> u64 {
@@ -108,6 +112,8 @@ impl Server {
             started: monotonic(),
             deadline: after(profile.timeout),
             orphaned: None,
+            watched: None,
+            pool: Value::Null,
             shared,
             desk,
             profile,
@@ -164,6 +170,7 @@ impl Server {
     fn interest(&self) -> Result<Vec<libc::pollfd>, GuestFault> {
         let input = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
         let mut polled = vec![input(self.doorbell.as_raw_fd()), input(self.signals.fd())];
+        polled.extend(self.watched.map(input));
         if self.clients.len() < MOST_CLIENTS {
             polled.push(input(self.listener.as_raw_fd()));
         }
@@ -328,6 +335,16 @@ impl Server {
     /// Why output is lost, if some is.
     pub fn lost_output(&mut self) -> Option<String> {
         self.console.as_mut().and_then(Console::lost)
+    }
+
+    /// Has [`Server::step`] return when this descriptor becomes readable.
+    pub fn watch(&mut self, fd: RawFd) {
+        self.watched = Some(fd);
+    }
+
+    /// What `info` tells about the clones made ahead.
+    pub fn describe_pool(&mut self, pool: Value) {
+        self.pool = pool;
     }
 
     /// Closes the streams and forgets the time limit: the VM becomes a template.

@@ -1,7 +1,7 @@
 //! What each request of `docs/spec/control.md` does.
 
 use super::{Server, Waiting, after};
-use crate::clone::{Answer, CloneOrder, CloneSpec, ExecOrder, ExecSpec, Order, Refusal, State, Ticket};
+use crate::clone::{Answer, CloneOrder, ExecOrder, ExecSpec, Order, Refusal, State, Ticket};
 use crate::io::connection::Line;
 use crate::io::protocol::{Request, answer_line, parse};
 use crate::session;
@@ -53,7 +53,14 @@ impl Server {
             }
             Request::Pause => order(has_vcpu("pause"), Order::Pause(ticket), orders),
             Request::Resume => order(has_vcpu("resume"), Order::Resume(ticket), orders),
-            Request::Freeze => order(has_vcpu("freeze again"), Order::Freeze(ticket), orders),
+            Request::Freeze { pool } => {
+                let answer = has_vcpu("freeze again").and_then(|answer| pool.check().map(|()| answer));
+                order(answer, Order::Freeze(ticket, pool), orders)
+            }
+            Request::Pool { pool } => {
+                let answer = if frozen { pool.check() } else { Err(Refusal::new("only a frozen VM has a pool: freeze it")) };
+                order(answer.map(|()| Value::Null), Order::Pool(ticket, pool), orders)
+            }
             Request::Resize { rows, columns } => {
                 let answer = has_vcpu("change its terminal");
                 if answer.is_ok() {
@@ -81,7 +88,7 @@ impl Server {
                 Ok(Ok(Value::Null))
             }
             Request::Processes => Ok(self.processes()),
-            Request::Clone { clone } => match clone_order(*clone, line) {
+            Request::Clone { clone } => match CloneOrder::of_control(*clone, line.fds, line.tsc) {
                 Ok(clone) => order(Ok(Value::Null), Order::Clone(ticket, Box::new(clone)), orders),
                 Err(refusal) => Ok(Err(refusal)),
             },
@@ -123,6 +130,7 @@ impl Server {
             "done": self.desk.done(),
             "uptime": (monotonic() - self.started) as f64 / 1e9,
             "memory": {"limit": self.shared.ram_limit(), "present": self.shared.ram_present()},
+            "pool": self.pool,
             "syscalls": syscalls(self.shared.area.counters()),
             "first_instruction_tsc": identity.first_instruction_tsc.load(Acquire),
             "program_start_tsc": identity.program_start_tsc.load(Acquire),
@@ -169,19 +177,4 @@ fn exec_order(spec: ExecSpec, line: Line) -> Result<ExecOrder, Refusal> {
     let descriptors = <[_; 4]>::try_from(line.fds)
         .map_err(|fds| Refusal::new(format!("a process needs 4 descriptors, {} came", fds.len())))?;
     Ok(ExecOrder { spec, descriptors })
-}
-
-fn clone_order(spec: CloneSpec, line: Line) -> Result<CloneOrder, Refusal> {
-    spec.check().map_err(Refusal::new)?;
-    let count = line.fds.len();
-    let mut fds = line.fds.into_iter();
-    match (count, fds.next(), fds.next(), fds.next()) {
-        (3 | 4, Some(input), Some(output), Some(error)) => Ok(CloneOrder {
-            spec,
-            streams: [input, output, error],
-            status_pipe: fds.next(),
-            requested_tsc: line.tsc,
-        }),
-        _ => Err(Refusal::new(format!("a clone needs 3 or 4 descriptors, {count} came"))),
-    }
 }

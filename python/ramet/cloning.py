@@ -13,7 +13,7 @@ from ramet import registry
 from ramet.errors import CloneError, HostError, RametError, UsageError
 from ramet.launch import check_arguments, check_environment, parse_size
 from ramet.registry import Entry
-from ramet.registry.control import Control, Refused, connect
+from ramet.registry.control import Refused, connect
 from ramet.registry.pool import CloneSocket, Pending
 from ramet.registry.process import start_time
 from ramet.streams import DEVNULL, PIPE, Stream, Streams, make_room

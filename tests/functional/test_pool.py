@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -207,7 +208,8 @@ def test_parked_clones_killed_at_random() -> None:
             while not over.is_set():
                 victims = children(template.pid or 0)
                 if victims:
-                    os.kill(chance.choice(victims), signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(chance.choice(victims), signal.SIGKILL)
                 time.sleep(chance.random() * 0.05)
 
         thread = threading.Thread(target=killer)

@@ -103,7 +103,19 @@ pub fn boot(config: &Config) -> Result<Machine, Error> {
     start_vcpu(&mut vcpu, &host, &sregs, header.boot)?;
     let shared = Arc::new(Shared::new(area));
     shared.note_ram(ram.present(), ram.limit());
-    let body = Body { host, ram, ram_slots, image, hostfs, header, sregs, session: None, shared, clock, learning: None };
+    let body = Body {
+        host,
+        ram,
+        ram_slots,
+        image,
+        hostfs,
+        header,
+        sregs,
+        session: None,
+        shared,
+        clock,
+        learning: None,
+    };
     Ok(Machine { vcpu, vm, body })
 }
 

@@ -9,10 +9,12 @@ mod settings;
 
 pub use desk::{Answer, CloneOrder, Desk, Order, Refusal, State, Streams, Ticket};
 pub use exec::{ExecOrder, ExecSpec};
-pub use files::{SOCKET, exit_document, make_directory, start_time, write_clone_config, write_exit, write_vmm};
+pub use files::{
+    SOCKET, exit_document, make_directory, start_time, write_clone_config, write_exit, write_vmm,
+};
 pub use fork::{
-    Assembled, Birth, Forked, Stopped, adopt_descriptors, assemble, begin, close_all_but, fork, learn, rebuild,
-    use_streams,
+    Assembled, Birth, Forked, Stopped, adopt_descriptors, assemble, begin, close_all_but, fork, learn,
+    rebuild, use_streams,
 };
 pub use profile::{CloneSpec, Profile};
 pub use settings::PoolSettings;

@@ -79,20 +79,24 @@ impl Requests {
     /// The next request; a datagram that is none is answered and forgotten. `Ok(None)`: there is none, and the caller does not want to wait.
     pub fn take(&self, buffer: &mut [u8], wait: bool) -> io::Result<Option<Wish>> {
         loop {
-            let received = match receive(self.socket.as_fd(), buffer, if wait { 0 } else { libc::MSG_DONTWAIT }) {
-                Ok(received) => received,
-                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(None),
-                Err(e) => return Err(e),
-            };
+            let received =
+                match receive(self.socket.as_fd(), buffer, if wait { 0 } else { libc::MSG_DONTWAIT }) {
+                    Ok(received) => received,
+                    Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(None),
+                    Err(e) => return Err(e),
+                };
             let tsc = host_tsc();
             let mut fds = received.fds;
             let reply = (fds.len() > 3).then(|| fds.remove(3));
             let whole = !received.truncated && received.count < buffer.len();
-            let wish = if whole { parse(&buffer[..received.count]) } else { Err(Refusal::new("request too long")) };
+            let wish =
+                if whole { parse(&buffer[..received.count]) } else { Err(Refusal::new("request too long")) };
             let result = wish.and_then(|message| match (message.clone, message.leave) {
                 (None, true) => Ok(Wish::Leave),
-                (Some(spec), false) => CloneOrder::new(*spec, fds, tsc).map(|order| Wish::Clone(Box::new(order))),
+                (Some(spec), false) => {
+                    CloneOrder::new(*spec, fds, tsc).map(|order| Wish::Clone(Box::new(order)))
+                }
                 _ => Err(Refusal::new("a request is `clone` or `leave`")),
             });
             match result {

@@ -24,17 +24,17 @@ mod template;
 
 use crate::boot::{self, Config};
 use crate::clone::{
-    Birth, CloneOrder, CloneSpec, Desk, Forked, Order, PoolSettings, Profile, Refusal, State, Stopped, Ticket,
-    adopt_descriptors, exit_document, fork, make_directory, rebuild, write_clone_config,
-    write_exit, write_vmm,
+    Birth, CloneOrder, CloneSpec, Desk, Forked, Order, PoolSettings, Profile, Refusal, State, Stopped,
+    Ticket, adopt_descriptors, exit_document, fork, make_directory, rebuild, write_clone_config, write_exit,
+    write_vmm,
 };
 use crate::io::{Console, Drain, IoThread, RawMode, Server, Streams, block_forwarded, window_size};
 use crate::run::{Runner, Stop};
 use crate::vm::{self, Ending, Error, Machine, wait_until};
+use pool::Pool;
 use ramet_kvm::EventFd;
 use ramet_memory::WorkingSet;
 use std::os::fd::OwnedFd;
-use pool::Pool;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 use template::clone_answer;

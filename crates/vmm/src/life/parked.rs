@@ -145,9 +145,14 @@ fn park(stopped: Stopped, requests: &Requests, line: OwnedFd) -> Result<Parked, 
 
 /// Makes the pages of the shared area that are written at the request this process's own.
 fn prepare_area(shared: &Shared) {
-    use ramet_abi::layout::{CONSOLE_OFFSET, IDENTITY_OFFSET, MAILBOX_OFFSET, PAYLOAD_OFFSET, RINGS_OFFSET, TIME_OFFSET};
+    use ramet_abi::layout::{
+        CONSOLE_OFFSET, IDENTITY_OFFSET, MAILBOX_OFFSET, PAYLOAD_OFFSET, RINGS_OFFSET, TIME_OFFSET,
+    };
     let rings = (0..4).map(|ring| RINGS_OFFSET + ring * ramet_abi::layout::RING_SIZE);
-    for offset in [MAILBOX_OFFSET, TIME_OFFSET, IDENTITY_OFFSET, CONSOLE_OFFSET, PAYLOAD_OFFSET].into_iter().chain(rings) {
+    for offset in [MAILBOX_OFFSET, TIME_OFFSET, IDENTITY_OFFSET, CONSOLE_OFFSET, PAYLOAD_OFFSET]
+        .into_iter()
+        .chain(rings)
+    {
         let mut byte = [0];
         if shared.area.read(offset, &mut byte).is_ok() {
             let _ = shared.area.write(offset, &byte);

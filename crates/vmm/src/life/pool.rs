@@ -292,7 +292,11 @@ impl Pool {
 
     fn should_refill(&mut self, now: u64) -> bool {
         let forming = self.children.len() - self.parked;
-        if self.children.len() >= self.wanted || forming > 0 || now < self.next_try || self.failures >= MOST_FAILURES {
+        if self.children.len() >= self.wanted
+            || forming > 0
+            || now < self.next_try
+            || self.failures >= MOST_FAILURES
+        {
             return false;
         }
         if self.parked > 0 && now < self.last_taken + QUIET {
@@ -308,7 +312,10 @@ impl Pool {
     /// When to look again although nothing happens.
     fn next(&self, now: u64) -> u64 {
         let mut next = self.suspicion;
-        if self.children.len() < self.wanted && self.failures < MOST_FAILURES && self.children.len() == self.parked {
+        if self.children.len() < self.wanted
+            && self.failures < MOST_FAILURES
+            && self.children.len() == self.parked
+        {
             next = next.min(self.next_try.max(self.last_taken + QUIET).max(now));
         }
         if self.wanted > self.settings.target {

@@ -1,8 +1,8 @@
 //! The life of a template: clones until it is ended.
 
+use super::Outcome;
 use super::parked::Cradle;
 use super::pool::{Deed, Pool};
-use super::Outcome;
 use crate::clone::{Answer, Birth, CloneOrder, Forked, Order, Profile, Refusal, Stopped, fork};
 use crate::io::{Server, tell};
 use serde_json::json;
@@ -33,7 +33,12 @@ pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server, mut poo
                         // Closed with the other descriptors; the socket files are the template's.
                         std::mem::forget((server, near));
                         let requests = pool.into_requests();
-                        return Outcome::Ahead(Box::new(Cradle { stopped, parent: profile, requests, line: far }));
+                        return Outcome::Ahead(Box::new(Cradle {
+                            stopped,
+                            parent: profile,
+                            requests,
+                            line: far,
+                        }));
                     }
                     Ok(Forked::Parent { .. }) => pool.expect(near),
                     Err(_) => pool.failed(),

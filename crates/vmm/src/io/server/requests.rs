@@ -58,7 +58,11 @@ impl Server {
                 order(answer, Order::Freeze(ticket, pool), orders)
             }
             Request::Pool { pool } => {
-                let answer = if frozen { pool.check() } else { Err(Refusal::new("only a frozen VM has a pool: freeze it")) };
+                let answer = if frozen {
+                    pool.check()
+                } else {
+                    Err(Refusal::new("only a frozen VM has a pool: freeze it"))
+                };
                 order(answer.map(|()| Value::Null), Order::Pool(ticket, pool), orders)
             }
             Request::Resize { rows, columns } => {

@@ -139,11 +139,9 @@ class VM:
         """See :meth:`ramet.VM.processes`."""
         return await asyncio.to_thread(self.sync.processes)
 
-    async def freeze(
-        self, name: str | None = None, *, on_ready: bool = False, timeout: float | None = None
-    ) -> Template:
+    async def freeze(self, name: str | None = None, **options: Any) -> Template:
         """See :meth:`ramet.VM.freeze`."""
-        return Template(await asyncio.to_thread(lambda: self.sync.freeze(name, on_ready=on_ready, timeout=timeout)))
+        return Template(await asyncio.to_thread(lambda: self.sync.freeze(name, **options)))
 
     async def __aenter__(self) -> Self:
         return self
@@ -238,6 +236,10 @@ class Template:
     async def clone(self, n: int | None = None, **options: Any) -> Any:
         """See :meth:`ramet.Template.clone`: a :class:`VM`, or with ``n`` a list of VMs and errors."""
         return await _clone(self.sync, n, options)
+
+    async def set_pool(self, target: int, maximum: int | None = None) -> None:
+        """See :meth:`ramet.Template.set_pool`."""
+        await asyncio.to_thread(lambda: self.sync.set_pool(target, maximum))
 
     async def remove(self) -> None:
         """See :meth:`ramet.Template.remove`."""

@@ -128,13 +128,15 @@ def freeze_entry(
     timeout: float | None,
     pool: int | None = None,
     pool_maximum: int | None = None,
+    working_set: bool = True,
     child: subprocess.Popen[bytes] | None = None,
 ) -> Template:
     """Freezes a VM, and takes the name. A VM that cannot be frozen, or whose name is taken, goes on as it was."""
     directory = paths.templates_dir()
     request: dict[str, Any] = {"op": "freeze"}
-    if pool is not None or pool_maximum is not None:
-        request["pool"] = pool_settings(_POOL if pool is None else pool, pool_maximum)
+    if pool is not None or pool_maximum is not None or not working_set:
+        sizes = pool_settings(_POOL if pool is None else pool, pool_maximum)
+        request["pool"] = {**sizes, "working_set": working_set}
     if name is not None:
         check_name(name, "template name")
         # Before the link: whoever removes the VM finds the link by it, whatever becomes of us.

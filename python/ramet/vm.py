@@ -216,11 +216,13 @@ class VM(Parent, Conversation):
         timeout: float | None = None,
         pool: int | None = None,
         pool_maximum: int | None = None,
+        working_set: bool = True,
     ) -> Template:
         """Turns this VM into a template: it never runs again, its clones do.
 
         ``on_ready`` waits, for ``timeout`` seconds at most, until the program has written ``ready`` to ``/dev/ramet``.
-        ``pool``, ``pool_maximum``: how many clones are made ahead (:meth:`Template.set_pool`).
+        ``pool``, ``pool_maximum``: how many clones are made ahead (:meth:`Template.set_pool`); ``working_set`` false:
+        they touch nothing of what the first clone has used.
         """
         from ramet.template import freeze_entry
 
@@ -231,6 +233,7 @@ class VM(Parent, Conversation):
             timeout=timeout,
             pool=pool,
             pool_maximum=pool_maximum,
+            working_set=working_set,
             child=self._child,
         )
         self.close_streams()

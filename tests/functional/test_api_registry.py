@@ -155,7 +155,7 @@ def test_other_vms_cost_nothing(ramet_home: Path) -> None:
 
 def test_long_home(fake_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket's path takes 107 bytes; directories may be longer."""
-    from ramet.registry.control import _connect
+    from ramet.registry.control import connect_to
 
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
@@ -165,5 +165,5 @@ def test_long_home(fake_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
         server.bind(f"/proc/self/fd/{descriptor}/control.sock")
         server.listen()
-        _connect(client, f"{deep}/control.sock")
+        connect_to(client, f"{deep}/control.sock")
     os.close(descriptor)

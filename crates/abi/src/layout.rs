@@ -69,6 +69,8 @@ pub const SITES: u64 = SITE_TABLE_SIZE / 8;
 pub const KERNEL_GPA: u64 = 0x20_0000;
 /// Most bytes that the kernel image (with its bss) may take.
 pub const KERNEL_MAX: u64 = 4 << 20;
+/// From here to [`FREE_RAM_GPA`] is nothing of the kernel's: the VMM keeps page tables there in a VM whose accesses it watches.
+pub const SPARE_TABLES_GPA: u64 = KERNEL_GPA + (3 << 20);
 /// RAM from here on is the kernel's to allocate.
 pub const FREE_RAM_GPA: u64 = KERNEL_GPA + KERNEL_MAX;
 

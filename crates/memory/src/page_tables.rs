@@ -4,7 +4,8 @@
 
 use crate::{Ram, private_pages};
 use ramet_abi::layout::{
-    IMAGE_GPA, IMAGE_MAX, LARGE_PAGE_SIZE, PAGE_SIZE, ROOT_TABLE_GPA, SHARED_GPA, SHARED_SIZE, SHARED_WINDOW,
+    FREE_RAM_GPA, IMAGE_GPA, IMAGE_MAX, LARGE_PAGE_SIZE, PAGE_SIZE, ROOT_TABLE_GPA, SHARED_GPA, SHARED_SIZE,
+    SHARED_WINDOW, SPARE_TABLES_GPA,
 };
 use std::collections::BTreeSet;
 use std::io;
@@ -72,9 +73,32 @@ fn walk(ram: &Ram, visit: impl FnMut(u64, &Leaf)) {
     Walk { ram, tables: 0, visit }.table(ROOT_TABLE_GPA, 4, 0);
 }
 
+/// The kernel sees all of RAM through large pages, whose accessed bits say little: this gives it the same view through small ones. Their tables
+/// take the place that nobody uses. As many pages as there is room for, the lowest first.
+fn split_kernel_view(ram: &Ram) {
+    let mut large = Vec::new();
+    walk(ram, |_, leaf| {
+        if leaf.large && leaf.address >> 63 != 0 && (leaf.entry & ADDRESS) < ram.present() {
+            large.push((leaf.slot, leaf.entry));
+        }
+    });
+    for ((slot, entry), table) in
+        large.into_iter().zip((SPARE_TABLES_GPA..FREE_RAM_GPA).step_by(PAGE_SIZE as usize))
+    {
+        let flags = entry & !(ADDRESS | LARGE);
+        let first = entry & ADDRESS & !(LARGE_PAGE_SIZE - 1);
+        let entries = (0..512).flat_map(|index| (first + index * PAGE_SIZE | flags).to_le_bytes());
+        if ram.write(table, &entries.collect::<Vec<u8>>()).is_ok() {
+            // In RAM, as it was when it was read.
+            let _ = ram.write_u64(slot, table | PRESENT | WRITABLE | USER);
+        }
+    }
+}
+
 /// Before a vCPU runs for the first time: forgets which pages were used. The guest may rely on "not accessed" meaning "in no TLB", which is
 /// true of a vCPU that has not run, and on "dirty" meaning "has been written", which is left alone.
 pub fn forget_accesses(ram: &Ram) {
+    split_kernel_view(ram);
     let mut slots = Vec::new();
     walk(ram, |_, leaf| {
         if leaf.entry & ACCESSED != 0 {
@@ -214,6 +238,29 @@ mod tests {
         let area = crate::SharedArea::new().unwrap();
         let used = used_pages(&ram, area.address()).unwrap();
         assert_eq!(used, Used { written: vec![], touched: vec![0x40_1000] });
+    }
+
+    #[test]
+    fn the_kernel_sees_the_same_through_small_pages() {
+        let ram = ram();
+        let window = 0xffff_ffff_8000_0000u64;
+        for (slot, value) in [
+            (ROOT_TABLE_GPA + 511 * 8, 0x11_0000 | TABLE),
+            (0x11_0000 + 510 * 8, 0x11_1000 | TABLE),
+            (0x11_1000 + 8, 0x20_0000 | TABLE | LARGE | ACCESSED),
+        ] {
+            ram.write_u64(slot, value).unwrap();
+        }
+        forget_accesses(&ram);
+        let mut seen = Vec::new();
+        walk(&ram, |_, leaf| {
+            if leaf.address >= window {
+                seen.push((leaf.address, leaf.entry, leaf.large));
+            }
+        });
+        let expected =
+            |index: u64| (window + 0x20_0000 + index * 4096, 0x20_0000 + index * 4096 | TABLE, false);
+        assert_eq!(seen, (0..512).map(expected).collect::<Vec<_>>());
     }
 
     #[test]

@@ -247,5 +247,5 @@ class Context:
 
 
 # Sources that are not guest programs, and options of those that want others than the usual ones.
-_HOST_ONLY = {"spawn.c", "tsc.c"}
+_HOST_ONLY = {"restore.c", "spawn.c", "tsc.c"}
 _OPTIONS = {"hello.c": ("-static", "-nostdlib", "-nostartfiles")}

@@ -2,7 +2,7 @@
 
 use ramet_abi::ABI_VERSION;
 use ramet_abi::header::{KERNEL_MAGIC, KernelHeader, RestartRange};
-use ramet_abi::layout::{FREE_RAM_GPA, KERNEL_GPA, KERNEL_MAX, KERNEL_WINDOW};
+use ramet_abi::layout::{FREE_RAM_GPA, KERNEL_GPA, KERNEL_MAX, KERNEL_WINDOW, SPARE_TABLES_GPA};
 use ramet_memory::{OutOfBounds, Ram};
 
 /// Why a file is not a guest kernel.
@@ -95,7 +95,7 @@ fn load_segment(file: &[u8], at: u64, ram: &Ram) -> Result<(), ElfError> {
     let outside = ElfError::Segment { address, size };
     let Some(gpa) = address.checked_sub(KERNEL_WINDOW) else { return Err(outside) };
     match gpa.checked_add(size) {
-        Some(end) if gpa >= KERNEL_GPA && end <= FREE_RAM_GPA && in_file <= size => {}
+        Some(end) if gpa >= KERNEL_GPA && end <= SPARE_TABLES_GPA && in_file <= size => {}
         _ => return Err(outside),
     }
     let end = offset.checked_add(in_file).ok_or(ElfError::Truncated)?;

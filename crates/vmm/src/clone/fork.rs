@@ -22,6 +22,8 @@ pub struct Stopped {
     pub body: Body,
     /// State of the vCPU between two instructions.
     pub state: CpuState,
+    /// Whether the guest is in the hypercall WAIT.
+    pub waits: bool,
     /// What a template's clones write first.
     pub working_set: Option<WorkingSet>,
 }
@@ -109,7 +111,7 @@ fn close_range(first: RawFd, last: RawFd) -> Result<(), Error> {
 
 /// In the child: new KVM objects around the inherited memory. The vCPU has the saved state; nobody has told the guest that it is another.
 pub fn assemble(stopped: Stopped) -> Result<Assembled, Error> {
-    let Stopped { body, state, working_set } = stopped;
+    let Stopped { body, state, working_set, .. } = stopped;
     body.shared.adopt();
     let mut vm = Vm::new(&body.host)?;
     add_slots(&mut vm, &body.ram, &body.ram_slots, &body.shared.area, body.image.as_ref())?;

@@ -14,11 +14,18 @@ pub struct PoolSettings {
     pub target: usize,
     /// So many at most, however many are asked for.
     pub maximum: usize,
+    /// Whether they touch what the first clone has used. Of a freeze.
+    #[serde(default = "yes")]
+    pub working_set: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { target: 2, maximum: 64 }
+        Self { target: 2, maximum: 64, working_set: true }
     }
 }
 

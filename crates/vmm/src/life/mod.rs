@@ -21,6 +21,7 @@ mod parked;
 mod pool;
 mod session;
 mod template;
+mod warm;
 
 use crate::boot::{self, Config};
 use crate::clone::{
@@ -281,11 +282,12 @@ impl Live {
         if matches!(forked, Ok(Forked::Child)) {
             // The parent's KVM objects and timer go first: while they are open they keep its VM alive.
             let Self { profile: parent, machine: Machine { vcpu, vm, body, .. }, runner, io, .. } = self;
+            let waits = runner.waits();
             drop((vcpu, vm, runner));
             // The I/O thread does not exist here; its handle must not be joined, its lock not be taken.
             std::mem::forget((quiet, io));
             return Err(Outcome::Born(Box::new(Birth {
-                stopped: Stopped { body, state, working_set: None },
+                stopped: Stopped { body, state, waits, working_set: None },
                 order,
                 parent,
             })));
@@ -307,6 +309,7 @@ impl Live {
         };
         drop(raw.take());
         let Self { profile, machine: Machine { vcpu, vm, body, .. }, runner, desk, .. } = self;
+        let waits = runner.waits();
         drop((vcpu, vm, runner));
         // Orders that came meanwhile: nothing that a template could do, except end.
         while let Some(order) = desk.next_order() {
@@ -334,8 +337,8 @@ impl Live {
         };
         server.reply(ticket, &Ok(serde_json::Value::Null));
         // Without it clones are slower, nothing else.
-        let working_set = WorkingSet::new().ok();
-        template::live(Stopped { body, state, working_set }, profile, server, pool)
+        let working_set = settings.working_set.then(WorkingSet::new).and_then(Result::ok);
+        template::live(Stopped { body, state, waits, working_set }, profile, server, pool)
     }
 }
 
@@ -385,8 +388,10 @@ fn bring_up(
     let bell = doorbell()?;
     let state = if spec.paused { State::Paused } else { State::Running };
     let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, state, false));
+    let waits = stopped.waits;
     let machine = rebuild(stopped, &spec, &profile)?;
-    let runner = Runner::new(copy(&bell)?)?;
+    let mut runner = Runner::new(copy(&bell)?)?;
+    runner.set_waits(waits);
     take_terminal(&machine, &profile, raw)?;
     let paused = spec.paused;
     let (their_desk, their_profile) = (desk.clone(), profile.clone());

@@ -7,6 +7,7 @@
 //! [`KernelHeader::park_entry`]: ramet_abi::header::KernelHeader::park_entry
 
 use super::pool::{LEAVES, WAITS};
+use super::warm::warm;
 use super::{Live, Outcome, Report, copy, doorbell, exec, take_terminal, write_files};
 use crate::boot::GUEST_FLAGS;
 use crate::clone::{
@@ -119,6 +120,7 @@ fn park(stopped: Stopped, requests: &Requests, line: OwnedFd) -> Result<Parked, 
     let mut keep = vec![requests.as_raw_fd(), line.as_raw_fd()];
     keep.extend(stopped.body.descriptors());
     close_all_but(keep)?;
+    let waits = stopped.waits;
     let Assembled { mut machine, state, working_set } = assemble(stopped)?;
     let shared = machine.body.shared.clone();
     let mut touched = Vec::new();
@@ -132,7 +134,8 @@ fn park(stopped: Stopped, requests: &Requests, line: OwnedFd) -> Result<Parked, 
     }
     let bell = doorbell()?;
     let desk = Arc::new(Desk::new(shared.clone(), copy(&bell)?, State::Running, false));
-    let runner = Runner::new(copy(&bell)?)?;
+    let mut runner = Runner::new(copy(&bell)?)?;
+    runner.set_waits(waits);
     let (jobs, incoming) = sync_channel::<Job>(1);
     let their_desk = desk.clone();
     let began = start_time()?;
@@ -193,6 +196,7 @@ fn wait(requests: &Requests, line: &OwnedFd) -> CloneOrder {
     let mut buffer = Requests::buffer();
     // So that its first pages are there.
     buffer[..16384].fill(1);
+    warm();
     say(line, WAITS);
     match requests.take(&mut buffer, true) {
         Ok(Some(Wish::Clone(order))) => *order,

@@ -20,7 +20,7 @@ pub use timer::Timer;
 
 use crate::boot::in_syscall_stub;
 use crate::vm::{Ending, GuestFault, KICK, Machine, TIMER, monotonic};
-use ramet_abi::hypercall::{DOORBELL_PORT, HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT};
+use ramet_abi::hypercall::{DOORBELL_PORT, HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT, WAIT};
 use ramet_abi::layout::{VOLUME_GPA, VOLUME_SIZE};
 use ramet_kvm::Exit;
 use ramet_memory::SharedArea;
@@ -96,6 +96,8 @@ pub struct Runner {
     rings: Option<u32>,
     /// Address and count of host faults in a row.
     faults: (u64, u32),
+    /// The guest is in the hypercall WAIT, after which it looks at its events by itself.
+    waits: bool,
 }
 
 /// So many host faults in a row at one instruction end the guest.
@@ -128,12 +130,23 @@ impl Runner {
             doorbell,
             rings: Some(0),
             faults: (0, 0),
+            waits: false,
         })
+    }
+
+    /// Whether the guest is in the hypercall WAIT.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Says whether the guest is in the hypercall WAIT: of a clone, as of what it was cloned from.
+    pub fn set_waits(&mut self, waits: bool) {
+        self.waits = waits;
     }
 
     /// Runs the guest until something concerns more than this thread.
     pub fn run(&mut self, machine: &mut Machine) -> Stop {
-        if machine.body.shared.area.events() != 0 {
+        if machine.body.shared.area.events() != 0 && !self.waits {
             // Told while the vCPU stood still, perhaps where it does not look.
             if let Err(error) = self.kick_again() {
                 return Stop::Ended(error.into());
@@ -143,6 +156,7 @@ impl Runner {
             if machine.body.shared.take_request() {
                 return Stop::Request;
             }
+            self.waits = false;
             let exit = match self.enter(machine) {
                 Ok(exit) => exit,
                 Err(error) => return Stop::Ended(error.into()),
@@ -219,7 +233,10 @@ impl Runner {
             Exit::Out { port } => match decode(port, exits::in_ring0(machine), in_syscall_stub(rip)) {
                 Call::Trap(vector) => exits::trap(machine, vector)?,
                 Call::Syscall => exits::syscall(machine),
-                Call::Hypercall(number) => return hypercalls::serve(self, machine, number),
+                Call::Hypercall(number) => {
+                    self.waits = number == WAIT;
+                    return hypercalls::serve(self, machine, number);
+                }
                 Call::Doorbell => {
                     self.ring(machine)?;
                     machine.body.tell_working_set();

@@ -87,7 +87,7 @@ fn split_kernel_view(ram: &Ram) {
     {
         let flags = entry & !(ADDRESS | LARGE);
         let first = entry & ADDRESS & !(LARGE_PAGE_SIZE - 1);
-        let entries = (0..512).flat_map(|index| (first + index * PAGE_SIZE | flags).to_le_bytes());
+        let entries = (0..512).flat_map(|index| ((first + index * PAGE_SIZE) | flags).to_le_bytes());
         if ram.write(table, &entries.collect::<Vec<u8>>()).is_ok() {
             // In RAM, as it was when it was read.
             let _ = ram.write_u64(slot, table | PRESENT | WRITABLE | USER);
@@ -259,7 +259,7 @@ mod tests {
             }
         });
         let expected =
-            |index: u64| (window + 0x20_0000 + index * 4096, 0x20_0000 + index * 4096 | TABLE, false);
+            |index: u64| (window + 0x20_0000 + index * 4096, (0x20_0000 + index * 4096) | TABLE, false);
         assert_eq!(seen, (0..512).map(expected).collect::<Vec<_>>());
     }
 

@@ -197,8 +197,12 @@ fn wait(requests: &Requests, line: &OwnedFd) -> CloneOrder {
     // So that its first pages are there.
     buffer[..16384].fill(1);
     warm();
+    Requests::rehearse();
     say(line, WAITS);
-    match requests.take(&mut buffer, true) {
+    let wish = requests.take(&mut buffer, true);
+    // Giving it back takes longer than all that is to be done now; so much address space, of which little is in use, is nothing.
+    std::mem::forget(buffer);
+    match wish {
         Ok(Some(Wish::Clone(order))) => *order,
         Ok(Some(Wish::Leave)) => {
             say(line, LEAVES);

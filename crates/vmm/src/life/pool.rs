@@ -186,17 +186,14 @@ impl Pool {
         let suspicious = now >= self.suspicion;
         if self.parked == 0 || suspicious {
             self.suspicion = u64::MAX;
-            match self.requests.take(&mut self.buffer, false) {
-                Ok(Some(Wish::Clone(order))) => {
-                    self.demand(now);
-                    if suspicious && self.parked > 0 {
-                        // There may be more of them.
-                        self.suspicion = now + MISSED;
-                    }
-                    return Deed::Clone(order);
+            // A dismissal is not for the template.
+            if let Ok(Some(Wish::Clone(order))) = self.requests.take(&mut self.buffer, false) {
+                self.demand(now);
+                if suspicious && self.parked > 0 {
+                    // There may be more of them.
+                    self.suspicion = now + MISSED;
                 }
-                // Nobody is too many any more.
-                Ok(_) | Err(_) => {}
+                return Deed::Clone(order);
             }
         }
         self.listen(self.parked == 0);

@@ -48,6 +48,13 @@ def vmm_of(vm: ramet.VM, process: ramet.Process) -> int:
         time.sleep(0.01)
 
 
+def test_bytes_that_are_no_text(vm: ramet.VM) -> None:
+    """Arguments and variables arrive as they are, UTF-8 or not."""
+    argument, value = os.fsdecode(b"a\x80\xffb"), os.fsdecode(b"\xfe\xc3\xa9")
+    result = run(vm, "sh", "-c", 'printf "%s|%s" "$1" "$X"', "sh", argument, env={"X": value})
+    assert (result.stdout, result.status) == (b"a\x80\xffb|\xfe\xc3\xa9", 0)
+
+
 def test_streams_status_and_environment(vm: ramet.VM) -> None:
     script = "cat; echo err >&2; echo $FROM_RUN $MORE $PPID; pwd; exit 3"
     result = run(vm, "sh", "-c", script, input=b"x" * 300_000 + b"\n", env={"MORE": "1"})

@@ -77,9 +77,26 @@ pub enum Request {
     Processes,
 }
 
+/// `Request::Exec` by itself: serde reads a tagged enum through a buffer that holds text only, and a program's arguments are bytes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExecRequest {
+    op: ExecWord,
+    exec: Box<ExecSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ExecWord {
+    Exec,
+}
+
 /// Parses a request line.
 pub fn parse(line: &[u8]) -> Result<Request, String> {
-    serde_json::from_slice(line).map_err(|e| format!("bad request: {e}"))
+    serde_json::from_slice(line).or_else(|error| match serde_json::from_slice(line) {
+        Ok(ExecRequest { op: ExecWord::Exec, exec }) => Ok(Request::Exec { exec }),
+        Err(_) => Err(format!("bad request: {error}")),
+    })
 }
 
 /// The line of an answer.
@@ -149,6 +166,16 @@ mod tests {
         assert!(parse(br#"{"op":"signal"}"#).is_err());
         assert!(parse(br#"{"op":"resize","rows":1,"columns":2,"depth":3}"#).is_err());
         assert!(parse(b"\xff").is_err());
+    }
+
+    #[test]
+    fn arguments_are_bytes() {
+        let parsed = parse(br#"{"op":"exec","exec":{"args":["a\udcff","\u00e9"],"env":["X=\udc80"]}}"#);
+        let Ok(Request::Exec { exec }) = parsed else { panic!("{parsed:?}") };
+        assert_eq!((&exec.args[0][..], &exec.args[1][..]), (&b"a\xff"[..], "é".as_bytes()));
+        assert_eq!(&exec.env[0][..], b"X=\x80");
+        assert!(parse(br#"{"op":"exec","exec":{"args":["\udcff"],"more":1}}"#).is_err());
+        assert!(parse(br#"{"op":"dance","exec":{"args":["\udcff"]}}"#).is_err());
     }
 
     #[test]

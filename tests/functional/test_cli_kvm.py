@@ -82,8 +82,10 @@ def test_ends(cli) -> None:
 
 
 def test_too_little_memory(cli) -> None:
-    done = cli("run", "--rm", "-m", "1M", "python", "python3", "-c", "pass", check=125)
-    assert re.fullmatch(r"ramet[^\n]*: [^\n]+\n", done.stderr)
+    for options in (["--rm"], [], ["-d"]):
+        done = cli("run", *options, "-m", "1M", "python", "python3", "-c", "pass", check=125)
+        assert re.fullmatch(r"ramet[^\n]*: [^\n]+\n", done.stderr)
+        assert json.loads(cli("ps", "-a", "--json", check=0).stdout) == []
 
 
 def test_volume(cli, tmp_path: Path) -> None:

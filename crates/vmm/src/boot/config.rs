@@ -118,16 +118,14 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads and checks a configuration file.
+    /// Reads a configuration file. Its values are still to be checked ([`Config::check`]).
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        let config: Self = serde_json::from_slice(&text)
-            .map_err(|source| ConfigError::Parse { path: path.into(), source })?;
-        config.check()?;
-        Ok(config)
+        serde_json::from_slice(&text).map_err(|source| ConfigError::Parse { path: path.into(), source })
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    /// Checks the values.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let value = |text: String| Err(ConfigError::Value(text));
         check_id(&self.id).map_err(ConfigError::Value)?;
         if self.memory < MIN_RAM {

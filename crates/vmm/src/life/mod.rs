@@ -75,7 +75,9 @@ pub fn run(config: &Config) -> u8 {
     prepare_process();
     let mut report = Report { profile: Arc::new(Profile::of_config(config)), status_pipe: None };
     let mut raw = None;
-    let mut outcome = match Live::boot(config, report.profile.clone(), &mut raw) {
+    // What is wrong with a value is told as all that goes wrong before the program runs: nothing of the VM stays.
+    let checked = config.check().map_err(|error| Error::Input(error.to_string()));
+    let mut outcome = match checked.and_then(|()| Live::boot(config, report.profile.clone(), &mut raw)) {
         Ok(live) => live.run(&mut raw),
         Err(error) => Outcome::Ended(error.into(), None),
     };

@@ -112,3 +112,32 @@ def test_checksum_is_castagnolis() -> None:
     assert erofs._crc32c(bytes(32)) ^ 0xFFFFFFFF == 0x8A9136AA
     assert erofs._crc32c(b"123456789") ^ 0xFFFFFFFF == 0xE3069283
     assert zlib.crc32(b"123456789") != 0xE3069283
+
+
+def test_large_programs_lie_at_boundaries_of_2_mib(tmp_path: Path) -> None:
+    """Their text is then shown to the program with one entry for each 2 MiB; everything else stays where it is."""
+    program = b"\x7fELF" + bytes(range(251)) * 20_000
+    small, data = program[:100_000], program[1:]
+
+    def fill(tree: Tree) -> None:
+        for name in ("a", "b"):
+            tree.add_file(f"/bin/{name}", program + name.encode())
+        tree.add_hardlink("/bin/c", "/bin/a")
+        tree.add_file("/bin/small", small)
+        tree.add_file("/data", data)
+
+    image = make(tmp_path / "a", fill)
+    reader = erofs.Reader(image.read_bytes())
+    found = dict(reader.walk())
+    for name in ("a", "b"):
+        inode = found[f"/bin/{name}"]
+        assert inode.data % (2 << 20) == 0
+        assert reader.read(inode) == program + name.encode()
+    assert found["/bin/c"].data == found["/bin/a"].data
+    assert reader.read(found["/bin/small"]) == small
+    assert reader.read(found["/data"]) == data
+    places = sorted((inode.data, inode.nid) for inode in found.values() if stat.S_ISREG(inode.mode))
+    assert len({place for place, _ in places}) == 4
+    if fsck := shutil.which("fsck.erofs"):
+        subprocess.run([fsck, image], check=True, capture_output=True)
+    assert make(tmp_path / "b", fill).read_bytes() == image.read_bytes()

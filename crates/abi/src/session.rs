@@ -256,7 +256,8 @@ pub mod op {
     /// effective user id | real user id << 32, start time (CLOCK_BOOTTIME, ns), exit signal, foreground group of the terminal (-1: none). Data: comm, a zero byte, the command line.
     pub const PROCESS: u32 = 0x106;
     /// The caller's facts for others: flags 1: data is comm, a zero byte and the command line; 2: arguments are real, effective, saved user id;
-    /// 4: arguments\[3\] is 1 if the process has executed a program since it was forked.
+    /// 4: arguments\[3\] is 1 if the process has executed a program since it was forked. 8: arguments\[4\] as of [`OPTION`] 3; 16: arguments\[5\]: bit 0: of
+    /// [`OPTION`] 1, from bit 8 on: of [`OPTION`] 2.
     pub const DESCRIBE: u32 = 0x107;
     /// The process has stopped (argument: the signal) or continued (0).
     pub const STOPPED: u32 = 0x108;

@@ -76,6 +76,8 @@ pub struct Session {
     pub ram_max: u64,
     /// VMs that are to end by themselves, and when the host ends them (CLOCK_MONOTONIC, ns).
     pub killing: BTreeMap<ClientId, u64>,
+    /// Made ahead for the next process, once there has been one.
+    pub spare_berth: Option<crate::process::Berth>,
     /// Notices on their way.
     pub outbox: Outbox,
     /// Descriptors that go with the answer to the current request.
@@ -105,6 +107,7 @@ impl Session {
             file_bytes_max,
             ram_max: u64::MAX,
             killing: BTreeMap::new(),
+            spare_berth: None,
             outbox: Outbox::default(),
             passed: Vec::new(),
             names: 1,

@@ -30,14 +30,15 @@ const USER_MODE: [(u32, u32, [u32; 4]); 5] = [
 
 /// A KVM without hardware virtualization runs CPL 3 code on the CPU itself and reports only what its emulator of CPL 0 code knows:
 /// no XSAVE in leaf 1, although leaf 13 has its components. There the CPU's own user-mode features work, as XCR0 allows.
-pub(crate) fn add_native(cpuid: &mut CpuId) {
+/// True: this is such a KVM.
+pub(crate) fn add_native(cpuid: &mut CpuId) -> bool {
     use std::arch::x86_64::__cpuid_count;
     let word = |function, index| cpuid.as_slice().iter().find(|e| e.function == function && e.index == index);
     let hides_xsave =
         word(1, 0).is_some_and(|e| e.ecx & 1 << 26 == 0) && word(0xd, 0).is_some_and(|e| e.eax & 3 == 3);
     let native_has_it = __cpuid_count(1, 0).ecx & 1 << 27 != 0;
     if !hides_xsave || !native_has_it {
-        return;
+        return false;
     }
     for entry in cpuid.as_mut_slice() {
         for (function, index, [eax, ebx, ecx, edx]) in USER_MODE {
@@ -48,6 +49,53 @@ pub(crate) fn add_native(cpuid: &mut CpuId) {
                 entry.ecx |= native.ecx & ecx;
                 entry.edx |= native.edx & edx;
             }
+        }
+    }
+    true
+}
+
+/// Descriptors of leaf 2 for caches with lines of 64 bytes (SDM vol. 2, table 3-12): (level and type as in leaf 4, bytes, descriptor).
+const CACHES: [(u32, u64, u8); 10] = [
+    (0x21, 32 << 10, 0x2c),
+    (0x22, 32 << 10, 0x30),
+    (0x43, 256 << 10, 0x21),
+    (0x43, 1 << 20, 0x78),
+    (0x43, 2 << 20, 0x7d),
+    (0x63, 4 << 20, 0xd8),
+    (0x63, 8 << 20, 0xe4),
+    (0x63, 12 << 20, 0xea),
+    (0x63, 18 << 20, 0xeb),
+    (0x63, 24 << 20, 0xec),
+];
+
+/// Makes leaf 2 say by itself what it else refers to leaf 4 for: the largest cache of the list that the CPU's is as large as. The C
+/// library's start asks for a dozen numbers and goes through leaf 4 for each: some fifty instructions, of which each is a trap of
+/// 30-40 µs on a KVM in software. Leaf 4 stays exact.
+pub(crate) fn shorten_cache_search(cpuid: &mut CpuId) {
+    let bytes = |e: &kvm_cpuid_entry2| {
+        let field = |shift: u32, bits: u32| u64::from(e.ebx >> shift & ((1 << bits) - 1)) + 1;
+        field(22, 10) * field(12, 10) * field(0, 12) * (u64::from(e.ecx) + 1)
+    };
+    let mut found = [None; 4];
+    for entry in cpuid.as_slice().iter().filter(|e| e.function == 4) {
+        for (kind, size, descriptor) in CACHES {
+            if entry.eax & 0xff == kind && bytes(entry) >= size {
+                found[match kind {
+                    0x21 => 0,
+                    0x22 => 1,
+                    0x43 => 2,
+                    _ => 3,
+                }] = Some(descriptor);
+            }
+        }
+    }
+    let [Some(data), Some(code), Some(second), third] = found.map(|d| d.map(u32::from)) else { return };
+    for entry in cpuid.as_mut_slice() {
+        // Only where all is said by leaf 4 (0xff). 0xf0: lines of 64 bytes are fetched ahead. No register's top byte is used: some
+        // of the descriptors would make it invalid there.
+        if entry.function == 2 && entry.eax.to_le_bytes().contains(&0xff) {
+            (entry.eax, entry.ebx) = (1 | data << 8 | code << 16, second | 0xf0 << 8);
+            (entry.ecx, entry.edx) = (third.unwrap_or(0), 0);
         }
     }
 }

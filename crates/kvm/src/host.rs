@@ -67,7 +67,9 @@ impl Host {
         }
         let mut cpuid =
             kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(Error::of("KVM_GET_SUPPORTED_CPUID"))?;
-        cpuid::add_native(&mut cpuid);
+        if cpuid::add_native(&mut cpuid) {
+            cpuid::shorten_cache_search(&mut cpuid);
+        }
         let features = cpuid::restrict(&mut cpuid);
         // KVM_CAP_XSAVE2 answers the size that KVM_GET_XSAVE2 writes, 0 where there is only KVM_GET_XSAVE.
         let xsave_size = usize::try_from(kvm.check_extension_int(Cap::Xsave2)).unwrap_or(0);

@@ -29,7 +29,8 @@ pub(super) fn describe(
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
     let process = session.processes.get_mut(caller)?;
-    if request.flags & !7 != 0 {
+    let [.., child_signal, options] = request.arguments;
+    if request.flags & !31 != 0 || child_signal > 3 || options & 0xfe != 0 || options >> 8 > 64 {
         return Err(Errno::EINVAL);
     }
     if request.flags & 1 != 0 {
@@ -47,6 +48,13 @@ pub(super) fn describe(
         if process.executed {
             process.exit_signal = libc::SIGCHLD as u32;
         }
+    }
+    if request.flags & 8 != 0 {
+        process.heed_children(child_signal);
+    }
+    if request.flags & 16 != 0 {
+        process.subreaper = options & 1 != 0;
+        process.death_signal = (options >> 8) as u32;
     }
     data.clear();
     result(0)
@@ -107,10 +115,7 @@ pub(super) fn option(session: &mut Session, caller: i32, request: &Request) -> R
     match option {
         1 => process.subreaper = value != 0,
         2 if value <= 64 => process.death_signal = value as u32,
-        3 if value <= 3 => {
-            process.children_vanish = value & 1 != 0;
-            process.no_stop_signals = value & 2 != 0;
-        }
+        3 if value <= 3 => process.heed_children(value),
         _ => return Err(Errno::EINVAL),
     }
     result(0)

@@ -8,6 +8,33 @@ use crate::session::Session;
 use crate::{descriptions, execs, nodes, objects, sys};
 use ramet_abi::session::{Reply, Request, notice};
 use ramet_kcore::errno::{Errno, Result};
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// What a new VM's VMM is given, and the keeper's side of it.
+#[derive(Debug)]
+pub struct Berth {
+    memory: OwnedFd,
+    channel: Channel,
+    ours: OwnedFd,
+    theirs: OwnedFd,
+    place: OwnedFd,
+}
+
+impl Berth {
+    /// Memory and sockets.
+    ///
+    /// # Errors
+    /// EMFILE, ENFILE, ENOMEM.
+    pub fn new() -> io::Result<Self> {
+        let memory = Channel::memory()?;
+        let channel = Channel::map(&memory)?;
+        let (ours, theirs) = sys::socket_pair()?;
+        let place = ours.try_clone()?;
+        channel.warm();
+        Ok(Self { memory, channel, ours, theirs, place })
+    }
+}
 
 /// CLONE_PARENT.
 const SIBLING: u32 = 1;
@@ -62,10 +89,8 @@ fn make(session: &mut Session, client: ClientId, request: &Request) -> Result<Re
     }
     // Before anything changes: what can fail for want of the host's memory or descriptors.
     let again = |_| Errno::EAGAIN;
-    let memory = Channel::memory().map_err(again)?;
-    let channel = Channel::map(&memory).map_err(again)?;
-    let (ours, theirs) = sys::socket_pair().map_err(again)?;
-    let place = ours.try_clone().map_err(again)?;
+    let berth = session.spare_berth.take().map_or_else(Berth::new, Ok).map_err(again)?;
+    let Berth { memory, channel, ours, theirs, place } = berth;
     let pid = if wanted != 0 { int(wanted) } else { session.processes.allocate(1)? };
 
     if is_added {

@@ -22,7 +22,7 @@ mod table;
 mod wait;
 
 pub use exit::{STATUS_KILLED, end, lost};
-pub use fork::failed;
+pub use fork::{Berth, failed};
 pub use group::{group_is_orphaned, group_of, session_of};
 pub use kill::{kill_late, signal_group, signal_io, signal_process};
 pub use table::{Process, State, Table, Usage};

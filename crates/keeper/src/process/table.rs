@@ -172,6 +172,12 @@ impl Process {
         }
     }
 
+    /// What it does with SIGCHLD. Bit 0: its children vanish; bit 1: it is not told of stops.
+    pub(super) fn heed_children(&mut self, bits: u64) {
+        self.children_vanish = bits & 1 != 0;
+        self.no_stop_signals = bits & 2 != 0;
+    }
+
     /// Whether it has reserved that number for a thread.
     pub fn has_thread(&self, number: i32) -> bool {
         self.block_of(number).is_some()

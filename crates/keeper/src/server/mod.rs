@@ -85,6 +85,7 @@ pub fn serve(keeper: Keeper) -> io::Result<()> {
         server.expire();
         server.session.flush();
         server.session.kick();
+        server.prepare();
     }
     server.answer_last();
     Ok(())
@@ -122,6 +123,15 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// Makes ahead what the next fork needs, where there has been one: its parent waits for it.
+    fn prepare(&mut self) {
+        let session = &mut self.session;
+        if session.spare_berth.is_none() && session.processes.forked && self.stage == Stage::Serving {
+            // What cannot be had now is asked for again at the fork.
+            session.spare_berth = process::Berth::new().ok();
+        }
     }
 
     fn deadline(&self) -> Option<u64> {

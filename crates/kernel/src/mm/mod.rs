@@ -46,6 +46,13 @@ pub fn initialize(info: &BootInfo, first: u64) {
     MEMORY.replace(Some(Rc::new(memory)));
 }
 
+/// The old program's memory is free, and a new one's is about to be taken: in a VM that is a copy, not from what it shares with others.
+pub fn set_inherited_apart() {
+    if crate::arch::hypercall::identity().generation.load(core::sync::atomic::Ordering::Relaxed) != 0 {
+        memory().set_apart();
+    }
+}
+
 /// RAM for the kernel's heap.
 pub fn heap_chunk(bytes: u64) -> Option<u64> {
     memory().allocate_run((bytes / PAGE_SIZE) as u32)

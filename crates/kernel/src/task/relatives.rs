@@ -268,8 +268,6 @@ pub fn ended(process: &Process, status: u32) {
 /// Tells the keeper all that others may ask about a process.
 fn introduce(process: &Process) {
     describe(process);
-    options_changed(process);
-    child_signal_changed(process);
 }
 
 /// In the child of a fork: the ids that the parent has asked for are the parent's.
@@ -287,7 +285,7 @@ fn options_changed(process: &Process) {
     let _ = ask(op::OPTION, &[2, process.parent_death_signal.get() as u64]);
 }
 
-/// Name, arguments and ids of a process: as the running thread has them, if it is one of its.
+/// Name, arguments, ids and options of a process: as the running thread has them, if it is one of its.
 fn describe(process: &Process) {
     let running = sched::current();
     let thread = if core::ptr::eq(&*running.process, process) {
@@ -306,8 +304,15 @@ fn describe(process: &Process) {
     let executed = process.family.has_executed.get();
     let request = Request {
         operation: op::DESCRIBE,
-        flags: 7,
-        arguments: [ids[0].into(), ids[1].into(), ids[2].into(), executed.into(), 0, 0],
+        flags: 31,
+        arguments: [
+            ids[0].into(),
+            ids[1].into(),
+            ids[2].into(),
+            executed.into(),
+            child_signal(process),
+            u64::from(process.subreaper.get()) | (process.parent_death_signal.get() as u64) << 8,
+        ],
         ..Request::default()
     };
     let _ = session::call(&request, &text);
@@ -325,12 +330,14 @@ fn command_line(process: &Process) -> Vec<u8> {
     bytes
 }
 
-/// What the process does with SIGCHLD decides what becomes of its children's ends.
 fn child_signal_changed(process: &Process) {
+    let _ = ask(op::OPTION, &[3, child_signal(process)]);
+}
+
+/// What the process does with SIGCHLD decides what becomes of its children's ends. Bit 0: they vanish; bit 1: it is not told of stops.
+fn child_signal(process: &Process) -> u64 {
     use ramet_kcore::signal::{Signal, action::sa};
     let dispositions = process.dispositions.borrow();
-    let bits = u64::from(dispositions.discards_children())
-        | u64::from(dispositions.get(Signal::CHLD).has(sa::NOCLDSTOP)) << 1;
-    drop(dispositions);
-    let _ = ask(op::OPTION, &[3, bits]);
+    u64::from(dispositions.discards_children())
+        | u64::from(dispositions.get(Signal::CHLD).has(sa::NOCLDSTOP)) << 1
 }

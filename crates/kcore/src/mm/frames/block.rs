@@ -31,6 +31,8 @@ pub enum Kind {
     Large = 4,
     /// Block records, or a kernel allocation larger than a block: never on a list.
     Reserved = 5,
+    /// As [`Kind::Small`], in a VM that is a copy: frames of before, which it still shares with the VM that it was copied from.
+    Inherited = 6,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             2 => Kind::Table,
             3 => Kind::Kernel,
             4 => Kind::Large,
+            6 => Kind::Inherited,
             _ => Kind::Reserved,
         }
     }

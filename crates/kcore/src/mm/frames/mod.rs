@@ -10,12 +10,15 @@
 //! to overwrite: dirty frame of a block in use → clean one → ...
 //! ```
 //!
+//! In a VM that is a copy (a fork's child) it is the other way round: see [`Memory::set_apart`].
+//!
 //! Page tables have blocks of their own: software KVM write-protects them one by one and splits the large mapping
 //! around them. When no whole block is left, everything comes from everywhere.
 //!
 //! Nothing here allocates from the heap, and no state is borrowed across calls, so that the heap itself and the drop
 //! of a [`FramePage`] may call in at any time.
 
+mod apart;
 mod block;
 mod grow;
 mod large;
@@ -62,7 +65,8 @@ pub struct Memory<P> {
     size: Cell<u64>,
     limit: u64,
     fresh: Cell<u32>,
-    heads: [Cell<u32>; 10],
+    heads: [Cell<u32>; 14],
+    is_copy: Cell<bool>,
     clean: Cell<u64>,
     dirty: Cell<u64>,
     spare_table: Cell<u64>,
@@ -92,6 +96,7 @@ impl<P: Physical> Memory<P> {
             limit,
             fresh: Cell::new(block + 1),
             heads: Default::default(),
+            is_copy: Cell::new(false),
             clean: Cell::new(0),
             dirty: Cell::new(0),
             spare_table: Cell::new(0),
@@ -219,13 +224,20 @@ impl<P: Physical> Memory<P> {
                 return Some(self.take_from(block, list == 1, content));
             }
         }
+        let has_others = self.is_plentiful() && self.has_whole_block();
+        if kind == Kind::Small
+            && !has_others
+            && let Some(frame) = self.take_inherited(content)
+        {
+            return Some(frame);
+        }
         if let Some(block) = self.adopt(kind) {
             let dirty =
                 self.summary(block).dirty > 0 && (content == Content::Any || self.summary(block).clean == 0);
             return Some(self.take_from(block, dirty, content));
         }
         // No whole block is left: any free frame will do.
-        for list in [2, 3, 4, 5, 6, 7] {
+        for list in [2, 3, 4, 5, 6, 7, 12, 13] {
             let block = self.heads[list].get();
             if block != 0 {
                 return Some(self.take_from(block, list & 1 == 1, content));
@@ -339,7 +351,8 @@ impl<P: Physical> Memory<P> {
     /// A free block, on no list and with its summary filled in; `order`: the lists of free blocks to try before
     /// fresh ones (0: clean, 1: dirty).
     fn whole_block(&self, order: &[usize]) -> Option<u32> {
-        for &list in order {
+        let is_fresh_better = self.is_copy.get() && self.has_fresh_block();
+        for &list in order.iter().filter(|_| !is_fresh_better) {
             let block = self.heads[list].get();
             if block != 0 {
                 self.unlink(list, block);

@@ -6,6 +6,7 @@ use super::super::table::SPAN_2M;
 use super::super::table::entry::{ACCESSED, ADDRESS, COPY, DIRTY, HELD, PRESENT, WRITABLE};
 use super::super::vma::{Backing, GUARD, Vma, property, prot};
 use super::flags::{leaf_bits, with_protection};
+use super::image::is_eager_image;
 use super::populate::{Own, enter};
 use super::{AddressSpace, PAGE, drop_leaf};
 use crate::errno::{Errno, Result};
@@ -121,7 +122,7 @@ impl<P: Physical> AddressSpace<P> {
             Backing::File { mapping, .. } => {
                 let may_allocate = copy || !vma.is_private() && mapping.is_writable;
                 let deferred = vma.has(property::DEFERRED) || vma.prot & prot::EXEC != 0;
-                if deferred && !may_allocate && vma.len() <= policy.eager_image {
+                if deferred && !may_allocate && is_eager_image(vma, &policy) {
                     vma.flags &= !property::DEFERRED;
                     (vma.start, vma.end)
                 } else {

@@ -1,8 +1,10 @@
 //! mmap(2).
 
 use super::super::physical::Physical;
+use super::super::table::SPAN_2M;
 use super::super::vma::{Backing, FileMapping, MOST, Search, Vma, property, prot};
 use super::flags::map;
+use super::image::{is_eager_image, is_on_large_pages};
 use super::populate::Own;
 use super::{AddressSpace, LOWEST, PAGE, is_aligned, is_in_program, round_up};
 use crate::errno::{Errno, Result};
@@ -61,7 +63,13 @@ impl<P: Physical + 'static> AddressSpace<P> {
             return Err(Errno::ENOMEM);
         }
         let fixed = flags & (map::FIXED | map::FIXED_NO_REPLACE) != 0;
-        let start = self.place(address, length, flags)?;
+        let wants_large = !fixed
+            && length >= 2 * SPAN_2M
+            && request.file.as_ref().is_some_and(|argument| is_on_large_pages(&*argument.file));
+        let start = match wants_large {
+            true => self.place_congruent(address, length, flags, offset)?,
+            false => self.place(address, length, flags)?,
+        };
         if flags & map::LOCKED != 0 || self.lock_future {
             self.check_lock(length, Errno::EAGAIN)?;
         }
@@ -176,7 +184,7 @@ impl<P: Physical + 'static> AddressSpace<P> {
                 if vma.prot & prot::WRITE != 0 {
                     length <= self.policy.eager_copy.min(self.memory.available() * PAGE / 8)
                 } else {
-                    length <= self.policy.eager_image
+                    is_eager_image(vma, &self.policy)
                 }
             }
         }
@@ -200,6 +208,16 @@ impl<P: Physical + 'static> AddressSpace<P> {
             return Ok(address);
         }
         self.place_hint(address, length, flags & map::BITS_32 != 0)
+    }
+
+    /// As [`Self::place`], with the address congruent to the file's offset in 2 MiB where no hint decides.
+    fn place_congruent(&mut self, address: u64, length: u64, flags: u32, offset: u64) -> Result<u64> {
+        if address == 0
+            && let Ok(start) = self.place(0, length + SPAN_2M, flags)
+        {
+            return Ok(start + offset.wrapping_sub(start) % SPAN_2M);
+        }
+        self.place(address, length, flags)
     }
 
     /// A free area, at the hint if it can be.

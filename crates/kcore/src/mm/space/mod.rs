@@ -7,6 +7,7 @@ mod advise;
 mod brk;
 mod fault;
 mod flags;
+mod image;
 mod lock;
 mod mmap;
 mod names;
@@ -22,6 +23,7 @@ mod zap;
 pub use advise::advice;
 pub use fault::{Access, Fault};
 pub use flags::map;
+pub use image::is_on_large_pages;
 pub use mmap::{Argument, MapRequest};
 pub use names::{MapLine, Resident};
 pub use shared::SharedMemory;
@@ -66,6 +68,8 @@ pub struct Policy {
     pub eager_anonymous: u64,
     /// Read-only parts of the image up to this are mapped at once.
     pub eager_image: u64,
+    /// The same, for those that large pages show.
+    pub eager_large: u64,
     /// Private writable file mappings up to this (and up to an eighth of what memory is left) are copied when they are
     /// made: Python's data are 1.3 MiB, of which most is written at once.
     pub eager_copy: u64,
@@ -97,6 +101,7 @@ impl Default for Policy {
         Policy {
             eager_anonymous: 1 << 20,
             eager_image: 16 << 20,
+            eager_large: 256 << 20,
             eager_copy: 4 << 20,
             first_window: 5,
             stack_window: 4,

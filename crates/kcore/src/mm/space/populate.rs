@@ -6,6 +6,7 @@ use super::super::table::entry::{ACCESSED, COPY, DIRTY, LARGE, PRESET, WRITABLE}
 use super::super::table::{Directory, SPAN_2M};
 use super::super::vma::{Backing, FileMapping, Vma, property, prot};
 use super::flags::leaf_bits;
+use super::image::is_eager_image;
 use super::{AddressSpace, PAGE, Policy};
 use crate::errno::{Errno, Result};
 use ramet_abi::layout::DIRECT_MAP;
@@ -228,7 +229,8 @@ impl<P: Physical> AddressSpace<P> {
         if let Some(vma) = self.areas.find_mut(start) {
             vma.flags &= !property::DEFERRED;
         }
-        if end - start <= self.policy.eager_image {
+        let is_eager = self.areas.find(start).is_some_and(|vma| is_eager_image(vma, &self.policy));
+        if end - start <= self.policy.eager_image || is_eager {
             // Whatever fails here is found at the fault.
             let _ = self.populate(start, end, Own::None);
         }

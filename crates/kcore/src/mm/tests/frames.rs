@@ -123,3 +123,28 @@ fn free_dirty_blocks_go_back_to_the_host_beyond_the_threshold() {
         assert_eq!(memory.physical.read(gpa), 0);
     }
 }
+
+#[test]
+fn a_copy_leaves_the_frames_of_before_alone_as_long_as_there_are_others() {
+    let memory = memory(64 * MIB, 64 * MIB);
+    let before = memory.statistics().free;
+    let old: Vec<u64> = (0..700).map(|_| memory.allocate(Content::Zero).unwrap()).collect();
+    let blocks: HashSet<u64> = old.iter().map(|gpa| gpa / (2 * MIB)).collect();
+    old.iter().step_by(2).for_each(|gpa| memory.release(*gpa, true));
+    memory.set_apart();
+    for content in [Content::Zero, Content::Any] {
+        for _ in 0..300 {
+            let gpa = memory.allocate(content).unwrap();
+            assert!(!blocks.contains(&(gpa / (2 * MIB))), "{gpa:#x} is shared with the VM that was copied");
+        }
+    }
+    // A frame that comes back does so to the block that it is of.
+    memory.release(old[1], false);
+    let mut rest = HashSet::new();
+    while let Some(gpa) = memory.allocate(Content::Zero) {
+        assert!(rest.insert(gpa));
+        assert_eq!(memory.physical.read(gpa), 0);
+    }
+    assert!(old.iter().step_by(2).all(|gpa| rest.contains(gpa)) && rest.contains(&old[1]), "in need they do");
+    assert_eq!(rest.len() as u64, before - 256 - 349 - 600);
+}

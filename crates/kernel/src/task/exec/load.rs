@@ -3,14 +3,18 @@
 use super::plan::{Opened, Plan};
 use crate::arch::frame::{FIXED_FLAGS, Frame};
 use crate::arch::user;
+use crate::global::Global;
 use crate::mm;
 use crate::task::process::{Process, resource};
 use alloc::vec::Vec;
 use core::arch::x86_64::__cpuid;
+use core::cell::Cell;
+use ramet_abi::layout::LARGE_PAGE_SIZE;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::exec::elf::Elf;
 use ramet_kcore::exec::layout::{self, Randomness};
 use ramet_kcore::exec::stack::{self, Auxiliary};
+use ramet_kcore::mm::space::is_on_large_pages;
 
 /// What the new program starts with.
 pub struct Loaded {
@@ -48,7 +52,9 @@ pub fn load(plan: Plan, process: &Process) -> Result<Loaded> {
     let bias = if program.position_independent && plan.interpreter.is_none() {
         program.bias(mm::find_area(program.reservation())?)?
     } else {
-        program.bias(chosen.program_base)?
+        let large = is_on_large_pages(&**plan.file.file());
+        let mask = if large { !(LARGE_PAGE_SIZE - 1) } else { u64::MAX };
+        program.bias(chosen.program_base & mask)?
     };
     map_segments(program, &plan.file, bias)?;
     let end = program.end.wrapping_add(bias);
@@ -74,7 +80,7 @@ pub fn load(plan: Plan, process: &Process) -> Result<Loaded> {
         egid: credentials.egid,
         secure: plan.identity.is_secure,
         random: words[48..64].try_into().expect("sixteen bytes"),
-        hwcap: __cpuid(1).edx as u64,
+        hwcap: features(),
         hwcap2: 2,
         vdso,
         minimum_signal_stack: ramet_kcore::signal::frame::minimum_stack(&crate::task::signal::format()),
@@ -92,6 +98,14 @@ pub fn load(plan: Plan, process: &Process) -> Result<Loaded> {
     process.executable.replace(plan.executable);
     process.dumpable.set(plan.identity.is_dumpable);
     Ok(Loaded { frame, comm: plan.comm })
+}
+
+/// What leaf 1 of CPUID says in EDX; an exit the first time only.
+fn features() -> u64 {
+    static FEATURES: Global<Cell<Option<u32>>> = Global::new(Cell::new(None));
+    let known = FEATURES.get().unwrap_or_else(|| __cpuid(1).edx);
+    FEATURES.set(Some(known));
+    known.into()
 }
 
 fn map_segments(elf: &Elf, file: &Opened, bias: u64) -> Result<()> {

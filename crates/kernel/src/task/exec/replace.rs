@@ -47,6 +47,7 @@ pub fn replace(plan: Plan, frame: &mut Frame) -> Result<()> {
     let old = core::mem::replace(&mut *process.space.borrow_mut(), mm::new_space());
     process.space.borrow_mut().counters.faults = old.counters.faults;
     drop(old);
+    mm::set_inherited_apart();
     site::forget_all();
     let closed = process.files.borrow_mut().close_on_exec();
     drop(closed);
@@ -55,10 +56,7 @@ pub fn replace(plan: Plan, frame: &mut Frame) -> Result<()> {
         Ok(loaded) => {
             *frame = loaded.frame;
             thread.name.set(loaded.comm);
-            let session = family::elsewhere();
-            for facts in [Facts::Program, Facts::ChildSignal, Facts::Options] {
-                session.describe(&process, facts);
-            }
+            family::elsewhere().describe(&process, Facts::Program);
         }
         Err(error) => {
             let signal = cannot_go_on(&process, error);

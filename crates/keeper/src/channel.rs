@@ -55,7 +55,9 @@ impl Channel {
 
     /// Has the host give the pages that are used first, of new memory: it reads as zeros before and afterwards.
     pub fn warm(&self) {
-        for offset in [CONTROL_OFFSET, REQUEST_OFFSET, REPLY_OFFSET, DATA_OFFSET, NOTICES_OFFSET, VERSIONS_OFFSET] {
+        for offset in
+            [CONTROL_OFFSET, REQUEST_OFFSET, REPLY_OFFSET, DATA_OFFSET, NOTICES_OFFSET, VERSIONS_OFFSET]
+        {
             self.write(offset, &[0]);
         }
     }

@@ -100,7 +100,7 @@ UNUSED static void settle_in(pid_t pid, char state)
     }
     for (int i = 0; i < 3000; i++) {
         char now = state_of(pid);
-        if (!now || now == state)
+        if (!now || now == state || now == 'Z')
             return;
         sleep_ms(1);
     }

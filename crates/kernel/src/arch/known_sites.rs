@@ -3,17 +3,18 @@
 //!
 //! What is known is a hint: a site is patched here only if the same instructions stand at its place in the file's page.
 
-use super::site;
+use super::{site, user};
 use crate::global::Global;
 use crate::mm::{copy_new_text, is_patchable, with_space};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::Range;
+use ramet_abi::layout::PAGE_SIZE;
 
 /// Most files, and most sites of each.
 const FILES: usize = 64;
-const SITES: usize = 128;
+const SITES: usize = 512;
 
 /// `st_dev` and `st_ino`.
 type FileKey = (u64, u64);
@@ -36,6 +37,33 @@ pub fn remember(start: u64, number: u32) {
     let places = known.entry(key).or_default();
     if places.len() < SITES {
         places.insert(offset, number);
+    }
+}
+
+/// The site at `start` has trapped and been patched, so that its page is the program's own: what else in it reads `mov $number,%eax; syscall` is
+/// patched as well, before it traps. A library's system calls lie together, and each trap is an exit.
+pub fn patch_neighbours(start: u64) {
+    /// No call has a higher number.
+    const NUMBERS: u32 = 512;
+    /// Debuggers know a signal frame by the instructions of its return.
+    const SIGRETURN: u32 = 15;
+    let page = start & !(PAGE_SIZE - 1);
+    let mut text = alloc::vec![0; PAGE_SIZE as usize];
+    if user::read(page as usize, &mut text).is_err() {
+        return;
+    }
+    for (bytes, at) in text.windows(7).zip(page..) {
+        if bytes[0] != 0xb8 || bytes[5..] != [0x0f, 0x05] {
+            continue;
+        }
+        let number = u32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]);
+        if number < NUMBERS
+            && number != SIGRETURN
+            && is_patchable(at, 7)
+            && site::patch_with_number(at, number).is_some()
+        {
+            remember(at, number);
+        }
     }
 }
 

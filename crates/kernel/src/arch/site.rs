@@ -212,6 +212,7 @@ fn patch(after: u64, number: u64) -> Option<()> {
     if with_mov && crate::mm::is_patchable(after - 7, 7) {
         patch_with_number(after - 7, number as u32)?;
         super::known_sites::remember(after - 7, number as u32);
+        super::known_sites::patch_neighbours(after - 7);
         return Some(());
     }
     let padding = find_padding(after)?;

@@ -78,7 +78,8 @@ fn bring_up(parent: (Machine, Runner), newborn: Newborn) -> Result<(Machine, Run
         .map_err(|gone| Error::Request(gone.to_string()))?;
 
     // What its parent's has grown to piece by piece is one slot here: each costs a wait of the host's.
-    body.ram_slots = vec![0..body.ram.present()];
+    body.ram_slots.clear();
+    body.ram_slots.push(0..body.ram.present());
     let mut vm = Vm::new(&body.host)?;
     add_slots(&mut vm, &body.ram, &body.ram_slots, &body.shared.area, body.image.as_ref())?;
     add_channel(&mut vm, &session.channel)?;

@@ -11,7 +11,7 @@ static void run(const char *what, uint32_t flags)
     for (int i = 0; i < 3; i++)
         child[i] = CHILD({
             struct epoll_event e;
-            if (epoll_wait(ep, &e, 1, 400) == 1)
+            if (epoll_wait(ep, &e, 1, 1000) == 1)
                 __sync_fetch_and_add(got, 1);
         });
     for (int i = 0; i < 3; i++)

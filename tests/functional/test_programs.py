@@ -192,8 +192,10 @@ LIBRARY = {
     "libraries": "test_hashlib test_zlib test_bz2 test_tempfile test_shelve test_dbm test_pathlib test_shutil",
     "system": "test_mmap test_posix test_signal test_stat test_fileio test_largefile test_openpty test_poll"
     " test_resource test_time test_thread test_os test_fcntl -test_fcntl_64_bit",
-    "processes": "test_fork1 test_wait3 test_wait4 test_popen test_pty test_selectors",
-    "network": "test_socketserver test_select test_epoll",
+    "processes": "test_fork1 test_wait3 test_wait4 test_popen test_pipes test_pty test_selectors test_threadsignals",
+    # Once with each way to wait is enough of a test; test_no_leaking starts a thousand Pythons.
+    "subprocess": "test_subprocess -NoPoll -test_no_leaking",
+    "network": "test_socketserver test_select test_epoll test_asyncore",
 }
 
 

@@ -1,4 +1,4 @@
-"""Debian's multi-process programs, unmodified, in sessions of VMs: shells, compilers, version control, Python's and Perl's processes.
+"""Debian's multi-process programs, unmodified, in sessions of VMs: shells, compilers, version control, Python's and Perl's processes, servers.
 
 What they print is known: it depends on nothing but the script.
 """
@@ -188,9 +188,97 @@ asyncio.run(main())
 }
 
 
-def run(command: list[str], **options: object) -> ramet.Result:
+# Their words for what went wrong belong to the output. `until` waits for what a server does in its own time.
+SERVERS = {
+    "redis": (
+        """redis-server --port 7000 --unixsocket /tmp/redis.sock --daemonize yes --dir /tmp --logfile /tmp/log --save '' --appendonly no >/dev/null
+cli() { redis-cli -s /tmp/redis.sock "$@"; }; said() { cli info persistence | grep -q "$1"; }
+until cli ping 2>/dev/null | grep PONG; do sleep 0.1; done
+redis-cli -p 7000 eval 'for i = 1, 2000 do redis.call("set", "k" .. i, string.rep("v", 100)) end return redis.call("dbsize")' 0
+cli bgsave; until said rdb_bgsave_in_progress:0; do sleep 0.1; done
+cli info persistence | grep -o rdb_last_bgsave_status:..; redis-check-rdb /tmp/dump.rdb | grep -o '2000 keys read'
+cli config set appendonly yes; until said aof_rewrite_in_progress:0; do sleep 0.1; done
+cli set late 42; redis-benchmark -s /tmp/redis.sock -n 1000 -c 10 -t incr -q | tr '\\r' '\\n' | grep -c 'requests per second'
+cli bgrewriteaof; until said aof_rewrite_scheduled:0 && said aof_rewrite_in_progress:0; do sleep 0.1; done
+cli info persistence | grep -o aof_last_bgrewrite_status:..; (cli blpop list 0 & until cli info clients | grep -q blocked_clients:1; do sleep 0.1; done; cli rpush list item; wait)
+cli shutdown nosave; while pgrep -x redis-server; do sleep 0.1; done >/dev/null
+redis-server --port 7000 --unixsocket /tmp/redis.sock --daemonize yes --dir /tmp --appendonly yes >/dev/null
+until cli get late 2>/dev/null | grep 42; do sleep 0.1; done; cli dbsize; grep -c 'terminated with success' /tmp/log""",
+        """PONG
+2000
+Background saving started
+rdb_last_bgsave_status:ok
+2000 keys read
+OK
+OK
+1
+Background append only file rewriting started
+aof_last_bgrewrite_status:ok
+1
+list
+item
+42
+2002
+3
+""",
+    ),
+    "postgres": (
+        """export PATH=/usr/lib/postgresql/15/bin:$PATH HOME=/tmp LANG=C; cd /tmp
+initdb -D data -A trust -U postgres --no-sync >initdb.log 2>&1 || cat initdb.log
+start() { pg_ctl -D data -o "-k /tmp -c listen_addresses=127.0.0.1 -c shared_buffers=8MB -c fsync=off" -w -t 600 -l log start | tail -1; }
+sql() { psql -h /tmp -U postgres -Atqc "$1"; }
+start; sql "create table t(a int primary key, b text); insert into t select g, md5(g::text) from generate_series(1, 2000) g; select count(*), max(b) from t"
+for i in 1 2 3; do sql "begin; update t set b = b || '+' where a = 7; select pg_sleep(0.1); commit" >/dev/null & done; wait
+psql -h 127.0.0.1 -U postgres -Atqc "select right(b, 3) from t where a = 7; begin; delete from t; rollback; select count(*) from t"
+sql "set max_parallel_workers_per_gather = 2; set min_parallel_table_scan_size = 0; set force_parallel_mode = on; select sum(length(b)) from t"
+sql "select pg_sleep(1000)" 2>&1 & until sql "select pg_cancel_backend(pid) from pg_stat_activity where query like '%sleep(1000)%' and pid <> pg_backend_pid()" | grep -q t; do sleep 0.1; done; wait
+pg_ctl -D data -m immediate -w stop | tail -1; start; sql "select count(*) from t"; pg_ctl -D data -w -t 600 stop | tail -1; grep -E 'PANIC|FATAL' log; test -e data/postmaster.pid || echo gone""",
+        """server started
+2000|ffeed84c7cb1ae7bf4ec4bd78275bb98
++++
+2000
+64003
+ERROR:  canceling statement due to user request
+server stopped
+server started
+2000
+server stopped
+gone
+""",
+    ),
+    "nginx": (
+        """export PATH=/usr/sbin:$PATH; mkdir -p /tmp/ng/logs /tmp/ng/www; cd /tmp/ng; echo hello > www/index.html; head -c 300000 /dev/zero | tr '\\0' x > www/big
+cat > conf <<'EOF'
+worker_processes 3; user root; pid /tmp/ng/pid; error_log /tmp/ng/logs/error;
+events { worker_connections 64; }
+http { access_log /tmp/ng/logs/access; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+ server { listen 127.0.0.1:8080; root /tmp/ng/www; sendfile on; location /proxy/ { proxy_pass http://127.0.0.1:8081/; } }
+ server { listen 127.0.0.1:8081; location / { return 200 "upstream $request_uri\\n"; } } }
+EOF
+ng() { nginx -p /tmp/ng -e logs/error -c conf "$@" 2>/dev/null; }; workers() { until [ "$(pgrep -fc '^nginx: worker process$')" = $1 ]; do sleep 0.1; done; echo $1 workers; }
+ng; workers 3; curl -s 127.0.0.1:8080/ 127.0.0.1:8080/proxy/x; curl -s -o /dev/null -w '%{http_code}\\n' 127.0.0.1:8080/none
+for i in $(seq 6); do curl -s 127.0.0.1:8080/big | md5sum & done | sort | uniq -c | tr -s ' '; wait
+kill -9 $(pgrep -f '^nginx: worker process$' | head -1); until grep -q 'exited on signal 9' logs/error; do sleep 0.1; done; workers 3
+sed -i 's/worker_processes 3/worker_processes 2/' conf; echo again > www/index.html; ng -s reload; workers 2; curl -s 127.0.0.1:8080/
+ng -s quit; while [ -e pid ]; do sleep 0.1; done; pgrep -fc ^nginx:; wc -l < logs/access""",
+        """3 workers
+hello
+upstream /x
+404
+ 6 d408ed46ebcc326f9e7c6bb9c77af1cd -
+3 workers
+2 workers
+again
+0
+11
+""",
+    ),
+}
+
+
+def run(command: list[str], image: str = "test-devel", **options: object) -> ramet.Result:
     """Runs a program of many processes to its end."""
-    with ramet.run("test-devel", command, memory="1G", **options) as vm:  # type: ignore[arg-type]
+    with ramet.run(image, command, memory="1G", **options) as vm:  # type: ignore[arg-type]
         return vm.communicate(timeout=TIMEOUT)
 
 
@@ -206,4 +294,12 @@ def test_python(name: str) -> None:
     script, expected = PYTHON[name]
     command = 'cat > /tmp/main.py <<"EOF"\n' + script + "\nEOF\nexec python3 /tmp/main.py"
     result = run(["bash", "-c", command])
+    assert (result.stdout.decode(), result.status) == (expected, 0), result.stderr.decode()
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_server(name: str) -> None:
+    script, expected = SERVERS[name]
+    # PostgreSQL refuses to be root's.
+    result = run(["bash", "-c", script], image="test-servers", user="65534:65534" if name == "postgres" else None)
     assert (result.stdout.decode(), result.status) == (expected, 0), result.stderr.decode()

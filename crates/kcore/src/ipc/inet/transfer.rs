@@ -139,6 +139,7 @@ impl Export {
                 let datagram = socket.take_datagram()?;
                 put_endpoint(&mut out, datagram.from);
                 put_endpoint(&mut out, Endpoint { ip: datagram.to, port: 0 });
+                out.bytes(&datagram.marks);
                 out.bytes(&datagram.data);
             }
         }
@@ -302,7 +303,8 @@ pub fn append(sockets: &[AnySocket], piece: &[u8]) -> Result<()> {
         Some(AnySocket::Tcp(socket)) => socket.put_unread(fields.0.to_vec()),
         Some(AnySocket::Udp(socket)) => {
             let (from, to) = (endpoint(&mut fields)?, endpoint(&mut fields)?.ip);
-            socket.put_datagram(Datagram::new(fields.0.to_vec(), from, to));
+            let (marks, data) = fields.0.split_first_chunk().ok_or(Errno::EINVAL)?;
+            socket.put_datagram(Datagram::new(data.to_vec(), from, to, *marks));
             Ok(())
         }
         None => Err(Errno::EINVAL),

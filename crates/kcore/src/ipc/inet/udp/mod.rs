@@ -25,14 +25,16 @@ pub(super) struct Datagram {
     pub from: Endpoint,
     /// The address that it was sent to.
     pub to: Ip,
+    /// Hop limit (time to live) and traffic class (type of service) of its header.
+    pub marks: [u8; 2],
     /// Bytes that it counts against SO_RCVBUF.
     pub charge: usize,
 }
 
 impl Datagram {
-    pub fn new(data: Vec<u8>, from: Endpoint, to: Ip) -> Datagram {
+    pub fn new(data: Vec<u8>, from: Endpoint, to: Ip, marks: [u8; 2]) -> Datagram {
         // What Linux counts: struct sk_buff, the data, struct skb_shared_info.
-        Datagram { charge: 256 + (data.len() + 64 + 320).next_power_of_two(), data, from, to }
+        Datagram { charge: 256 + (data.len() + 64 + 320).next_power_of_two(), data, from, to, marks }
     }
 }
 

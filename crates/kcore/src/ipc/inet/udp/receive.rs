@@ -11,7 +11,6 @@ use crate::user::Sink;
 use alloc::vec::Vec;
 
 const IPV6_HOPLIMIT: i32 = 52;
-const HOPS: i32 = 64;
 
 impl UdpSocket {
     pub(super) fn receive_datagram(&self, into: &mut dyn Sink, flags: u32) -> Result<Received> {
@@ -46,6 +45,7 @@ impl UdpSocket {
     /// What the program wants to know of a datagram.
     fn control(&self, datagram: &Datagram) -> Vec<ControlMessage> {
         let settings = &self.base.settings;
+        let [hops, class] = datagram.marks;
         let mut messages = Vec::new();
         let mut add = |level, kind, data: Vec<u8>| messages.push(ControlMessage { level, kind, data });
         if self.base.is_v6 && settings.is_on(IPPROTO_IPV6, ipv6::RECVPKTINFO) {
@@ -54,10 +54,10 @@ impl UdpSocket {
             add(IPPROTO_IPV6, ipv6::PKTINFO, info);
         }
         if self.base.is_v6 && settings.is_on(IPPROTO_IPV6, ipv6::RECVHOPLIMIT) && !datagram.to.is_v4() {
-            add(IPPROTO_IPV6, IPV6_HOPLIMIT, HOPS.to_le_bytes().to_vec());
+            add(IPPROTO_IPV6, IPV6_HOPLIMIT, i32::from(hops).to_le_bytes().to_vec());
         }
         if self.base.is_v6 && settings.is_on(IPPROTO_IPV6, ipv6::RECVTCLASS) && !datagram.to.is_v4() {
-            add(IPPROTO_IPV6, ipv6::TCLASS, 0i32.to_le_bytes().to_vec());
+            add(IPPROTO_IPV6, ipv6::TCLASS, i32::from(class).to_le_bytes().to_vec());
         }
         let Some(to) = datagram.to.as_v4() else { return messages };
         if settings.is_on(IPPROTO_IP, ip::PKTINFO) {
@@ -68,10 +68,10 @@ impl UdpSocket {
             add(IPPROTO_IP, ip::PKTINFO, info);
         }
         if settings.is_on(IPPROTO_IP, ip::RECVTTL) {
-            add(IPPROTO_IP, ip::TTL, HOPS.to_le_bytes().to_vec());
+            add(IPPROTO_IP, ip::TTL, i32::from(hops).to_le_bytes().to_vec());
         }
         if settings.is_on(IPPROTO_IP, ip::RECVTOS) {
-            add(IPPROTO_IP, ip::TOS, [0].to_vec());
+            add(IPPROTO_IP, ip::TOS, [class].to_vec());
         }
         messages
     }

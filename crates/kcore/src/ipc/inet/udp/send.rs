@@ -16,6 +16,16 @@ const MAX4: usize = 65_535 - 20 - 8;
 const MAX6: usize = 65_535 - 8;
 
 const IPV6_HOPLIMIT: i32 = 52;
+/// What packets are sent with.
+const HOPS: i32 = 64;
+
+/// What control messages ask for.
+#[derive(Default)]
+struct Asked {
+    source: Option<Ip>,
+    hops: Option<u8>,
+    class: Option<u8>,
+}
 
 impl UdpSocket {
     pub(super) fn send_datagram(&self, from: &mut dyn Source, message: &Outgoing) -> Result<usize> {
@@ -38,9 +48,9 @@ impl UdpSocket {
             (None, Some(remote)) => remote,
             (None, None) => return Err(Errno::EDESTADDRREQ),
         };
-        let chosen = self.source_of(&message.control)?;
+        let asked = self.asked(&message.control)?;
         let (mut source, to) = self.route(to)?;
-        if let Some(chosen) = chosen {
+        if let Some(chosen) = asked.source {
             source = chosen;
         }
         if size > if to.ip.is_v4() { MAX4 } else { MAX6 } {
@@ -52,13 +62,26 @@ impl UdpSocket {
         }
         let data = copy_in(from, size)?;
         let from = Endpoint { ip: source, port: base.local.get().port };
-        self.deliver(Datagram::new(data, from, to.ip), to);
+        self.deliver(Datagram::new(data, from, to.ip, self.marks(to.ip, &asked)), to);
         Ok(size)
     }
 
-    /// The source address that control messages ask for.
-    fn source_of(&self, control: &[ControlMessage]) -> Result<Option<Ip>> {
-        let mut source = None;
+    /// Hop limit and class of a packet to that address.
+    fn marks(&self, to: Ip, asked: &Asked) -> [u8; 2] {
+        let set = |level, name, default| self.base.settings.get((level, name), default) as u8;
+        let (hops, class) = match (to.is_v4(), to.is_multicast()) {
+            (true, false) => (set(IPPROTO_IP, ip::TTL, HOPS), set(IPPROTO_IP, ip::TOS, 0)),
+            (true, true) => (set(IPPROTO_IP, ip::MULTICAST_TTL, 1), set(IPPROTO_IP, ip::TOS, 0)),
+            (false, false) => {
+                (set(IPPROTO_IPV6, ipv6::UNICAST_HOPS, HOPS), set(IPPROTO_IPV6, ipv6::TCLASS, 0))
+            }
+            (false, true) => (set(IPPROTO_IPV6, ipv6::MULTICAST_HOPS, 1), set(IPPROTO_IPV6, ipv6::TCLASS, 0)),
+        };
+        [asked.hops.unwrap_or(hops), asked.class.unwrap_or(class)]
+    }
+
+    fn asked(&self, control: &[ControlMessage]) -> Result<Asked> {
+        let mut asked = Asked::default();
         for message in control {
             let data = &message.data;
             let word = |at: usize| [0, 1, 2, 3].map(|k: usize| data[at + k]);
@@ -70,8 +93,27 @@ impl UdpSocket {
                     let ip = u128::from_be_bytes(core::array::from_fn(|k| data[k]));
                     (u32::from_le_bytes(word(16)), Ip(ip))
                 }
-                (IPPROTO_IP, ip::TOS | ip::TTL) if !data.is_empty() => continue,
-                (IPPROTO_IPV6, IPV6_HOPLIMIT | ipv6::TCLASS) if data.len() == 4 => continue,
+                (IPPROTO_IP, ip::TTL) if data.len() == 4 => {
+                    let hops = u8::try_from(i32::from_le_bytes(word(0))).ok().filter(|hops| *hops > 0);
+                    asked.hops = Some(hops.ok_or(Errno::EINVAL)?);
+                    continue;
+                }
+                (IPPROTO_IP, ip::TOS) if matches!(data.len(), 1 | 4) => {
+                    let class = if data.len() == 1 { data[0].into() } else { i32::from_le_bytes(word(0)) };
+                    asked.class = Some(u8::try_from(class).map_err(|_| Errno::EINVAL)?);
+                    continue;
+                }
+                (IPPROTO_IPV6, _) if !self.base.is_v6 => continue,
+                (IPPROTO_IPV6, IPV6_HOPLIMIT | ipv6::TCLASS) if data.len() == 4 => {
+                    let mark = match i32::from_le_bytes(word(0)) {
+                        -1 => None,
+                        value => Some(u8::try_from(value).map_err(|_| Errno::EINVAL)?),
+                    };
+                    let place =
+                        if message.kind == IPV6_HOPLIMIT { &mut asked.hops } else { &mut asked.class };
+                    *place = mark;
+                    continue;
+                }
                 (IPPROTO_IP | IPPROTO_IPV6, _) => return Err(Errno::EINVAL),
                 _ => continue,
             };
@@ -82,10 +124,10 @@ impl UdpSocket {
                 if !route::is_bindable(ip) || ip.is_multicast() {
                     return Err(Errno::EINVAL);
                 }
-                source = Some(ip);
+                asked.source = Some(ip);
             }
         }
-        Ok(source)
+        Ok(asked)
     }
 
     fn deliver(&self, datagram: Datagram, to: Endpoint) {

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from limits import LIMIT
+from limits import LIMIT, SETTLE
 from test_terminal import Terminal, command
 
 import ramet
@@ -133,7 +133,7 @@ def test_ends_with_the_session(vm: ramet.VM) -> None:
 def test_what_it_leaves_behind_goes_on() -> None:
     with ramet.run("test-tools", QUIET) as vm:
         assert run(vm, "sh", "-c", "(sleep 0.5; echo late > /tmp/late) >/dev/null 2>&1 &").status == 0
-        time.sleep(1.5)
+        time.sleep(1.5 * SETTLE)
         assert run(vm, "cat", "/tmp/late").stdout == b"late\n"
 
 
@@ -195,7 +195,7 @@ def test_pause_stops_all_processes() -> None:
         assert states[1:] == ["T"] * (len(states) - 1)
         vm.resume()
         before = number()
-        time.sleep(0.5)
+        time.sleep(SETTLE)
         assert number() > before
 
 
@@ -224,7 +224,7 @@ def test_command_line(cli) -> None:
         assert cli("exec", "x", check=2).stderr.count("\n") == 1
         assert cli("exec", "nobody-of-that-name", "true", check=125).stderr.count("\n") == 1
         child = subprocess.Popen(command("exec", "x", "sleep", "1000"))
-        time.sleep(1)
+        time.sleep(SETTLE)
         child.send_signal(signal.SIGINT)
         assert child.wait(LIMIT) == 130
     finally:
@@ -264,7 +264,7 @@ def test_tree(cli) -> None:
         ramet.run("test-tools", ["sh", "-c", "sleep 1000 & wait"], name="trunk") as vm,
         vm.exec(["sleep", "999"]) as leaf,
     ):
-        time.sleep(1)
+        time.sleep(SETTLE)
         (node,) = json.loads(cli("tree", "--json", "trunk", check=0).stdout)
         assert (node["name"], node["kind"], node["state"], node["clones"]) == ("trunk", "vm", "running", [])
         by_args = {tuple(process["args"]): process for process in node["processes"]}

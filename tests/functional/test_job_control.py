@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from limits import SETTLE
 from terminal import COLUMNS, ROWS, Terminal, command
 
 from ramet import registry
@@ -80,7 +81,7 @@ def test_what_was_typed_before_the_first_child(shell: Terminal) -> None:
     lines = "".join(f"line {n}\n" for n in range(100))
     shell.type("cat > /tmp/typed\n" + lines)
     # Before that, the shell's own mode would make it an ordinary byte.
-    time.sleep(1)
+    time.sleep(SETTLE)
     shell.type("\x04")
     shell.expect(PROMPT)
     assert run(shell, '[ "$(</tmp/typed)" = "$(seq -f \'line %.0f\' 0 99)" ] && echo same') == "same\r\n"
@@ -123,7 +124,7 @@ def test_stop_background_foreground(shell: Terminal) -> None:
     shell.type("second\n")
     # Whether it is echoed depends on whose mode the terminal is in by then.
     shell.expect("second\r\n")
-    time.sleep(0.5)
+    time.sleep(SETTLE)
     shell.type("\x04")
     shell.expect(PROMPT)
     assert run(shell, "jobs; echo none") == "none\r\n"
@@ -185,7 +186,7 @@ def test_a_stopped_process_uses_no_time() -> None:
     shell.expect("Stopped")
     shell.expect(PROMPT)
     before = cpu_time(directory)
-    time.sleep(1)
+    time.sleep(SETTLE)
     assert cpu_time(directory) - before < 0.1
     kill_job(shell)
     leave(shell)
@@ -269,7 +270,7 @@ def test_pager(shell: Terminal) -> None:
     shell.expect(f"row {777 + ROWS - 2}.")
     shell.expect(":")
     # Between its prompt and its waiting for a key it would note the signal only.
-    time.sleep(0.5)
+    time.sleep(SETTLE)
     shell.type("\x1a")
     shell.expect("Stopped")
     shell.expect(PROMPT)
@@ -296,7 +297,7 @@ def test_python_prompt() -> None:
     terminal.type("while True: pass\n\n")
     terminal.expect("... ")
     terminal.expect("\r\n")
-    time.sleep(0.5)
+    time.sleep(SETTLE)
     terminal.type("\x03")
     terminal.expect("KeyboardInterrupt")
     terminal.expect(">>> ")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from limits import LIMIT
+from limits import LIMIT, SETTLE
 from terminal import COLUMNS, ROWS, Terminal, command
 
 import ramet
@@ -42,7 +42,7 @@ def test_size_of_the_window(shell: Terminal) -> None:
     shell.expect(f"\r\n{ROWS} {COLUMNS}\r\n")
     shell.resize(22, 66)
     os.kill(shell.process.pid, signal.SIGWINCH)
-    time.sleep(0.5)
+    time.sleep(SETTLE)
     shell.type("echo $LINES $COLUMNS\n")
     shell.expect("\r\n22 66\r\n")
 

@@ -240,7 +240,9 @@ def first_output(context: Context) -> dict[str, Any]:
         ("Ramet without working set", samples["bare"]),
         ("the program started anew", samples["anew"]),
     ]
-    crun = context.times_crun(image, ["/usr/bin/python3", "-c", ANEW], context.count(20, 5))
+    # Its output would be among the times: to the end of one that imports the same and writes nothing.
+    silent = "\n".join(ANEW.splitlines()[:-1])
+    crun = context.times_crun(image, ["/usr/bin/python3", "-c", silent], context.count(20, 5))
     if crun is not None:
         others.append(("crun run", [1e-9 * value for value in json.loads(crun)]))
     return row(

@@ -36,6 +36,8 @@ pub struct Cradle {
     pub requests: Requests,
     /// On which it tells its template how it is.
     pub line: OwnedFd,
+    /// The template's process.
+    pub template: u32,
 }
 
 /// Longest time that the first entry may take, ns.
@@ -66,7 +68,12 @@ struct Job {
 
 /// Waits, and goes on as a clone.
 pub fn live(cradle: Cradle, report: &mut Report, raw: &mut Option<RawMode>) -> Outcome {
-    let Cradle { stopped, parent, requests, line } = cradle;
+    let Cradle { stopped, parent, requests, line, template } = cradle;
+    follow_parent(libc::SIGKILL);
+    if std::os::unix::process::parent_id() != template {
+        // It was gone before it could be followed.
+        leave();
+    }
     // Its own end is not the template's: nothing of the template's is told or removed.
     drop(report.status_pipe.take());
     let mut parked = match park(stopped, &requests, line) {
@@ -114,7 +121,6 @@ fn follow_parent(signal: i32) {
 
 /// Everything that can be done before anybody asks.
 fn park(stopped: Stopped, requests: &Requests, line: OwnedFd) -> Result<Parked, Error> {
-    follow_parent(libc::SIGKILL);
     // SAFETY: concerns the session only; fails for a session leader, which a new process never is.
     unsafe { libc::setsid() };
     let mut keep = vec![requests.as_raw_fd(), line.as_raw_fd()];

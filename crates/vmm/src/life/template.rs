@@ -18,6 +18,7 @@ enum Asked {
 pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server, mut pool: Pool) -> Outcome {
     server.watch(pool.fd());
     let mut knows = false;
+    let own = std::process::id();
     loop {
         let mut orders = Vec::new();
         let mut limit = 0;
@@ -38,6 +39,7 @@ pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server, mut poo
                             parent: profile,
                             requests,
                             line: far,
+                            template: own,
                         }));
                     }
                     Ok(Forked::Parent { .. }) => pool.expect(near),

@@ -16,7 +16,7 @@ RUST_SOURCES := $(shell find crates -name '*.rs' -o -name '*.toml' -o -name '*.l
 PYTHON_SOURCES := $(shell find python build_backend packaging -type f -not -path '*/_bin/*' -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-rust test-python test-svm fuzz soak bench demo lint clean
+.PHONY: help setup build test test-rust test-python test-svm fuzz soak compatibility bench demo lint clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,12 @@ fuzz: setup ## a hostile guest against the VMM, for FUZZ_SECONDS
 	RAMET_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q -o timeout=0 tests/security
 
 soak: setup ## sessions of thousands of processes that come, go and are killed
-	RAMET_SOAK=20 $(BIN)/python -m pytest -q -o timeout=0 tests/functional/test_session_faults.py
+	RAMET_SOAK=20 $(BIN)/python -m pytest -q -o timeout=0 tests/functional/test_session_faults.py tests/functional/test_process_properties.py
+
+compatibility: setup ## docs/compatibility.md from a run of its tests, whatever their results
+	-RAMET_RESULTS=$(CURDIR)/target/results.json $(BIN)/python -m pytest -q tests/functional/test_guests.py \
+		tests/functional/test_programs.py tests/functional/test_session_programs.py
+	scripts/compatibility target/results.json
 
 bench: setup ## every benchmark: table, JSON and plots in target/bench
 	@mkdir -p target/bench

@@ -7,6 +7,7 @@ programs of ``tests/guests``.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -39,6 +40,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(own.args[0] * PATIENCE, func_only=True), append=False)
         if limit and "images" in getattr(item, "fixturenames", ()) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(limit, func_only=True))
+
+
+RESULTS: dict[str, str] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remembers what became of each test, for docs/compatibility.md."""
+    if report.when == "call" or report.outcome != "passed":
+        expected = hasattr(report, "wasxfail") and report.outcome == "skipped"
+        RESULTS[report.nodeid] = "xfailed" if expected else report.outcome
+
+
+def pytest_sessionfinish() -> None:
+    if "RAMET_RESULTS" in os.environ:
+        Path(os.environ["RAMET_RESULTS"]).write_text(json.dumps(RESULTS, indent=1, sort_keys=True))
 
 
 @pytest.fixture

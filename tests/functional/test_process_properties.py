@@ -6,6 +6,7 @@ wait, signal one another and share descriptions, locks, pipes and memory, one st
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import guest_harness
@@ -14,6 +15,7 @@ from guest_harness import Case, Guests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+SOAK = int(os.environ.get("RAMET_SOAK", "1"))
 SLOT = st.sampled_from([0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5])
 DESCRIPTOR = st.sampled_from([0, 0, 0, 1, 2, 3, 3, 4])
 SMALL = st.integers(0, 3)
@@ -67,6 +69,23 @@ DESCRIPTIONS = st.one_of(
     step("lock", DESCRIPTOR, st.integers(0, 2), st.integers(0, 31), st.integers(0, 31)),
     step("getlk", DESCRIPTOR),
 )
+OBJECTS = st.one_of(
+    step("epoll", DESCRIPTOR),
+    step("epadd", DESCRIPTOR, DESCRIPTOR, SMALL),
+    step("epadd", DESCRIPTOR, DESCRIPTOR, SMALL),
+    step("epmod", DESCRIPTOR, DESCRIPTOR, SMALL),
+    step("epdel", DESCRIPTOR, DESCRIPTOR),
+    step("epwait", DESCRIPTOR),
+    step("epwait", DESCRIPTOR),
+    step("eventfd", DESCRIPTOR, SMALL, BIT),
+    step("evwrite", DESCRIPTOR, SMALL),
+    step("evread", DESCRIPTOR),
+    step("dgrams", DESCRIPTOR, DESCRIPTOR, BIT),
+    step("socketpair", DESCRIPTOR, DESCRIPTOR),
+    step("shutdown", DESCRIPTOR, st.integers(0, 2)),
+    step("send", DESCRIPTOR, DESCRIPTOR),
+    step("receive", DESCRIPTOR, DESCRIPTOR, LENGTH),
+)
 MEMORY = st.one_of(
     step("mmap", SMALL, st.integers(0, 2), DESCRIPTOR),
     step("munmap", SMALL),
@@ -84,9 +103,9 @@ NAMES = st.one_of(
     step("mode", SMALL),
 )
 BEGINNING = ["0:open:0:0", "0:pipe:1:2", "0:mmap:0:0", "0:fork:1", "0:fork:2", "1:open:3:0", "2:open:3:0"]
-PROGRAM = st.lists(st.one_of(PROCESSES, DESCRIPTIONS, DESCRIPTIONS, MEMORY, NAMES), min_size=15, max_size=70).map(
-    lambda steps: " ".join(BEGINNING + steps)
-)
+PROGRAM = st.lists(
+    st.one_of(PROCESSES, DESCRIPTIONS, DESCRIPTIONS, OBJECTS, OBJECTS, MEMORY, NAMES), min_size=15, max_size=70
+).map(lambda steps: " ".join(BEGINNING + steps))
 
 
 def interpreter(program: str) -> Case:
@@ -96,11 +115,13 @@ def interpreter(program: str) -> Case:
     return {**case, "argv": [case["path"], program]}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(900 * SOAK)
 @settings(
-    max_examples=60,
+    max_examples=60 * SOAK,
     deadline=None,
-    derandomize=True,
+    # The same programs every time; a soak run tries new ones.
+    derandomize=SOAK == 1,
+    database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(program=PROGRAM)

@@ -15,6 +15,11 @@ def test_the_table_of_system_calls_is_current() -> None:
     assert check.returncode == 0, check.stderr
 
 
+def test_the_page_of_compatibility_has_the_cases_that_there_are() -> None:
+    check = subprocess.run([sys.executable, ROOT / "scripts/compatibility", "--check"], capture_output=True, text=True)
+    assert check.returncode == 0, check.stderr
+
+
 def test_links_in_documents_exist() -> None:
     broken = []
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:

@@ -3,13 +3,15 @@
 use crate::client::ClientId;
 use crate::session::Session;
 use crate::{descriptions, nodes, objects, process};
-use ramet_abi::session::{DATA_MAX, Reply, Request, op};
+use ramet_abi::session::{DATA_MAX, Reply, Request, op, socket};
 use ramet_kcore::errno::Errno;
 
 /// Serves a request of a VM. `data`: that of the request, then that of the answer.
 pub fn dispatch(session: &mut Session, client: ClientId, request: &Request, data: &mut Vec<u8>) -> Reply {
     let answer = if request.wanted > DATA_MAX {
         Err(Errno::EINVAL)
+    } else if adds(request) && session.is_full() {
+        Err(Errno::ENOMEM)
     } else {
         match request.operation {
             op::DRAIN => drain(session, client),
@@ -30,6 +32,22 @@ pub fn dispatch(session: &mut Session, client: ClientId, request: &Request, data
         drop(session.take_passed());
         Reply { result: error.to_return_value(), ..Reply::default() }
     })
+}
+
+/// Whether the request leaves something in the keeper. What is written is looked at where it is known what it is written to; data of files have
+/// a limit of their own.
+fn adds(request: &Request) -> bool {
+    const EPOLL_CTL_ADD: u64 = 1;
+    const UNLOCK: u64 = 2;
+    match request.operation {
+        op::CREATE | op::LINK | op::XATTR | op::MEMFD | op::OPEN | op::REOPEN | op::FORK => true,
+        op::PIPE | op::EVENTFD | op::TIMERFD | op::EPOLL | op::SOCKET | op::PTY | op::STAND_IN => true,
+        op::PIPE_IMPORT | op::SOCKET_IMPORT | op::INET_IMPORT => true,
+        op::EPOLL_CTL => request.arguments[0] == EPOLL_CTL_ADD,
+        op::LOCK => request.arguments[1] != UNLOCK,
+        op::SOCKET_CALL => matches!(request.flags, socket::SEND | socket::CONNECT | socket::BIND),
+        _ => false,
+    }
 }
 
 fn drain(session: &mut Session, client: ClientId) -> Result<Reply, Errno> {

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Everything that comes from a VM is hostile: a request is copied once out of the shared memory ([`channel`]), checked, used. `unsafe`
-//! is confined to [`channel`] (shared memory) and [`sys`] (system calls). The host's kernel lets it do little else: see `confine`.
+//! is confined to [`channel`] (shared memory), [`heap`] (counting it) and [`sys`] (system calls). The host's kernel lets it do little else: see `confine`.
 
 mod bytes;
 pub mod channel;
@@ -24,6 +24,7 @@ pub mod console;
 pub mod descriptions;
 mod dispatch;
 pub mod execs;
+pub mod heap;
 pub mod nodes;
 pub mod objects;
 pub mod process;

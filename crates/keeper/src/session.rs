@@ -4,7 +4,7 @@ use crate::client::{Client, ClientId, Clients, Host};
 use crate::console::Console;
 use crate::process::Table;
 use crate::process::questions::Questions;
-use crate::{descriptions, execs, nodes, objects, sys};
+use crate::{descriptions, execs, heap, nodes, objects, sys};
 use ramet_abi::session::notice;
 use ramet_kcore::errno::{Errno, Result};
 use std::cell::RefCell;
@@ -15,6 +15,8 @@ use std::rc::Rc;
 
 /// What the vCPU's thread of a VMM is woken by.
 const KICK: i32 = libc::SIGURG;
+/// Default of [`Session::own_max`].
+const OWN_MAX: u64 = 256 << 20;
 
 /// A [`ramet_abi::session::Notice`] to be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +74,8 @@ pub struct Session {
     pub image: Option<File>,
     /// Most bytes of files in memory.
     pub file_bytes_max: u64,
+    /// Most bytes of the keeper's own memory, beside data of files.
+    pub own_max: u64,
     /// Most bytes of RAM of all VMs together.
     pub ram_max: u64,
     /// VMs that are to end by themselves, and when the host ends them (CLOCK_MONOTONIC, ns).
@@ -105,6 +109,7 @@ impl Session {
             paused: false,
             image,
             file_bytes_max,
+            own_max: OWN_MAX,
             ram_max: u64::MAX,
             killing: BTreeMap::new(),
             spare_berth: None,
@@ -167,6 +172,11 @@ impl Session {
         let counts = |(id, client): &(ClientId, &Client)| Some(*id) != except && !client.over;
         let others = self.clients.iter().filter(counts).map(|(_, client)| client.ram);
         others.fold(wanted, u64::saturating_add) <= self.ram_max
+    }
+
+    /// Whether what VMs have left in the keeper (queued bytes, watches, descriptions, names) takes all of its memory.
+    pub fn is_full(&self) -> bool {
+        heap::used() > nodes::file_bytes(self).saturating_add(self.own_max)
     }
 
     /// SIGKILL for the VM's process on the host: its socket ends when it is dead.

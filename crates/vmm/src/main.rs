@@ -4,6 +4,10 @@ use ramet_vmm::boot::Config;
 use std::path::Path;
 use std::process::ExitCode;
 
+// One process in a session is its keeper, which has a limit.
+#[global_allocator]
+static HEAP: ramet_keeper::heap::Counted = ramet_keeper::heap::Counted;
+
 const USAGE: &str = "usage: ramet-vmm run CONFIG.json | ramet-vmm doctor --json | ramet-vmm version";
 
 fn main() -> ExitCode {

@@ -63,6 +63,9 @@ pub fn write(session: &mut Session, client: ClientId, request: &Request, data: &
     if lent::is_lent(session, client, &file) {
         return Err(Errno::EREMCHG);
     }
+    if !file.is_seekable() && session.is_full() {
+        return Err(Errno::ENOMEM);
+    }
     objects::begin_job(session, request, &file);
     let keeps = request.flags & MAY_KEEP_ID_BITS != 0;
     let credentials = if keeps { Credentials::root() } else { Credentials::user(u32::MAX, u32::MAX, &[]) };

@@ -123,6 +123,11 @@ pub(crate) fn memory_files(session: &mut Session) -> Result<Rc<MemFs>> {
     Ok(tree::get(session, trees::MEMORY as usize)?.fs.clone())
 }
 
+/// Bytes of files in memory, all places together.
+pub(crate) fn file_bytes(session: &Session) -> u64 {
+    session.nodes.trees.iter().flatten().map(|tree| tree.fs.used_bytes()).sum()
+}
+
 /// Gives the VM the node of a memory file.
 pub(crate) fn give_memory(session: &mut Session, client: ClientId, place: Path) -> Result<u64> {
     give(session, client, trees::MEMORY as usize, place)

@@ -163,6 +163,8 @@ impl Live {
             image: self.machine.body.image.as_ref().and_then(|image| image.file.as_ref()),
             max_clones: self.profile.max_clones,
             memory: self.profile.session_memory,
+            // As without a session, when they are in the VM's own memory.
+            file_bytes: self.machine.body.ram.limit().min(self.profile.session_memory),
             ram: self.machine.body.ram.present(),
             terminal: self.profile.tty.then(|| (size(&console.rows), size(&console.columns))),
             generation: self.profile.generation,

@@ -15,7 +15,9 @@ pub struct Start<'a> {
     pub max_clones: u32,
     /// Most bytes of RAM of all VMs together.
     pub memory: u64,
-    /// What this VM has of it.
+    /// Most bytes of files, in each of the places where there are any: the program's tree, `/dev/shm`, memory without a name.
+    pub file_bytes: u64,
+    /// What this VM has of the RAM.
     pub ram: u64,
     /// Rows and columns, if the streams are a terminal.
     pub terminal: Option<(u16, u16)>,
@@ -36,7 +38,7 @@ pub fn start(start: &Start<'_>, streams: [OwnedFd; 3]) -> io::Result<Session> {
         limits: ramet_keeper::Limits {
             processes: start.max_clones.saturating_add(1),
             ram: start.memory,
-            ..ramet_keeper::Limits::default()
+            file_bytes: start.file_bytes,
         },
         terminal: start.terminal,
         streams,

@@ -8,7 +8,11 @@
 // args: "0:open:0:0 0:flock:0:2 0:fork:1 1:open:1:0 1:flock:1:2 0:lock:0:1:0:10 1:lock:1:1:5:1 1:getlk:1 0:close:0 1:flock:1:2 1:lock:1:1:5:1 1:flock:0:8 1:flock:1:2"
 // args: "0:mmap:0:0:0 0:mmap:1:1:0 0:poke:0:3:5 0:poke:1:3:5 0:fork:1 1:poke:0:3:9 1:poke:1:3:9 0:peek:0:3 0:peek:1:3 0:fork:2 2:peek:0:3 0:exit:1 2:ppid 1:ppid"
 // args: "0:fork:1 0:fork:2 0:setpgid:1:1 0:setpgid:2:1 0:pgid:2 2:exec 0:setpgid:2:2 1:setsid 2:block:1 0:killpg:1:10 1:signals 2:signals 2:block:0 2:signals 0:killpg:1:15 0:waitall"
+// args: "0:epoll:0 0:pipe:1:2 0:epadd:0:1:0 0:fork:1 1:write:2:3:10 0:epwait:0 1:epwait:0 0:close:1 1:epwait:0 1:close:1 1:epwait:0 1:eventfd:3:1 1:epadd:0:3:2 0:epwait:0 1:epwait:0 1:evwrite:3:2 0:epwait:0"
+// args: "0:socketpair:0:1 0:fork:1 0:pipe:2:3 0:write:3:1:5 0:send:0:2 0:close:2 1:receive:1:2:9 1:read:2:50 1:dgrams:4:5:1 1:write:4:2:7 1:send:1:5 0:receive:0:5:9 0:read:5:3 0:shutdown:0:1 1:poll:1 1:read:1:4"
 #include "process.h"
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <setjmp.h>
 enum { SLOTS = 6, START = 199, COMMANDS = 200, ACK = 210, FILES = 50, MAPS = 4 };
@@ -124,6 +128,67 @@ static void file_operation(int a, int b, int c)
     }
 }
 
+// What an epoll instance has: data and events, in the order of data.
+static void epoll_answer(int fd, int edge)
+{
+    struct epoll_event got[16];
+    int seen[8] = {0}, n = epoll_wait(fd, got, 16, 0);
+    char text[200] = "";
+    for (int i = 0; i < n; i++)
+        seen[got[i].data.u32 & 7] = got[i].events | edge;
+    for (int i = 0; i < 8; i++)
+        if (seen[i])
+            snprintf(text + strlen(text), 20, "%d:%x ", i, seen[i]);
+    tell(n, n < 0 ? NULL : text);
+}
+static void object_operation(int a, int b, int c)
+{
+    int fd = fd_of(a);
+    if (is("epoll"))
+        tell_number(moved(epoll_create1(0), a));
+    else if (is("epadd") || is("epmod")) {
+        static const unsigned modes[] = {EPOLLIN, EPOLLIN | EPOLLOUT, EPOLLIN | EPOLLET, EPOLLIN | EPOLLOUT | EPOLLONESHOT};
+        struct epoll_event e = {.events = modes[c & 3], .data.u32 = b & 7};
+        tell_number(epoll_ctl(fd, is("epadd") ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd_of(b), &e));
+    } else if (is("epdel"))
+        tell_number(epoll_ctl(fd, EPOLL_CTL_DEL, fd_of(b), NULL));
+    else if (is("epwait"))
+        epoll_answer(fd, 0);
+    else if (is("eventfd"))
+        tell_number(moved(eventfd(b & 3, EFD_NONBLOCK | (c & 1 ? EFD_SEMAPHORE : 0)), a));
+    else if (is("evwrite")) {
+        uint64_t value = b & 7;
+        tell_number(write(fd, &value, 8));
+    } else if (is("evread")) {
+        uint64_t value = 0;
+        int r = read(fd, &value, 8);
+        tell_number(r < 0 ? r : r == 8 ? 100 + (long)value : r);
+    } else if (is("dgrams")) {
+        int p[2], r = socketpair(AF_UNIX, (c & 1 ? SOCK_SEQPACKET : SOCK_DGRAM) | SOCK_NONBLOCK, 0, p);
+        tell_number(r < 0 ? r : moved(p[0], a) < 0 || moved(p[1], b) < 0 ? -1 : 0);
+    } else if (is("shutdown"))
+        tell_number(shutdown(fd, b % 3));
+    else if (is("send")) { // a byte, and a descriptor with it
+        char byte = 'd', space[CMSG_SPACE(sizeof(int))] = {0};
+        struct iovec part = {&byte, 1};
+        struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+        struct cmsghdr *header = CMSG_FIRSTHDR(&m);
+        header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS, header->cmsg_len = CMSG_LEN(sizeof(int));
+        *(int *)CMSG_DATA(header) = fd_of(b);
+        tell_number(sendmsg(fd, &m, MSG_NOSIGNAL));
+    } else if (is("receive")) {
+        char data[64], space[CMSG_SPACE(sizeof(int))], text[60];
+        struct iovec part = {data, c & 63};
+        struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+        int r = recvmsg(fd, &m, 0), got = -1;
+        struct cmsghdr *header = r < 0 ? NULL : CMSG_FIRSTHDR(&m);
+        if (header && header->cmsg_type == SCM_RIGHTS)
+            got = moved(*(int *)CMSG_DATA(header), b);
+        snprintf(text, sizeof text, "%d flags %x descriptor %d", r, m.msg_flags, got >= 0);
+        tell(r, r < 0 ? NULL : text);
+    }
+}
+
 static void memory_operation(int a, int b, int c)
 {
     char *map = map_of(a);
@@ -223,6 +288,8 @@ static pid_t perform(void)
         memory_operation(a[0], a[1], a[2]);
     else if (is("unlink") || is("rename") || is("link") || is("mkdir") || is("rmdir") || is("chdir") || is("umask") || is("mode"))
         name_operation(a[0], a[1]);
+    else if (is("eventfd") || is("dgrams") || is("shutdown") || is("send") || is("receive") || !strncmp(now.name, "ep", 2) || !strncmp(now.name, "ev", 2))
+        object_operation(a[0], a[1], a[2]);
     else
         file_operation(a[0], a[1], a[2]);
     return 0;

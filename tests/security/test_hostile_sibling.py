@@ -1,4 +1,4 @@
-"""A process that spoils all that it shares with its siblings: they get errors, wrong bytes of what it may write, and never more.
+"""A process that spoils all that it shares with its siblings: they get errors, wrong bytes, and never more.
 
 ``make fuzz`` goes on for RAMET_FUZZ_SECONDS.
 """

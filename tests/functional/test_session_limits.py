@@ -99,7 +99,7 @@ if ($what eq 'file') {
     while ($n < 2000) { defined syswrite F, 'x' x 1048576 or last; $n++ }
     $error = "$!"; close F; unlink '/tmp/big';
 } elsif ($what eq 'sockets') {
-    while ($n < 20000) {
+    while (@kept < 19000) {
         socketpair my $a, my $b, AF_UNIX, SOCK_STREAM, 0 or last;
         push @kept, $a, $b;
         $a->blocking(0);

@@ -87,8 +87,8 @@ def test_the_keeper_has_no_rights() -> None:
         assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
 
 
-# A file until there is no room: the error, that the program goes on, and how much there was. What else a VM can leave in the
-# keeper has a limit as well: crates/keeper/tests/heap.rs.
+# A file until there is no room: the error, that the program goes on, and how much there was. What else a VM can leave
+# in the keeper has a limit as well: crates/keeper/tests/heap.rs.
 FULL = r"""
 $| = 1;
 my $pid = fork; exit 0 if !$pid; waitpid $pid, 0;

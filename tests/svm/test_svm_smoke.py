@@ -26,6 +26,11 @@ def python_image(session_home: Path) -> str:
     return build(Spec.from_toml(ROOT / "images/python.toml"), store=Store(session_home)).name
 
 
+# Of svm-host. On a busy host the emulator may get no further than its timer interrupts: that says nothing of Ramet,
+# which a machine whose kernel answers would.
+STANDS_STILL = "its kernel stands still"
+
+
 def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([HOST, *arguments], capture_output=True, text=True, timeout=1700, check=False, **options)
 
@@ -95,6 +100,9 @@ def test_a_boot_that_stands_still_is_tried_again(tmp_path: Path, good: int, stat
 def test_python_freeze_clones_and_a_crash(python_image: str, session_home: Path) -> None:
     assert shutil.which("qemu-system-x86_64"), "qemu-system-x86 is missing: make setup installs it"
     environment = {**os.environ, "RAMET_HOME": str(session_home)}
-    done = run("-t", "800", "--", sys.executable, SMOKE, python_image, env=environment)
-    print(done.stdout)
+    for _ in range(3):
+        done = run("-t", "300", "--", sys.executable, SMOKE, python_image, env=environment)
+        print(done.stdout, done.stderr)
+        if STANDS_STILL not in done.stderr:
+            break
     assert done.returncode == 0, done.stdout[-30000:] + done.stderr[-30000:]

@@ -373,6 +373,7 @@ fn a_thousand_kills_leave_nothing() {
     while h.call(h.first, op::WAIT, &[0, 0, 4]) > 0 {}
     assert_eq!(h.call(h.first, op::WAIT, &[0, 0, 4]), ECHILD);
     assert_eq!((h.session.clients.len(), h.session.processes.len(), h.vms.len()), (1, 1, 1));
-    // Standard streams, the test's own, and one VM's: nothing that grows with the number of deaths.
-    assert!(descriptors() < 60, "{}", descriptors());
+    // Standard streams, the test's own, one VM's, and those of the test that runs beside this one in the process: nothing that grows with
+    // the number of deaths.
+    assert!(descriptors() < 250, "{}", descriptors());
 }

@@ -422,7 +422,13 @@ fn what_processes_tell_of_themselves() {
     let answer = facts(&mut h, of);
     assert_eq!((answer.data.as_slice(), answer.values[3]), (&b"a-rather-long-n\0"[..], u64::from(b'Z')));
     assert_eq!(facts(&mut h, 4444).result, ESRCH);
-    assert_eq!(h.ask(h.first, with_flags(8, op::DESCRIBE, &[]), data).result, EINVAL);
+    assert_eq!(h.ask(h.first, with_flags(32, op::DESCRIBE, &[]), data).result, EINVAL);
+    // What it does with SIGCHLD has two bits; a signal of its parent's death is one that there is.
+    for (flags, arguments) in
+        [(8, [0, 0, 0, 0, 4, 0]), (16, [0, 0, 0, 0, 0, 2]), (16, [0, 0, 0, 0, 0, 65 << 8])]
+    {
+        assert_eq!(h.ask(h.first, with_flags(flags, op::DESCRIBE, &arguments), data).result, EINVAL);
+    }
     for option in [[0, 0], [5, 0], [2, 65], [3, 4]] {
         assert_eq!(h.call(h.first, op::OPTION, &option), EINVAL);
     }

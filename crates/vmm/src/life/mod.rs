@@ -421,7 +421,10 @@ impl Report {
         if let Some(message) = ending.message() {
             crate::complain(message);
         }
-        if let Err(error) = write_exit(&self.profile.directory, &document) {
+        // One line: where there is one already, the directory is missing for that reason.
+        if let Err(error) = write_exit(&self.profile.directory, &document)
+            && ending.message().is_none()
+        {
             crate::complain(&error.to_string());
         }
         if let Some(pipe) = self.status_pipe {

@@ -245,7 +245,10 @@ def test_the_host_has_no_room(what: str) -> None:
         _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
         vm.stdin.write(b"\n")
-        assert [vm.stdout.readline() for _ in range(4)] == [b"EAGAIN\n"] * 3 + [b"4\n"]
+        first, *others = [vm.stdout.readline() for _ in range(4)]
+        # The keeper may have had ready what one process needs.
+        assert first == b"EAGAIN\n" or (first == b"ok\n" and what == "descriptors of the keeper")
+        assert others == [b"EAGAIN\n"] * 2 + [b"4\n"]
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
         vm.stdin.write(b"\n")
         assert vm.stdout.readline() == b"7\n"
@@ -291,8 +294,9 @@ def test_a_copy_of_a_session_names_the_others(cli) -> None:
 def test_a_copy_of_what_is_left_of_a_session_says_why_not(cli) -> None:
     """One process again, whose files and pipes are the keeper's since its first fork."""
     with ramet.run(
-        "test-tools", ["perl", "-e", "exit 0 if !fork; wait; print qq(alone\\n); sleep 1000"], name="one"
+        "test-tools", ["perl", "-e", "$| = 1; exit 0 if !fork; wait; print qq(alone\\n); sleep 1000"], name="one"
     ) as vm:
+        assert vm.stdout is not None and vm.stdout.readline() == b"alone\n"
         vm.exec(["true"]).wait(30)
         end = time.monotonic() + 30
         while len(vm.processes()) > 1:

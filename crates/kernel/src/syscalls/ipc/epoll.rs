@@ -49,6 +49,10 @@ pub fn epoll_ctl(call: &mut Call<'_>) -> Result<i64> {
     }
     let instance = io::file(call.int(0))?;
     let target = io::file(fd)?;
+    // As Linux: this is told first, whatever the instance is.
+    if target.file().wait_queue().is_none() {
+        return Err(Errno::EPERM);
+    }
     let events = u32::from_le_bytes(event[..4].try_into().expect("four bytes"));
     let data = u64::from_le_bytes(event[4..].try_into().expect("eight bytes"));
     if let Some(remote) = instance.remote() {
@@ -56,7 +60,7 @@ pub fn epoll_ctl(call: &mut Call<'_>) -> Result<i64> {
             return Err(Errno::EINVAL);
         }
         // Others that hold the instance are told of it, too.
-        if target.file().wait_queue().is_some() && session::is_common(&target) {
+        if session::is_common(&target) {
             session::share(&target)?;
         }
         return remote.epoll_control(operation, fd, &target, events, data).map(|()| 0);

@@ -2,7 +2,7 @@
 
 use ramet_abi::ABI_VERSION;
 use ramet_abi::header::{KERNEL_MAGIC, KernelHeader, RestartRange};
-use ramet_abi::layout::{FREE_RAM_GPA, KERNEL_GPA, KERNEL_MAX, KERNEL_WINDOW, SPARE_TABLES_GPA};
+use ramet_abi::layout::{FREE_RAM_GPA, KERNEL_GPA, KERNEL_WINDOW, SPARE_TABLES_GPA};
 use ramet_memory::{OutOfBounds, Ram};
 
 /// Why a file is not a guest kernel.
@@ -21,7 +21,7 @@ pub enum ElfError {
     #[error("not a static executable (ELF type {0})")]
     Type(u16),
     /// A segment outside the kernel's place.
-    #[error("segment at {address:#x}, {size:#x} bytes, is outside the kernel's {KERNEL_MAX:#x} bytes")]
+    #[error("segment at {address:#x}, {size:#x} bytes, is outside the kernel's {most:#x} bytes", most = SPARE_TABLES_GPA - KERNEL_GPA)]
     Segment {
         /// Virtual address.
         address: u64,

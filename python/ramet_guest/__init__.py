@@ -54,7 +54,7 @@ def ready() -> Identity:
     Before: the hooks of :func:`register_before_snapshot`; then Python's garbage is collected and what is left is put
     out of the collector's sight (``gc.freeze``), so that clones do not copy it page by page just to look at it. After,
     in the clone: Python's and NumPy's default random
-    generators are seeded anew, then the hooks of :func:`register_after_restore`. What else must not be the same in two
+    generators are seeded anew, ``uuid.uuid1`` gets another host, then the hooks of :func:`register_after_restore`. What else must not be the same in two
     clones (connections, caches of random values, a generator of your own) is for a hook to renew.
     """
     for function, arguments, keywords in reversed(_before):
@@ -114,3 +114,10 @@ def _reseed() -> None:
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
         numpy.seed()
+    uuid = sys.modules.get("uuid")
+    if uuid is not None:
+        # Version 1: the C library's state (time of the last one, host, sequence) cannot be renewed, Python's own can.
+        # The host is 48 random bits with the multicast bit, as of a machine without network (RFC 9562, section 6.10).
+        node = int.from_bytes(os.urandom(6), "big") | 1 << 40
+        for name, value in (("_generate_time_safe", None), ("_last_timestamp", None), ("_node", node)):
+            setattr(uuid, name, value)

@@ -243,7 +243,7 @@ def test_a_template_killed_while_clones_are_made() -> None:
     template = frozen(pool=4)
     pid = template.pid
     assert pid is not None
-    timer = threading.Timer(0.15, os.kill, (pid, signal.SIGKILL))
+    timer = threading.Timer(random.uniform(0.0, 0.3), os.kill, (pid, signal.SIGKILL))
     timer.start()
     items = template.clone(200)
     timer.join()

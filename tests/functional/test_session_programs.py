@@ -200,7 +200,7 @@ cli info persistence | grep -o rdb_last_bgsave_status:..; redis-check-rdb /tmp/d
 cli config set appendonly yes; until said aof_rewrite_in_progress:0; do sleep 0.1; done
 cli set late 42; redis-benchmark -s /tmp/redis.sock -n 1000 -c 10 -t incr -q | tr '\\r' '\\n' | grep -c 'requests per second'
 cli bgrewriteaof; until said aof_rewrite_scheduled:0 && said aof_rewrite_in_progress:0; do sleep 0.1; done
-cli info persistence | grep -o aof_last_bgrewrite_status:..; (cli blpop list 0 & until cli info clients | grep -q blocked_clients:1; do sleep 0.1; done; cli rpush list item; wait)
+cli info persistence | grep -o aof_last_bgrewrite_status:..; (cli blpop list 0 & until cli info clients | grep -q blocked_clients:1; do sleep 0.1; done; length=$(cli rpush list item); wait; echo $length)
 cli shutdown nosave; while pgrep -x redis-server; do sleep 0.1; done >/dev/null
 redis-server --port 7000 --unixsocket /tmp/redis.sock --daemonize yes --dir /tmp --appendonly yes >/dev/null
 until cli get late 2>/dev/null | grep 42; do sleep 0.1; done; cli dbsize; grep -c 'terminated with success' /tmp/log""",
@@ -214,9 +214,9 @@ OK
 1
 Background append only file rewriting started
 aof_last_bgrewrite_status:ok
-1
 list
 item
+1
 42
 2002
 3

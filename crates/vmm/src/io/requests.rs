@@ -112,7 +112,9 @@ impl Requests {
                     return Ok(Some(Wish::Clone(order)));
                 }
                 Ok(Wish::Leave) => return Ok(Some(Wish::Leave)),
-                Err(refusal) => tell(reply, &Err(refusal)),
+                Err(refusal) => {
+                    tell(reply, &Err(refusal));
+                }
             }
         }
     }
@@ -128,14 +130,15 @@ fn parse(bytes: &[u8]) -> Result<Message, Refusal> {
     serde_json::from_slice(bytes).map_err(|e| Refusal::new(format!("bad request: {e}")))
 }
 
-/// Writes an answer to a client's pipe and closes it. One who is gone, or whose pipe is full, does not want to know.
-pub fn tell(reply: Option<OwnedFd>, answer: &Answer) {
-    let Some(reply) = reply else { return };
+/// Writes an answer to a client's pipe and closes it. False: the client is gone, or its pipe is full, and does not want to know.
+pub fn tell(reply: Option<OwnedFd>, answer: &Answer) -> bool {
+    let Some(reply) = reply else { return true };
     let mut polled = libc::pollfd { fd: reply.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
     // SAFETY: one pollfd of this frame, no waiting.
-    if unsafe { libc::poll(&mut polled, 1, 0) } == 1 && polled.revents & libc::POLLOUT != 0 {
-        use std::io::Write;
-        // A pipe that is writable takes a line of an answer at once (PIPE_BUF).
-        let _ = std::fs::File::from(reply).write_all(format!("{}\n", answer_line(answer)).as_bytes());
+    if unsafe { libc::poll(&mut polled, 1, 0) } != 1 || polled.revents & libc::POLLOUT == 0 {
+        return false;
     }
+    use std::io::Write;
+    // A pipe that is writable takes a line of an answer at once (PIPE_BUF).
+    std::fs::File::from(reply).write_all(format!("{}\n", answer_line(answer)).as_bytes()).is_ok()
 }

@@ -29,9 +29,9 @@ use crate::clone::{
     Ticket, adopt_descriptors, exit_document, fork, make_directory, rebuild, write_clone_config, write_exit,
     write_vmm,
 };
-use crate::io::{Console, Drain, IoThread, RawMode, Server, Streams, block_forwarded, window_size};
+use crate::io::{Console, Drain, IoThread, RawMode, Server, Streams, block_forwarded, tell, window_size};
 use crate::run::{Runner, Stop};
-use crate::vm::{self, Ending, Error, Machine, wait_until};
+use crate::vm::{self, Ending, Error, Machine, host_tsc, wait_until};
 use pool::Pool;
 use ramet_kvm::EventFd;
 use ramet_memory::WorkingSet;
@@ -363,8 +363,14 @@ fn close_standard_streams(numbers: std::ops::Range<i32>) -> Result<(), Error> {
 /// The first steps of a clone, in its own process.
 fn born(birth: Birth, report: &mut Report, raw: &mut Option<RawMode>) -> Outcome {
     let Birth { stopped, mut order, parent } = birth;
-    // The template's to answer.
-    drop(order.reply.take());
+    // Told by the clone itself: its template may be killed now, and whoever asked would never hear of it.
+    if let Some(reply) = order.reply.take() {
+        let forked = Forked::Parent { pid: std::process::id() as i32, forked_tsc: host_tsc() };
+        if !tell(Some(reply), &clone_answer(&Ok(forked), &order, parent.generation + 1)) {
+            // Whoever asked has given up: nobody would ever look after it.
+            parked::leave();
+        }
+    }
     let profile = Arc::new(Profile::of_clone(&parent, &order.spec));
     // Closed while it is still this value's: `adopt_descriptors` closes by number.
     drop(report.status_pipe.take());

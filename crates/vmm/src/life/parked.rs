@@ -97,18 +97,15 @@ pub fn live(cradle: Cradle, report: &mut Report, raw: &mut Option<RawMode>) -> O
             Live { profile, machine, runner, desk, io, paused, execs: exec::Waiting::new() }.run(raw)
         }
         Err(error) => {
+            // Whoever asked knows; it has no directory, and nobody else knows it.
             tell(reply.take(), &Err(Refusal::new(error.to_string())));
-            // For its end to be written down.
-            if let Some(record) = &spec.record {
-                let _ = crate::clone::make_directory(&profile.directory, record);
-            }
-            Outcome::Ended(error.into(), None)
+            leave()
         }
     }
 }
 
 /// Ends the process without a word: nobody knows it.
-fn leave() -> ! {
+pub fn leave() -> ! {
     // SAFETY: ends the process; nothing that it holds needs more than being closed.
     unsafe { libc::_exit(0) }
 }
@@ -262,7 +259,10 @@ fn serve(
         "requested_tsc": requested_tsc,
         "pooled": true,
     });
-    tell(reply, &Ok(answer));
+    if !tell(reply, &Ok(answer)) {
+        // Whoever asked has given up: nobody would ever look after it.
+        leave();
+    }
     drop(line);
     first_output(shared, &mut console, &bell)?;
     write_files(&profile, &spec)?;

@@ -81,7 +81,11 @@ pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server, mut poo
             let answer = clone_answer(&forked, &order, profile.generation + 1);
             match asked {
                 Asked::Control(ticket) => server.reply(ticket, &answer),
-                Asked::Socket => tell(order.reply.take(), &answer),
+                // The clone answers, if there is one.
+                Asked::Socket if answer.is_ok() => drop(order.reply.take()),
+                Asked::Socket => {
+                    tell(order.reply.take(), &answer);
+                }
             }
         }
     }

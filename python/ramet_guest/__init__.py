@@ -53,9 +53,9 @@ def ready() -> Identity:
 
     Before: the hooks of :func:`register_before_snapshot`; then Python's garbage is collected and what is left is put
     out of the collector's sight (``gc.freeze``), so that clones do not copy it page by page just to look at it. After,
-    in the clone: Python's and NumPy's default random
-    generators are seeded anew, ``uuid.uuid1`` gets another host, then the hooks of :func:`register_after_restore`. What else must not be the same in two
-    clones (connections, caches of random values, a generator of your own) is for a hook to renew.
+    in the clone: Python's and NumPy's default random generators are seeded anew, ``uuid.uuid1`` gets another host,
+    then the hooks of :func:`register_after_restore`. What else must not be the same in two clones (connections, caches
+    of random values, a generator of your own) is for a hook to renew.
     """
     for function, arguments, keywords in reversed(_before):
         function(*arguments, **keywords)

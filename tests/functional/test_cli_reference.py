@@ -26,7 +26,7 @@ LAYERS = [
     {"image"},
     {"registry"},
     {"launch", "result"},
-    {"streams", "conversation", "process", "vm", "cloning", "template"},
+    {"streams", "conversation", "process", "usage", "vm", "cloning", "template"},
     {"api"},
     {"aio", "doctor"},
     {"demo"},

@@ -32,7 +32,7 @@ PYTHON = [
     {"paths"},
     {"image"},
     {"registry"},
-    {"launch", "result", "streams", "conversation", "process", "vm", "cloning", "template", "api"},
+    {"launch", "result", "streams", "conversation", "process", "usage", "vm", "cloning", "template", "api"},
     {"aio"},
     {"doctor"},
     {"demo"},

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,20 @@ class Native:
         return run([*_private_mounts(), "sh", "-c", script, root, *words], timeout=timeout)
 
 
+# So many of a command at once, each with a name of its own: its arguments are the command, without that.
+_TOGETHER = 'for i in $(seq $COUNT); do "$0" "$@" bench-$$-$i & done; wait'
+
+
+def _at_once(command: Sequence[str | Path], count: int, *, timeout: float) -> float:
+    start = time.perf_counter()
+    environment = {"PATH": os.environ.get("PATH", ""), "COUNT": str(count)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment)
+    took = time.perf_counter() - start
+    if len(done.stdout.splitlines()) != count:
+        raise HostError(f"{done.stdout.count(chr(10))} of {count} answered: {done.stderr.strip()[-300:]}")
+    return took
+
+
 def _private_mounts() -> list[str]:
     """unshare(1) of the mounts, as whoever runs the benchmark."""
     return ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
@@ -93,12 +108,18 @@ class Gvisor:
 
     def run(self, root: Path, args: Sequence[str], *, timeout: float) -> str:
         """What the program prints."""
+        return run([*self._command(root, args), f"bench-{os.getpid()}"], timeout=timeout)
+
+    def at_once(self, root: Path, args: Sequence[str], count: int, *, timeout: float) -> float:
+        """Seconds until so many sandboxes, started together, have answered with a line and ended."""
+        return _at_once(["sh", "-c", _TOGETHER, *self._command(root, args)], count, timeout=timeout)
+
+    def _command(self, root: Path, args: Sequence[str]) -> list[str | Path]:
         bundle = _bundle(self._scratch / "gvisor", root, args)
         command: list[str | Path] = [self.runsc(), "--platform=systrap", "--network=none", "--ignore-cgroups"]
         if os.geteuid() != 0:
             command.append("--rootless")
-        command += [f"--root={self._scratch / 'gvisor-state'}", "run", f"--bundle={bundle}", f"bench-{os.getpid()}"]
-        return run(command, timeout=timeout)
+        return [*command, f"--root={self._scratch / 'gvisor-state'}", "run", f"--bundle={bundle}"]
 
 
 def _build() -> Path:
@@ -131,15 +152,25 @@ class Crun:
 
     def times(self, spawner: Path, root: Path, args: Sequence[str], count: int, *, timeout: float) -> str:
         """What ``spawner COUNT crun run ...`` prints."""
+        return run(
+            self._inside([spawner, str(count), *self._command(root, args), f"bench-{os.getpid()}"]), timeout=timeout
+        )
+
+    def at_once(self, root: Path, args: Sequence[str], count: int, *, timeout: float) -> float:
+        """Seconds until so many containers, started together, have answered with a line and ended."""
+        return _at_once(self._inside(["sh", "-c", _TOGETHER, *self._command(root, args)]), count, timeout=timeout)
+
+    def _inside(self, command: Sequence[str | Path]) -> list[str | Path]:
+        # crun refuses hosts with both versions of cgroups; it uses none of them here.
+        script = "umount -R -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec " + '"$0" "$@"'
+        return [*_private_mounts(), "sh", "-c", script, *command]
+
+    def _command(self, root: Path, args: Sequence[str]) -> list[str | Path]:
         crun = shutil.which("crun")
         if crun is None:
             raise HostError("crun is not measured: it is missing", hint="apt-get install crun")
         if os.geteuid() != 0:
             raise HostError("crun is not measured: its bundle is root's")
         bundle = _bundle(self._scratch / "crun", root, args)
-        # crun refuses hosts with both versions of cgroups; it uses none of them here.
-        script = "umount -R -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec " + '"$0" "$@"'
-        command: list[str | Path] = [*_private_mounts(), "sh", "-c", script, spawner, str(count), crun]
-        command += [f"--root={self._scratch / 'crun-state'}", "--cgroup-manager=disabled", "run"]
-        command += [f"--bundle={bundle}", f"bench-{os.getpid()}"]
-        return run(command, timeout=timeout)
+        command: list[str | Path] = [crun, f"--root={self._scratch / 'crun-state'}", "--cgroup-manager=disabled", "run"]
+        return [*command, f"--bundle={bundle}"]

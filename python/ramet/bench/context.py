@@ -175,6 +175,21 @@ class Context:
             self.note(error)
             return None
 
+    def crun_at_once(self, image: Image, args: Sequence[str], count: int) -> float | None:
+        """Seconds until so many containers have answered; None, and a note, where crun is not."""
+        return self._at_once(Crun(self.scratch), image, args, count)
+
+    def gvisor_at_once(self, image: Image, args: Sequence[str], count: int) -> float | None:
+        """Seconds until so many sandboxes of gVisor's have answered; None, and a note, where there is none."""
+        return self._at_once(self._gvisor, image, args, count)
+
+    def _at_once(self, those: Crun | Gvisor, image: Image, args: Sequence[str], count: int) -> float | None:
+        try:
+            return those.at_once(self.root(image), args, count, timeout=600)
+        except (HostError, OSError, subprocess.SubprocessError) as error:
+            self.note(error)
+            return None
+
     def note(self, error: Exception) -> None:
         """Says once what could not be measured."""
         text = " ".join(str(error).split())
@@ -247,5 +262,5 @@ class Context:
 
 
 # Sources that are not guest programs, and options of those that want others than the usual ones.
-_HOST_ONLY = {"restore.c", "spawn.c", "tsc.c"}
+_HOST_ONLY = {"bare.c", "restore.c", "spawn.c", "tsc.c"}
 _OPTIONS = {"hello.c": ("-static", "-nostdlib", "-nostartfiles")}

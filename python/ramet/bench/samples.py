@@ -28,10 +28,13 @@ def row(
     below_others: bool = False,
     limit: float | None = None,
     params: dict[str, Any] | None = None,
+    curves: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """A row. ``ratio_limit`` and ``limit`` (on the median) are to be reached, ``ratio_least`` where more is better.
 
-    ``below_others``: its median is to be below those of all other baselines, too.
+    ``below_others``: its median is to be below those of all other baselines, too. ``curves`` are what is to be drawn of
+    it: each has a ``title``, what ``x`` and ``y`` are ("s" and "B" are units), and ``lines`` with ``name`` and
+    ``points``; ``log``: both axes are logarithmic.
     """
     if not samples or (baseline is not None and not baseline_samples):
         raise ValueError("there are no samples")
@@ -51,6 +54,8 @@ def row(
         "ratio": ratio,
         "params": params or {},
     }
+    if curves:
+        result["curves"] = list(curves)
     if baseline is not None:
         result["baseline_min"], result["baseline_max"] = min(baseline_samples), max(baseline_samples)
     if others:

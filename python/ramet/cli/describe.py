@@ -6,9 +6,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ramet.registry import Entry, Status
+    from ramet.registry import Ended, Entry, Status
 
-__all__ = ["describe", "words"]
+__all__ = ["describe", "how_it_ended", "words"]
 
 
 def describe(entry: Entry, status: Status) -> dict[str, Any]:
@@ -43,8 +43,13 @@ def words(status: Status) -> str:
     """The state in a word or two."""
     if status.ended is None:
         return "ready" if status.state == "running" and (status.info or {}).get("ready") else status.state
-    if status.ended.reason == "exited":
-        return f"exited ({status.ended.status})"
-    if status.ended.reason == "signal":
-        return f"exited (signal {status.ended.signal})"
-    return f"{status.ended.reason} ({status.ended.status})"
+    return how_it_ended(status.ended)
+
+
+def how_it_ended(ended: Ended) -> str:
+    """The end in a word or two."""
+    if ended.reason == "exited":
+        return f"exited ({ended.status})"
+    if ended.reason == "signal":
+        return f"exited (signal {ended.signal})"
+    return f"{ended.reason} ({ended.status})"

@@ -6,6 +6,7 @@ from ramet import registry
 from ramet.cli.describe import describe
 from ramet.cli.output import add_json, print_json
 from ramet.errors import ImageNotFound, VMNotFound
+from ramet.registry import history
 from ramet.registry.files import read_object
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Prints the JSON object, whose `kind` is `vm`, `template` or `image`."""
+    """Prints the JSON object, whose `kind` is `vm`, `template`, `image`, or `removed` of a VM that is remembered."""
     print_json(_vm(options.thing) or _image(options.thing))
     return 0
 
@@ -61,6 +62,9 @@ def _image(reference: str) -> dict[str, Any]:
     try:
         return {"kind": "image", **Store().find(reference).to_json()}
     except ImageNotFound as error:
+        removed = history.lookup(reference)
+        if removed is not None:
+            return {"kind": "removed", **removed}
         raise VMNotFound(
             f"no VM, template or image named {reference!r}",
             hint="`ramet ps -a`, `ramet template ls` and `ramet images` list them",

@@ -6,24 +6,14 @@ import shlex
 
 from ramet import registry
 from ramet.cli.output import add_json, print_json, size
-from ramet.errors import RametError
+from ramet.usage import forest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Any
 
-    from ramet.registry import Entry
-
 __all__ = ["configure", "run"]
-
-#: Keys of ``memory``, and the lines of /proc/PID/smaps_rollup that they are made of.
-_MEMORY = {
-    "resident": ("Rss",),
-    "shared": ("Shared_Clean", "Shared_Dirty"),
-    "private": ("Private_Clean", "Private_Dirty"),
-    "proportional": ("Pss",),
-}
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -39,21 +29,8 @@ def configure(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Prints the forest of VMs that have a process."""
     chosen = [registry.find_any(reference).id for reference in options.vms]
-    nodes: dict[str, dict[str, Any]] = {}
-    parents: dict[str, str | None] = {}
-    for entry in registry.entries():
-        node = _node(entry)
-        if node is not None:
-            nodes[entry.id] = node
-            parents[entry.id] = entry.record.get("parent")
-    roots = []
-    for identity, node in nodes.items():
-        parent = parents[identity]
-        if parent in nodes:
-            nodes[parent]["clones"].append(node)
-        else:
-            roots.append(node)
-    shown = [nodes[identity] for identity in chosen if identity in nodes] if chosen else roots
+    roots = forest()
+    shown = [node for identity in chosen for node in _find(roots, identity)] if chosen else roots
     if options.json:
         print_json(shown)
     else:
@@ -62,45 +39,12 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _node(entry: Entry) -> dict[str, Any] | None:
-    status = entry.status()
-    if not status.alive:
-        return None
-    processes: list[dict[str, Any]] = []
-    if status.state in ("running", "paused"):
-        from ramet.process import processes as ask
-
-        try:
-            processes = ask(entry)
-        except RametError:  # it ends just now, or does not answer
-            processes = []
-    for process in processes:
-        process["memory"] = _memory(process["vmm"])
-    return {
-        "id": entry.id,
-        "name": entry.name,
-        "kind": "template" if status.state == "frozen" else "vm",
-        "state": status.state,
-        "ready": bool((status.info or {}).get("ready")),
-        "image": entry.record.get("image"),
-        "args": entry.record.get("args", []),
-        "pid": status.pid,
-        "memory": _memory(status.pid),
-        "processes": processes,
-        "clones": [],
-    }
-
-
-def _memory(pid: int | None) -> dict[str, int] | None:
-    """Bytes that a process of the host has in memory, or ``None`` of one that is gone."""
-    if pid is None:
-        return None
-    try:
-        with open(f"/proc/{pid}/smaps_rollup") as file:
-            lines = dict(line.split(":", 1) for line in file if ":" in line.split(" ", 1)[0])
-        return {key: sum(int(lines[name].split()[0]) << 10 for name in names) for key, names in _MEMORY.items()}
-    except (OSError, KeyError, ValueError):
-        return None
+def _find(nodes: list[dict[str, Any]], identity: str) -> list[dict[str, Any]]:
+    for node in nodes:
+        found = [node] if node["id"] == identity else _find(node["clones"], identity)
+        if found:
+            return found
+    return []
 
 
 def _amounts(memory: dict[str, int] | None) -> str:

@@ -42,6 +42,8 @@ VERBS = {
     "template": Verb("template", "List or remove templates."),
     "clone": Verb("clone", "Make independent copies of a VM or a template.", splits=True),
     "tree": Verb("tree", "Show templates, their clones and the processes of each VM, with their memory."),
+    "top": Verb("top", "Show VMs live: processor time, memory of their own and shared, lineage.", name="top"),
+    "stats": Verb("top", "Show once what VMs use.", name="stats"),
     "doctor": Verb("doctor", "Say whether this host can run Ramet, how fast, and what to do."),
     "bench": Verb("bench", "Measure Ramet beside native processes."),
 }

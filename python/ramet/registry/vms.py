@@ -15,6 +15,7 @@ from ramet import paths
 from ramet.errors import UsageError, VMError, VMNotFound
 from ramet.registry.entry import Entry
 from ramet.registry.files import write_object
+from ramet.registry.history import remember
 from ramet.registry.process import is_alive, start_time
 
 TYPE_CHECKING = False
@@ -265,6 +266,7 @@ def _delete(directory: Path | str) -> None:
 def discard(entry: Entry) -> None:
     """Removes the names and the directory of a VM without a process."""
     record = entry.record
+    remember(entry)
     if record.get("name"):
         unlink(names_dir(), str(record["name"]), entry)
     template = template_name(entry)

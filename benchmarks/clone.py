@@ -68,10 +68,14 @@ def until_full(template: ramet.Template, count: int) -> None:
     time.sleep(0.02)
 
 
-def teach(template: ramet.Template, target: int) -> None:
+def teach(template: ramet.Template, target: int, args: Sequence[str] = ()) -> None:
     """Makes the first clone, from which the others learn their working set, and waits for a new pool."""
-    with template.clone(input="first") as vm:
-        vm.communicate(timeout=WAIT)
+    with template.clone(input="first", args=args) as vm:
+        assert vm.stdout is not None
+        vm.stdout.readline()
+        if not args:
+            vm.communicate(timeout=WAIT)
+        time.sleep(0.1)
     time.sleep(0.2)
     until_full(template, target)
 
@@ -304,7 +308,7 @@ def thousand(context: Context, ahead: int) -> dict[str, Any]:
         context.python(), ["python3", "-c", WARM], pool=ahead, pool_maximum=ahead, timeout=WAIT
     ) as template:
         if ahead:
-            teach(template, ahead)
+            teach(template, ahead, ["stay"])
         for _ in range(context.count(3, 1)):
             if ahead:
                 until_full(template, ahead)

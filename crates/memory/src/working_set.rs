@@ -2,7 +2,7 @@
 //!
 //! A page that a clone writes for the first time costs a fault in the guest's page tables, one in the host's, and a copy; on
 //! software KVM ten times what it costs to write the page from the VMM before the clone runs, and a page that it reads costs a fault
-//! as well. So a template's first clone tells which pages it used until its first answer. Later clones have those written (with what
+//! as well. So a template's first clone tells which pages it used until its first answer, or until it then rests, if that is at once. Later clones have those written (with what
 //! is in them) beforehand, and those that are made ahead touch them, too. It is advice only: a wrong list costs time, never
 //! correctness.
 
@@ -19,14 +19,16 @@ const MOST: usize = 2048;
 /// Most addresses in the list of touched ones: so many the kernel's list has room for.
 const MOST_TOUCHED: usize = TOUCH_SIZE as usize / 8 - 1;
 
-const EMPTY: u32 = 0;
 const CLAIMED: u32 = 1;
 const LEARNED: u32 = 2;
 
 #[repr(C)]
 struct Words {
     state: AtomicU32,
+    /// Process id of whoever learns.
+    claimer: AtomicU32,
     count: AtomicU32,
+    reserved: AtomicU32,
     touched_count: AtomicU64,
     pages: [AtomicU32; MOST],
     touched: [AtomicU64; MOST_TOUCHED],
@@ -50,9 +52,21 @@ impl WorkingSet {
         unsafe { self.mapping.atomics(0) }
     }
 
-    /// Whether the caller is the one to learn the list. True once.
+    /// Whether the caller is the one to learn the list. True once; again if the process that was to learn it has ended before.
     pub fn claim(&self) -> bool {
-        self.words().state.compare_exchange(EMPTY, CLAIMED, AcqRel, Acquire).is_ok()
+        let words = self.words();
+        let own = std::process::id();
+        let first = words.claimer.compare_exchange(0, own, AcqRel, Acquire).is_ok();
+        if first {
+            words.state.store(CLAIMED, Release);
+            return true;
+        }
+        let before = words.claimer.load(Acquire);
+        // SAFETY: signal 0 asks whether the process is there, nothing else.
+        let gone = || unsafe { libc::kill(before as libc::pid_t, 0) } != 0;
+        words.state.load(Acquire) == CLAIMED
+            && gone()
+            && words.claimer.compare_exchange(before, own, AcqRel, Acquire).is_ok()
     }
 
     /// Publishes the list: numbers of the pages that are written, in ascending order, and the guest-virtual addresses that are touched
@@ -67,12 +81,18 @@ impl WorkingSet {
         }
         words.count.store(pages.len().min(MOST) as u32, Relaxed);
         words.touched_count.store(touched.len().min(MOST_TOUCHED) as u64, Relaxed);
-        words.state.store(LEARNED, Release);
+        let before = words.state.load(Relaxed);
+        words.state.store((before + 1).max(LEARNED), Release);
     }
 
     /// Whether somebody has learned the list.
     pub fn is_learned(&self) -> bool {
-        self.words().state.load(Acquire) == LEARNED
+        self.words().state.load(Acquire) >= LEARNED
+    }
+
+    /// How often the list has been published.
+    pub fn version(&self) -> u32 {
+        self.words().state.load(Acquire).saturating_sub(CLAIMED)
     }
 
     /// The pages that are written; empty as long as nobody has learned the list.
@@ -127,12 +147,15 @@ mod tests {
     #[test]
     fn is_learned_once_and_bounded() {
         let set = WorkingSet::new().unwrap();
+        assert_eq!(set.version(), 0);
         assert!(set.claim() && !set.claim());
         assert!(set.pages().is_empty() && set.touched().is_empty());
         set.publish(&(0..10_000).collect::<Vec<u32>>(), &(0..10_000).collect::<Vec<u64>>());
         assert_eq!(set.pages(), (0..MOST as u32).collect::<Vec<u32>>());
         assert_eq!(set.touched(), (0..MOST_TOUCHED as u64).collect::<Vec<u64>>());
-        assert!(!set.claim());
+        assert_eq!((set.claim(), set.version()), (false, 1));
+        set.publish(&[7], &[]);
+        assert_eq!((set.pages(), set.touched(), set.version()), (vec![7], vec![], 2));
     }
 
     #[test]

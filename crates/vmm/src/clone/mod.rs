@@ -14,7 +14,7 @@ pub use files::{
 };
 pub use fork::{
     Assembled, Birth, Forked, Stopped, adopt_descriptors, assemble, begin, close_all_but, fork, learn,
-    rebuild, use_streams,
+    list_touches, rebuild, use_streams,
 };
 pub use profile::{CloneSpec, Profile};
 pub use settings::PoolSettings;

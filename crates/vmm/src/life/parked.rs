@@ -12,13 +12,12 @@ use super::{Live, Outcome, Report, copy, doorbell, exec, take_terminal, write_fi
 use crate::boot::GUEST_FLAGS;
 use crate::clone::{
     Assembled, CloneOrder, CloneSpec, Desk, Profile, Refusal, State, Stopped, assemble, begin, close_all_but,
-    learn, start_time, use_streams,
+    learn, list_touches, start_time, use_streams,
 };
 use crate::io::{Console, IoThread, RawMode, Requests, Server, Streams, Wish, tell};
 use crate::run::{Runner, Timer};
 use crate::vm::{Error, KICK, Machine, Shared, monotonic, take_pending};
 use ramet_abi::hypercall::{HYPERCALL_PORT, PARK};
-use ramet_abi::layout::{TOUCH_OFFSET, TOUCH_SIZE};
 use ramet_kvm::{CpuState, EventFd, Exit, Registers};
 use ramet_memory::{WorkingSet, allowed};
 use serde_json::json;
@@ -168,12 +167,7 @@ fn prepare_area(shared: &Shared) {
 
 /// Enters the vCPU at the kernel's `park_entry`, and has it touch `pages`. Afterwards it is where it was.
 fn enter_once(machine: &mut Machine, state: &CpuState, pages: &[u64]) -> Result<(), Error> {
-    let most = TOUCH_SIZE as usize / 8 - 1;
-    let pages = &pages[..pages.len().min(most)];
-    let mut list = Vec::with_capacity(8 + pages.len() * 8);
-    list.extend_from_slice(&(pages.len() as u64).to_le_bytes());
-    list.extend(pages.iter().flat_map(|page| page.to_le_bytes()));
-    machine.body.shared.area.write(TOUCH_OFFSET, &list)?;
+    list_touches(&machine.body.shared.area, pages)?;
     let entry = machine.body.header.park_entry;
     machine.vcpu.detour(&Registers { rip: entry, rflags: GUEST_FLAGS, ..Default::default() });
     // The guest's tables may lead anywhere.
@@ -191,6 +185,8 @@ fn enter_once(machine: &mut Machine, state: &CpuState, pages: &[u64]) -> Result<
     }
     machine.vcpu.complete_exit()?;
     machine.vcpu.go_on(state);
+    // Done: not for the clone's first instructions.
+    list_touches(&machine.body.shared.area, &[])?;
     Ok(())
 }
 
@@ -289,6 +285,8 @@ fn first_output(shared: &Shared, console: &mut Console, bell: &EventFd) -> Resul
         }
         console.transfer(shared, &polled).map_err(broken)?;
         if outputs {
+            // Whoever reads it has perhaps been woken on this CPU.
+            std::thread::yield_now();
             return Ok(());
         }
     }

@@ -5,6 +5,7 @@ use super::parked::Cradle;
 use super::pool::{Deed, Pool};
 use crate::clone::{Answer, Birth, CloneOrder, Forked, Order, Profile, Refusal, Stopped, fork};
 use crate::io::{Server, tell};
+use ramet_memory::WorkingSet;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ enum Asked {
 /// Serves the control socket, and looks after the clones that are made ahead.
 pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server, mut pool: Pool) -> Outcome {
     server.watch(pool.fd());
-    let mut knows = false;
+    let mut known = 0;
     let own = std::process::id();
     loop {
         let mut orders = Vec::new();
@@ -50,8 +51,9 @@ pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server, mut poo
         }
         server.describe_pool(pool.describe());
         // What has been learned from the first clone is for those that follow.
-        if !knows && stopped.working_set.as_ref().is_some_and(|set| set.is_learned()) {
-            knows = true;
+        let version = stopped.working_set.as_ref().map_or(0, WorkingSet::version);
+        if version != known {
+            known = version;
             pool.renew();
         }
         let stepped = match server.step(if orders.is_empty() { limit } else { 0 }) {

@@ -4,7 +4,7 @@ use super::{Runner, Stop, exits};
 use crate::boot::add_ram;
 use crate::hostfs::Errno;
 use crate::session::Gone;
-use crate::vm::{Ending, GuestFault, Machine, TIMER, wait_until};
+use crate::vm::{Ending, GuestFault, Machine, Milestone, TIMER, wait_until};
 use ramet_abi::hypercall::*;
 use ramet_abi::layout::{LOG_OFFSET, LOG_SIZE, PAGE_SIZE, ROOT_TABLE_GPA, ROOT_TABLE_TWIN_GPA};
 use ramet_abi::mailbox::event;
@@ -24,7 +24,7 @@ pub fn answer(machine: &Machine, result: u64) {
 /// Serves hypercall `number`. The guest's registers are not touched.
 pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<Option<Stop>, GuestFault> {
     if matches!(number, WAIT | EXIT | FORK) {
-        machine.body.tell_working_set();
+        machine.body.tell_working_set(if number == WAIT { Milestone::Rest } else { Milestone::Other });
     }
     let call = &machine.body.shared.area.mailbox().hypercall;
     let [first, second] = [0, 1].map(|i: usize| call.arguments[i].load(Acquire));

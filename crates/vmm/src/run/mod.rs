@@ -19,7 +19,7 @@ pub use hypercalls::{answer, errno};
 pub use timer::Timer;
 
 use crate::boot::in_syscall_stub;
-use crate::vm::{Ending, GuestFault, KICK, Machine, TIMER, monotonic};
+use crate::vm::{Ending, GuestFault, KICK, Machine, Milestone, TIMER, monotonic};
 use ramet_abi::hypercall::{DOORBELL_PORT, HYPERCALL_PORT, HYPERCALLS, SYSCALL_PORT, TRAP_PORT, WAIT};
 use ramet_abi::layout::{VOLUME_GPA, VOLUME_SIZE};
 use ramet_kvm::Exit;
@@ -238,8 +238,9 @@ impl Runner {
                     return hypercalls::serve(self, machine, number);
                 }
                 Call::Doorbell => {
+                    // First: whoever waits for the output may end this VM when it is there.
+                    machine.body.tell_working_set(Milestone::Output);
                     self.ring(machine)?;
-                    machine.body.tell_working_set();
                 }
                 Call::Forbidden => exits::forbidden(machine),
             },

@@ -67,7 +67,27 @@ pub struct Body {
     /// Source of the time page.
     pub clock: Clock,
     /// This is a template's first clone: where it tells which pages it has used.
-    pub learning: Option<WorkingSet>,
+    pub learning: Option<Learning>,
+}
+
+/// A template's first clone tells twice which pages it has used: at its first output, and when it then rests, if that is at once.
+#[derive(Debug)]
+pub struct Learning {
+    /// The list.
+    pub set: WorkingSet,
+    /// When it was told for the first time, CLOCK_MONOTONIC in ns.
+    pub told: Option<u64>,
+}
+
+/// What happens at an exit that may end the time in which a VM tells its working set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Milestone {
+    /// Output.
+    Output,
+    /// The guest waits.
+    Rest,
+    /// The program ends or forks.
+    Other,
 }
 
 impl Body {
@@ -77,9 +97,9 @@ impl Body {
         [self.host.descriptor()].into_iter().chain(image).chain(self.hostfs.descriptors())
     }
 
-    /// A new process, or a template's first clone, has given its first output or comes to rest for the first time: tells those that are made
-    /// after it which pages it has used. Only this process's own time is at stake, so that a failure is nothing.
-    pub fn tell_working_set(&mut self) {
+    /// A new process, or a template's first clone, has given its first output or comes to rest: tells those that are made after it which
+    /// pages it has used. Only this process's own time is at stake, so that a failure is nothing.
+    pub fn tell_working_set(&mut self, milestone: Milestone) {
         // What is written first is the kernel's, at the low end; looking at all of a large RAM would take long. A child of a fork waits
         // while they are copied: no more of them than its parent would wait for.
         const MOST: u64 = 256 << 20;
@@ -89,10 +109,32 @@ impl Body {
         {
             set.publish(&pages[..pages.len().min(MOST_PAGES)], &[]);
         }
-        if let Some(set) = self.learning.take()
-            && let Ok(used) = used_pages(&self.ram, self.shared.area.address())
-        {
+        if let Some(learning) = self.learning.take() {
+            self.tell_touched(learning, milestone);
+        }
+    }
+
+    fn tell_touched(&mut self, learning: Learning, milestone: Milestone) {
+        /// A program that still works so long after its output does not do what it does before it rests, ns.
+        const AT_ONCE: u64 = 20_000_000;
+        let Learning { set, told } = learning;
+        let again = match told {
+            None => milestone == Milestone::Output,
+            Some(_) if milestone == Milestone::Output => {
+                self.learning = Some(Learning { set, told });
+                return;
+            }
+            Some(at) if milestone == Milestone::Rest && monotonic() < at + AT_ONCE => false,
+            Some(_) => return std::mem::forget(set),
+        };
+        if let Ok(used) = used_pages(&self.ram, self.shared.area.address()) {
             set.publish(&used.written, &used.touched);
+        }
+        if again {
+            self.learning = Some(Learning { set, told: Some(monotonic()) });
+        } else {
+            // Not unmapped now: that has KVM flush what it has mapped.
+            std::mem::forget(set);
         }
     }
 

@@ -108,6 +108,9 @@ pub struct Control {
     pub asked: AtomicU32,
     /// The value of `asked` that the answer in the channel is for: the keeper's. See [`is_answered`].
     pub answered: AtomicU32,
+    /// Not 0: what is opened, read and closed is to be asked for at the keeper, even where a VM could do it alone ([`op::INOTIFY`]): the
+    /// keeper's. It is never taken back.
+    pub watched: AtomicU32,
 }
 
 /// Whether the answer to request `asked` is in the channel, when [`Control::answered`] is `answered`.
@@ -352,7 +355,8 @@ pub mod op {
 
     // Open file descriptions.
 
-    /// Makes a description of node `id` (a regular file, directory or FIFO), open(2) `flags` (O_TRUNC is obeyed), offset `arguments[0]`. Result: it;
+    /// Makes a description of node `id` (a regular file, directory or FIFO), open(2) `flags` (O_TRUNC is obeyed), offset `arguments[0]`; `arguments[1]` 1: it
+    /// was open before. Result: it;
     /// values\[0\] 1: a FIFO whose open(2) has to wait for the other side ([`WATCH`] with `flags` 1).
     pub const OPEN: u32 = 0x300;
     /// read(2), pread(2) with `flags` 1 at offset `arguments[0]`. Data: the bytes. Result: how many. EAGAIN of a terminal: values\[0\]: when a read
@@ -421,6 +425,11 @@ pub mod op {
     pub const EPOLL_CTL: u32 = 0x405;
     /// epoll_wait(2) without sleeping: `arguments[0]`: most events. Data: records of struct epoll_event. Result: how many.
     pub const EPOLL_WAIT: u32 = 0x406;
+    /// inotify_init1(2), `flags` as there; of one that was a VM's: `arguments[0]`: the highest number of a watch so far, data: what was to be read.
+    pub const INOTIFY: u32 = 0x40c;
+    /// inotify_add_watch(2) for node `other` (0: a file that is not the session's, of device `arguments[2]` and inode number `arguments[3]`), mask
+    /// `arguments[0]`; `arguments[1]`: the number that the watch had in a VM, or 0. Result: the number. `flags` 1: inotify_rm_watch(2) of number `arguments[1]`.
+    pub const INOTIFY_WATCH: u32 = 0x40d;
     /// socketpair(2), socket(2). Arguments: type with its flags, 1 for a pair, uid, gid, the family (0: AF_UNIX; AF_INET, AF_INET6), the protocol of
     /// these. Values: one or two descriptions.
     pub const SOCKET: u32 = 0x407;

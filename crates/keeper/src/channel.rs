@@ -146,6 +146,11 @@ impl Channel {
         self.control().answered.store(asked, Release);
     }
 
+    /// Tells the VM that somebody watches files.
+    pub fn set_watched(&self) {
+        self.control().watched.store(1, Release);
+    }
+
     /// Tells the VM that names or attributes have changed.
     pub fn set_names(&self, value: u64) {
         self.control().names.store(value, Release);

@@ -42,6 +42,7 @@ fn adds(request: &Request) -> bool {
     match request.operation {
         op::CREATE | op::LINK | op::XATTR | op::MEMFD | op::OPEN | op::REOPEN | op::FORK => true,
         op::PIPE | op::EVENTFD | op::TIMERFD | op::EPOLL | op::SOCKET | op::PTY | op::STAND_IN => true,
+        op::INOTIFY | op::INOTIFY_WATCH => true,
         op::PIPE_IMPORT | op::SOCKET_IMPORT | op::INET_IMPORT => true,
         op::EPOLL_CTL => request.arguments[0] == EPOLL_CTL_ADD,
         op::LOCK => request.arguments[1] != UNLOCK,

@@ -3,7 +3,7 @@
 
 /// shmget(2): arguments: key, size, flags. Result: id.
 pub const SHMGET: u32 = 1;
-/// shmctl(2): arguments: id, command; data as there. IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK.
+/// shmctl(2): arguments: id, command; data as there. IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK, and those of ipcs(1).
 pub const SHMCTL: u32 = 2;
 /// A mapping of segment `arguments[0]` is made (`arguments[1]` 1, shmat(2)'s flags in \[2\]): result: its node, for [`super::op::MEMORY`]; values\[0\]: its
 /// size. Or it has ended (-1). A child has its parent's; those of a process end with it.

@@ -23,10 +23,11 @@ pub struct Dentry {
     moved: OnceCell<Rc<dyn Inode>>,
     /// [`Inode::names_version`] of the directory when the name was looked up.
     version: Cell<u64>,
-    place: RefCell<Place>,
     children: RefCell<BTreeMap<Rc<[u8]>, Rc<Dentry>>>,
     mounts: Cell<u32>,
     deleted: Cell<bool>,
+    /// The last to be dropped.
+    place: RefCell<Place>,
 }
 
 impl Dentry {
@@ -231,10 +232,11 @@ impl Dentry {
     }
 }
 
-impl Drop for Dentry {
+impl Drop for Place {
     fn drop(&mut self) {
-        // A chain of parents that only this one holds is dropped in a loop: it may be longer than the stack.
-        let mut parent = self.place.get_mut().parent.take();
+        // A chain of parents that only this one holds is dropped in a loop: it may be longer than the stack. It comes after the inode: what
+        // watches both hears of the file first.
+        let mut parent = self.parent.take();
         while let Some(dentry) = parent.and_then(Rc::into_inner) {
             let mut dentry = dentry;
             parent = dentry.place.get_mut().parent.take();

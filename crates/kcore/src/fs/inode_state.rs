@@ -1,6 +1,7 @@
 //! What all who have an inode open share: [`InodeState`].
 
 use super::locks::LockTable;
+use super::notify::Watches;
 use super::object::ObjectId;
 use crate::errno::{Errno, Result};
 use alloc::rc::Rc;
@@ -19,6 +20,8 @@ pub struct InodeState {
     pub write_life: Cell<u64>,
     /// What the file names: the pipe of a FIFO, the socket bound to a name.
     pub attached: RefCell<Option<Rc<dyn Any>>>,
+    /// Who is told what happens to it (inotify(7)).
+    pub watches: Watches,
 }
 
 impl InodeState {
@@ -30,6 +33,7 @@ impl InodeState {
             writers: Cell::new(0),
             write_life: Cell::new(0),
             attached: RefCell::new(None),
+            watches: Watches::default(),
         }
     }
 

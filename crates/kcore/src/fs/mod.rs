@@ -65,6 +65,7 @@ mod inode_state;
 pub mod locks;
 pub mod memfs;
 pub mod mount;
+pub mod notify;
 pub mod object;
 pub mod open_file;
 pub mod ops;

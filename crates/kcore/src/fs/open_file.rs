@@ -4,6 +4,7 @@ use super::credentials::{Credentials, cap};
 use super::encode;
 use super::inode::{Inode, OFFSET_MAX, SetAttributes};
 use super::locks::{LockOwner, LockTable, RangeLock};
+use super::notify::{self, event};
 use super::object::ObjectId;
 use super::path::Path;
 use super::permission;
@@ -235,6 +236,7 @@ impl OpenFile {
         if self.seekable {
             self.offset.set(offset + n as u64);
         }
+        self.note(n, event::ACCESS);
         Ok(n)
     }
 
@@ -252,7 +254,30 @@ impl OpenFile {
         if offset.saturating_add(into.remaining() as u64) > OFFSET_MAX {
             return Err(Errno::EINVAL);
         }
-        self.file().read(offset, into, self.flags.get())
+        let n = self.file().read(offset, into, self.flags.get())?;
+        if self.moved.get().is_none() {
+            self.note(n, event::ACCESS);
+        }
+        Ok(n)
+    }
+
+    /// `n` bytes have been read or written here.
+    #[inline]
+    fn note(&self, n: usize, what: u32) {
+        if n > 0 {
+            self.tell(what);
+        }
+    }
+
+    /// Something has happened to what is open ([`event`]): those who watch it are told, unless the keeper tells them.
+    #[inline]
+    pub fn tell(&self, what: u32) {
+        if notify::is_on()
+            && self.flags.get() & O_PATH == 0
+            && let Some(path) = &self.path
+        {
+            notify::file(path, what);
+        }
     }
 
     /// write(2).
@@ -267,7 +292,9 @@ impl OpenFile {
             return remote.write_from(None, from, keeps_id_bits(writer), writer.size_limit);
         }
         if !self.seekable {
-            return self.file.write(0, from, self.flags.get());
+            let n = self.file.write(0, from, self.flags.get())?;
+            self.note(n, event::MODIFY);
+            return Ok(n);
         }
         let offset = if self.flags.get() & O_APPEND != 0 { self.file.size()? } else { self.offset.get() };
         let n = self.write_seekable(offset, from, writer)?;
@@ -313,6 +340,7 @@ impl OpenFile {
         if n > 0 {
             self.drop_privileges(writer.credentials)?;
         }
+        self.note(n, event::MODIFY);
         Ok(n)
     }
 
@@ -414,6 +442,7 @@ impl OpenFile {
             return Err(Errno::EFBIG);
         }
         self.file().truncate(size)?;
+        self.tell(event::MODIFY);
         self.drop_privileges(writer.credentials)
     }
 
@@ -434,7 +463,9 @@ impl OpenFile {
         if offset + length > writer.size_limit && mode & 1 == 0 {
             return Err(Errno::EFBIG);
         }
-        self.file().allocate(mode, offset, length)
+        self.file().allocate(mode, offset, length)?;
+        self.tell(event::MODIFY);
+        Ok(())
     }
 
     /// getdents64(2): entries from the current offset into `into`. 0: the end.
@@ -454,6 +485,7 @@ impl OpenFile {
         }
         let (n, offset) = encode::directory(path, self.offset.get(), into)?;
         self.offset.set(offset);
+        self.tell(event::ACCESS);
         Ok(n)
     }
 
@@ -525,6 +557,9 @@ impl OpenFile {
 impl Drop for OpenFile {
     fn drop(&mut self) {
         self.unwatch();
+        if self.moved.get().is_none() {
+            self.tell(if self.writable { event::CLOSE_WRITE } else { event::CLOSE_NOWRITE });
+        }
         if let Some(locks) = self.used_locks() {
             let _ = locks.flock(self.id, None);
             locks.release(LockOwner::Description(self.id));

@@ -9,6 +9,7 @@
 pub mod epoll;
 pub mod eventfd;
 pub mod inet;
+pub mod inotify;
 pub mod netlink;
 pub mod object;
 pub mod pipe;

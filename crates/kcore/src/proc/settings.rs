@@ -4,12 +4,17 @@ use super::source::Source;
 use super::table::Kind::{Directory, File, Fixed, Setting};
 use super::table::{Entry, entry};
 use crate::errno::{Errno, Result};
+use crate::ipc::inotify;
 use alloc::format;
 use alloc::vec::Vec;
 
 fn line(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.push(b'\n');
     bytes
+}
+
+fn number(value: usize) -> Vec<u8> {
+    format!("{value}\n").into_bytes()
 }
 
 fn set_host_name(source: &dyn Source, bytes: &[u8]) -> Result<()> {
@@ -24,17 +29,23 @@ pub(super) static SYS: [Entry; 4] = [
     entry("vm", Directory(&VM)),
 ];
 
-static FS: [Entry; 10] = [
+static FS: [Entry; 11] = [
     entry("aio-max-nr", Fixed("65536\n")),
     entry("epoll", Directory(&EPOLL)),
     entry("file-max", Fixed("9223372036854775807\n")),
     entry("file-nr", Fixed("0\t0\t9223372036854775807\n")),
+    entry("inotify", Directory(&INOTIFY)),
     entry("nr_open", Fixed("1048576\n")),
     entry("pipe-max-size", Fixed("1048576\n")),
     entry("protected_hardlinks", Fixed("0\n")),
     entry("protected_symlinks", Fixed("0\n")),
     entry("suid_dumpable", Fixed("0\n")),
     entry("overflowuid", Fixed("65534\n")),
+];
+static INOTIFY: [Entry; 3] = [
+    entry("max_queued_events", File(|_| number(inotify::QUEUE_MAX))),
+    entry("max_user_instances", File(|_| number(inotify::INSTANCES_MAX))),
+    entry("max_user_watches", File(|_| number(inotify::WATCHES_MAX))),
 ];
 static EPOLL: [Entry; 1] = [entry("max_user_watches", Fixed("1048576\n"))];
 

@@ -121,6 +121,11 @@ impl Client {
         self.transport.call(&request, data, answer)
     }
 
+    /// The first page of the channel.
+    pub(super) fn control(&self) -> &Control {
+        self.transport.control()
+    }
+
     /// Changes whenever a name, an owner or permissions in the session's file system do.
     pub fn names(&self) -> u64 {
         self.transport.control().names.load(Acquire)

@@ -385,14 +385,17 @@ impl Inode for SessionInode {
 
     fn open(self: Rc<Self>, flags: u32) -> Result<Rc<dyn File>> {
         let reads_only = flags & O_ACCMODE == O_RDONLY;
+        let is_watched = self.client.is_watched();
         match self.file_type {
-            FileType::Directory => Ok(Rc::new(SessionFile::new(self, None))),
-            FileType::Regular if reads_only && self.image_data && self.untouched().is_some() => {
+            FileType::Directory if !is_watched => Ok(Rc::new(SessionFile::new(self, None))),
+            FileType::Regular
+                if reads_only && !is_watched && self.image_data && self.untouched().is_some() =>
+            {
                 let pristine = self.untouched().cloned().ok_or(Errno::EIO)?;
                 let pristine = pristine.open(flags)?;
                 Ok(Rc::new(SessionFile::new(self, Some(pristine))))
             }
-            _ => Ok(RemoteFile::open(&self, flags, 0)?),
+            _ => Ok(RemoteFile::open(&self, flags, 0, false)?),
         }
     }
 

@@ -14,6 +14,7 @@ mod epoll;
 mod export;
 mod file;
 mod inode;
+mod inotify;
 mod lent;
 mod memory;
 mod migrate;

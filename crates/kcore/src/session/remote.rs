@@ -95,13 +95,13 @@ impl RemoteFile {
     ///
     /// # Errors
     /// As open(2).
-    pub fn open(node: &Rc<SessionInode>, flags: u32, offset: u64) -> Result<Rc<RemoteFile>> {
+    pub fn open(node: &Rc<SessionInode>, flags: u32, offset: u64, was_open: bool) -> Result<Rc<RemoteFile>> {
         let flags = flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
         let request = Request {
             operation: op::OPEN,
             flags,
             id: node.node()?,
-            arguments: [offset, 0, 0, 0, 0, 0],
+            arguments: [offset, was_open.into(), 0, 0, 0, 0],
             ..Request::default()
         };
         let reply = node.client().call(&request, &[])?;

@@ -16,6 +16,8 @@ use crate::client::ClientId;
 use crate::session::Session;
 use ramet_abi::session::{Reply, Request, op};
 use ramet_kcore::errno::{Errno, Result};
+use ramet_kcore::fs::inode::Inode;
+use ramet_kcore::fs::notify;
 use ramet_kcore::fs::open_file::OpenFile;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -105,12 +107,40 @@ pub fn release(session: &mut Session, client: ClientId, id: u64) -> Result<()> {
     Ok(())
 }
 
+/// If the inode has no name and nobody has it open, those who watch it are told that it is gone: that VMs still know of it does not matter.
+pub(crate) fn tell_if_gone(session: &Session, inode: &dyn Inode) {
+    let Some(state) = inode.used_state() else { return };
+    if inode.stat().is_ok_and(|stat| stat.links == 0) {
+        // What has lost its name holds the directory that it was in.
+        let is_it = |entry: &Entry| {
+            let mut at = entry.file.path().map(|path| path.dentry.clone());
+            while let Some(dentry) = at {
+                if dentry.inode().id() == inode.id() {
+                    return true;
+                }
+                at = dentry.parent().filter(|_| dentry.is_deleted());
+            }
+            false
+        };
+        if !session.descriptions.open.values().any(is_it) {
+            state.watches.inode_gone();
+        }
+    }
+}
+
 fn drop_holder(session: &mut Session, id: u64) {
     let Some(entry) = session.descriptions.open.get_mut(&id) else { return };
     entry.holders -= 1;
     if entry.holders == 0 {
         // Closing may wake others, who look at nothing of the session: notices go to the outbox.
-        drop(session.descriptions.open.remove(&id));
+        let closed = session.descriptions.open.remove(&id);
+        let place = closed.as_ref().filter(|_| notify::is_on()).and_then(|entry| entry.file.path().cloned());
+        drop(closed);
+        let mut at = place.map(|place| place.dentry);
+        while let Some(dentry) = at.filter(|dentry| dentry.is_deleted()) {
+            tell_if_gone(session, &**dentry.inode());
+            at = dentry.parent();
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use ramet_kcore::fs::credentials::Credentials;
 use ramet_kcore::fs::device::Devices;
 use ramet_kcore::fs::inode::{FileType, OFFSET_MAX, SetAttributes};
 use ramet_kcore::fs::mount::Namespace;
+use ramet_kcore::fs::notify::event;
 use ramet_kcore::fs::ops::{Caller, FsContext, Vfs};
 use ramet_kcore::fs::path::Path;
 use ramet_kcore::ipc::object::Origin;
@@ -47,9 +48,13 @@ pub fn open(session: &mut Session, client: ClientId, request: &Request) -> Resul
     let context = FsContext::new(path.clone());
     let caller = Caller { vfs: &opener.vfs, context: &context, credentials: &opener.credentials };
     // As something that has just been made: its permissions have been checked.
-    let file = caller.open_path(path.clone(), flags & !O_TRUNC, true)?;
+    let (file, _) = caller.open_place(path.clone(), flags & !O_TRUNC, true)?;
+    if request.arguments[1] != 1 {
+        file.tell(event::OPEN);
+    }
     if flags & O_TRUNC != 0 && file_type == FileType::Regular && flags & O_PATH == 0 {
         path.inode().set_attributes(&SetAttributes { size: Some(0), ..SetAttributes::default() })?;
+        file.tell(event::MODIFY);
     }
     if file.is_seekable() {
         file.set_offset(request.arguments[0]);

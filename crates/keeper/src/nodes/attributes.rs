@@ -7,6 +7,7 @@ use ramet_abi::hostfs::set;
 use ramet_abi::session::{Reply, Request};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::inode::{NAME_MAX, SetAttributes};
+use ramet_kcore::fs::notify::{self, event::ATTRIB};
 
 /// Largest value of an extended attribute (XATTR_SIZE_MAX).
 const VALUE_MAX: usize = 65536;
@@ -25,14 +26,16 @@ pub fn set(session: &mut Session, client: ClientId, request: &Request) -> Result
     let [mode, uid, gid, size, accessed, modified] = request.arguments;
     let on = |bit: u32| request.flags & bit != 0;
     let owner = |id: u64| (on(set::OWNER) && id as u32 != u32::MAX).then_some(id as u32);
-    place.inode().set_attributes(&SetAttributes {
+    let change = SetAttributes {
         permissions: on(set::MODE).then_some(mode as u32 & 0o7777),
         uid: owner(uid),
         gid: owner(gid),
         size: on(set::SIZE).then_some(size),
         accessed: on(set::ACCESSED).then_some(accessed as i64),
         modified: on(set::MODIFIED).then_some(modified as i64),
-    })?;
+    };
+    place.inode().set_attributes(&change)?;
+    notify::changed(&place, &change);
     if on(set::MODE | set::OWNER) {
         changed(session, &place);
     }
@@ -68,10 +71,12 @@ pub fn xattr(
                 return Err(Errno::E2BIG);
             }
             inode.set_xattr(name, Some(value), request.arguments[1] as u32)?;
+            notify::file(&place, ATTRIB);
         }
         4 => {
             checked(&input)?;
             inode.set_xattr(&input, None, 0)?;
+            notify::file(&place, ATTRIB);
         }
         _ => return Err(Errno::EINVAL),
     }

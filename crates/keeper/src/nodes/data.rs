@@ -9,6 +9,7 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::File;
 use ramet_kcore::file::flags::{O_NOATIME, O_RDWR};
 use ramet_kcore::fs::inode::{FileType, OFFSET_MAX};
+use ramet_kcore::fs::notify;
 use ramet_kcore::user::SliceSource;
 use std::rc::Rc;
 
@@ -52,6 +53,7 @@ pub fn allocate(session: &mut Session, client: ClientId, request: &Request) -> R
         return Err(Errno::EINVAL);
     }
     file(session, client, request.id)?.allocate(mode as u32, offset, length)?;
+    notify::file(&path(session, client, request.id)?, notify::event::MODIFY);
     Ok(Reply::default())
 }
 

@@ -20,6 +20,7 @@ use crate::session::Session;
 use ramet_abi::session::{Reply, Request, Stat, op, tree as trees};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::memfs::{MemFs, Node};
+use ramet_kcore::fs::notify;
 use ramet_kcore::fs::path::Path;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -50,6 +51,7 @@ pub struct State {
     imported: Vec<(ClientId, usize, BTreeMap<u64, Rc<Node>>)>,
     touched: Rc<Touched>,
     shared: memory::Shared,
+    watched: bool,
     versions: versions::Versions,
 }
 
@@ -64,6 +66,7 @@ impl Default for State {
             imported: Vec::new(),
             touched: Rc::default(),
             shared: memory::Shared::default(),
+            watched: false,
             versions: versions::Versions::default(),
         }
     }
@@ -183,8 +186,15 @@ pub fn serve(
     request: &Request,
     data: &mut Vec<u8>,
 ) -> Result<Reply> {
+    let on = notify::is_on();
+    if on {
+        crate::objects::begin(session, client);
+    }
     let answered = operate(session, client, request, data);
     show_changes(session);
+    if on {
+        crate::objects::settle(session);
+    }
     answered
 }
 
@@ -197,6 +207,13 @@ pub(crate) fn show_changes(session: &mut Session) {
     for (_, client) in session.clients.iter() {
         touched.iter().for_each(|&bit| client.channel.touch(bit));
         versions.iter().for_each(|&(slot, version)| client.channel.set_version(slot, version));
+    }
+}
+
+/// Somebody watches files: VMs ask for all that they open.
+pub(crate) fn are_watched(session: &mut Session) {
+    if !std::mem::replace(&mut session.nodes.watched, true) {
+        session.clients.iter().for_each(|(_, client)| client.channel.set_watched());
     }
 }
 
@@ -281,6 +298,9 @@ pub fn inherit(session: &mut Session, parent: ClientId, child: ClientId) {
     if let Some(child) = session.clients.get_mut(child) {
         child.nodes = held;
         session.nodes.touched.all(|bit| child.channel.touch(bit));
+        if session.nodes.watched {
+            child.channel.set_watched();
+        }
         session.nodes.versions.all().for_each(|(slot, version)| child.channel.set_version(slot, version));
     }
 }

@@ -3,12 +3,14 @@
 use super::{answer, changed, entry, path, tree};
 use crate::bytes::BoundedSink;
 use crate::client::ClientId;
+use crate::descriptions;
 use crate::session::Session;
 use ramet_abi::session::{Reply, Request};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::inode::{
     Creation, DirectoryEntry, FileType, Inode, NAME_MAX, NewNode, PATH_MAX, RENAME_EXCHANGE, RENAME_NOREPLACE,
 };
+use ramet_kcore::fs::notify;
 use ramet_kcore::fs::path::Path;
 use ramet_kcore::user::Sink;
 use std::rc::Rc;
@@ -68,6 +70,7 @@ pub fn create(session: &mut Session, client: ClientId, request: &Request, data: 
     };
     let name = component(name)?;
     let inode = above.inode().create(name, new, creation)?;
+    notify::created(&**above.inode(), name, &*inode, false);
     changed(session, &above);
     tree::get(session, index)?.namespace.note_cached();
     let dentry = above.dentry.add(name, inode);
@@ -76,13 +79,29 @@ pub fn create(session: &mut Session, client: ClientId, request: &Request, data: 
 
 pub fn unlink(session: &mut Session, client: ClientId, request: &Request, data: &[u8]) -> Result<Reply> {
     let name = component(data)?;
-    let (above, _) = directory(session, client, request.id)?;
+    let (above, index) = directory(session, client, request.id)?;
+    let victim = match notify::is_on() {
+        true => Some(tree::get(session, index)?.namespace.child(&above.dentry, name)?),
+        false => None,
+    };
     match request.flags {
         0 => above.inode().unlink(name)?,
         1 => above.inode().rmdir(name)?,
         _ => return Err(Errno::EINVAL),
     }
-    above.dentry.delete(name);
+    let forget = |inode: Option<&dyn Inode>| {
+        above.dentry.delete(name);
+        if let Some(inode) = inode {
+            descriptions::tell_if_gone(session, inode);
+        }
+    };
+    match victim {
+        Some(victim) => {
+            let inode = victim.inode().clone();
+            notify::removed(&**above.inode(), name, victim, || forget(Some(&*inode)));
+        }
+        None => forget(None),
+    }
     changed(session, &above);
     Ok(Reply::default())
 }
@@ -129,6 +148,11 @@ pub fn rename(session: &mut Session, client: ClientId, request: &Request, data: 
     } else {
         from.dentry.rename(old, &to.dentry, new);
     }
+    let over = target.as_ref().filter(|_| !exchange).map(|target| target.inode().clone());
+    notify::renamed((&**from.inode(), old), (&**to.inode(), new), &source, target, exchange);
+    if let Some(over) = over.filter(|_| notify::is_on()) {
+        descriptions::tell_if_gone(session, &*over);
+    }
     changed(session, &from);
     changed(session, &to);
     Ok(Reply::default())
@@ -140,6 +164,7 @@ pub fn link(session: &mut Session, client: ClientId, request: &Request, data: &[
     let (above, index) = directory(session, client, request.other)?;
     let target: &Rc<dyn Inode> = target.inode();
     above.inode().link(name, target)?;
+    notify::created(&**above.inode(), name, &**target, true);
     tree::get(session, index)?.namespace.note_cached();
     above.dentry.add(name, target.clone());
     changed(session, &above);

@@ -9,6 +9,7 @@ mod epoll;
 mod futex;
 mod import;
 mod inet;
+mod inotify;
 mod make;
 mod pidfd;
 mod socket;
@@ -125,6 +126,8 @@ pub fn serve(
         op::EPOLL => epoll::create(session, client),
         op::EPOLL_CTL => epoll::control(session, client, request),
         op::EPOLL_WAIT => epoll::wait(session, client, request, data),
+        op::INOTIFY => inotify::create(session, client, request, data),
+        op::INOTIFY_WATCH => inotify::watch(session, client, request),
         op::SOCKET => socket::create(session, client, request),
         op::SOCKET_CALL => socket::call(session, client, request, data),
         op::CONSOLE if session.console.terminal => terminal::console(session, client, request, data),

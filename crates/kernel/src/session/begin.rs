@@ -18,6 +18,7 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::memfs::{MemFs, Node};
 use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::path::Path;
+use ramet_kcore::ipc::inotify::Inotify;
 use ramet_kcore::session::{self, Client, Local};
 
 /// How long the host may take to write output before a session begins, ns.
@@ -87,6 +88,8 @@ fn open_files() -> Vec<Rc<OpenFile>> {
 /// Places that somebody holds.
 fn held(files: &[Rc<OpenFile>]) -> Vec<Path> {
     let mut held: Vec<Path> = files.iter().filter_map(|file| file.path().cloned()).collect();
+    let watching = files.iter().filter_map(|file| file.downcast::<Inotify>());
+    held.extend(watching.flat_map(Inotify::watches).filter_map(|watch| watch.place()));
     for process in process::all() {
         let context = process.context.borrow();
         held.extend([context.root.clone(), context.cwd.clone()]);

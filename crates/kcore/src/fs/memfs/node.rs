@@ -299,6 +299,11 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if self.links.get() == 0
+            && let Some(state) = self.state.get()
+        {
+            state.watches.inode_gone();
+        }
         if let Content::Directory(directory) = &self.content {
             // In a loop: a tree may be deeper than the stack.
             let mut below = directory.take_children();

@@ -83,10 +83,18 @@ impl Node {
         {
             let mut changed = self.xattrs.borrow_mut();
             let changed = changed.get_or_insert_default();
-            if used(changed) + name.len() + value.map_or(0, <[u8]>::len) > TOTAL_MAX {
+            let length = |value: Option<&[u8]>| name.len() + value.map_or(0, <[u8]>::len);
+            let old = changed.get(name).map_or(0, |old| length(old.as_deref()));
+            let new = length(value);
+            // What takes less than before always fits.
+            if new > old && used(changed) - old + new > TOTAL_MAX {
                 return Err(Errno::ENOSPC);
             }
-            changed.insert(name.into(), value.map(Into::into));
+            if value.is_none() && self.lower.is_none() {
+                changed.remove(name);
+            } else {
+                changed.insert(name.into(), value.map(Into::into));
+            }
         }
         self.touch_changed();
         Ok(())

@@ -4,6 +4,7 @@ use super::Caller;
 use crate::errno::{Errno, Result};
 use crate::fs::credentials::cap;
 use crate::fs::inode::{FileType, SetAttributes};
+use crate::fs::notify;
 use crate::fs::path::Path;
 use crate::fs::permission;
 use crate::stat::S_ISGID;
@@ -35,6 +36,8 @@ impl Caller<'_> {
             permissions &= !S_ISGID;
         }
         let change = SetAttributes { permissions: Some(permissions), ..SetAttributes::default() };
-        path.inode().set_attributes(&change)
+        path.inode().set_attributes(&change)?;
+        notify::changed(path, &change);
+        Ok(())
     }
 }

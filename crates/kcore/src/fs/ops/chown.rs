@@ -4,6 +4,7 @@ use super::Caller;
 use crate::errno::{Errno, Result};
 use crate::fs::credentials::cap;
 use crate::fs::inode::{FileType, SetAttributes};
+use crate::fs::notify;
 use crate::fs::path::Path;
 use crate::stat::{S_ISGID, S_ISUID};
 
@@ -45,6 +46,8 @@ impl Caller<'_> {
             }
             change.permissions = Some(permissions);
         }
-        path.inode().set_attributes(&change)
+        path.inode().set_attributes(&change)?;
+        notify::changed(path, &change);
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::credentials::cap;
 use crate::fs::dentry::Dentry;
 use crate::fs::inode::{Creation, FileType, Inode, NewNode, PATH_MAX};
+use crate::fs::notify;
 use crate::fs::path::Path;
 use crate::fs::permission::{self, EXECUTE, WRITE};
 use crate::fs::resolve::Last;
@@ -43,6 +44,7 @@ impl Caller<'_> {
         directory.mount.check_writable()?;
         let creation = self.creation(directory, node.file_type(), mode)?;
         let inode = directory.inode().create(name, node, creation)?;
+        notify::created(&**directory.inode(), name, &*inode, false);
         self.vfs.namespace.note_cached();
         Ok(Path { mount: directory.mount.clone(), dentry: directory.dentry.add(name, inode) })
     }

@@ -4,6 +4,7 @@ use super::{AT_EMPTY_PATH, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, Caller};
 use crate::errno::{Errno, Result};
 use crate::fs::credentials::cap;
 use crate::fs::inode::FileType;
+use crate::fs::notify;
 use crate::fs::path::Path;
 use crate::fs::permission::{self, EXECUTE, READ, WRITE};
 use crate::stat::{S_ISGID, S_ISUID};
@@ -41,6 +42,7 @@ impl Caller<'_> {
             }
         }
         directory.inode().link(&name, target.inode())?;
+        notify::created(&**directory.inode(), &name, &**target.inode(), true);
         self.vfs.namespace.note_cached();
         directory.dentry.add(&name, target.inode().clone());
         Ok(())

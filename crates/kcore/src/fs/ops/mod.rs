@@ -15,6 +15,7 @@ mod stat;
 mod truncate;
 mod unlink;
 mod utimens;
+mod watch;
 mod workdir;
 mod xattr;
 

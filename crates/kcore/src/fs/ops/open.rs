@@ -6,6 +6,7 @@ use crate::file::{File, flags::*};
 use crate::fs::anonymous;
 use crate::fs::inode::{Attributes, FileType, Inode, Link, NewNode, SetAttributes};
 use crate::fs::mount::MS_NODEV;
+use crate::fs::notify::event;
 use crate::fs::open_file::OpenFile;
 use crate::fs::path::Path;
 use crate::fs::permission::{self, READ, WRITE};
@@ -140,6 +141,25 @@ impl Caller<'_> {
     /// # Errors
     /// As open(2).
     pub fn open_path(&self, found: Path, flags: u32, created: bool) -> Result<Rc<OpenFile>> {
+        let (file, truncation) = self.open_place(found, flags, created)?;
+        file.tell(event::OPEN);
+        if let (Some(change), Some(inode)) = (truncation, file.inode()) {
+            inode.set_attributes(&change)?;
+            file.tell(event::MODIFY);
+        }
+        Ok(file)
+    }
+
+    /// As [`Caller::open_path`], without a word to those who watch. What is still to be done for O_TRUNC.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub fn open_place(
+        &self,
+        found: Path,
+        flags: u32,
+        created: bool,
+    ) -> Result<(Rc<OpenFile>, Option<SetAttributes>)> {
         let attributes = found.inode().attributes()?;
         let file_type = attributes.file_type;
         if flags & O_DIRECTORY != 0 && file_type != FileType::Directory {
@@ -147,7 +167,7 @@ impl Caller<'_> {
         }
         if flags & O_PATH != 0 {
             let file = Rc::new(PathFile { inode: found.inode().clone() });
-            return Ok(OpenFile::new(file, Some(found), flags));
+            return Ok((OpenFile::new(file, Some(found), flags), None));
         }
         if file_type == FileType::Symlink {
             return Err(Errno::ELOOP);
@@ -161,7 +181,7 @@ impl Caller<'_> {
         }
         if anonymous::is_anonymous(found.inode()) {
             let file = found.inode().clone().open(flags)?;
-            return Ok(OpenFile::new(file, None, flags));
+            return Ok((OpenFile::new(file, None, flags), None));
         }
         if !matches!(file_type, FileType::Regular | FileType::Directory) {
             let is_device = !matches!(file_type, FileType::Fifo | FileType::Socket);
@@ -175,7 +195,7 @@ impl Caller<'_> {
                 }
                 _ => self.vfs.devices.open(found.inode(), file_type, flags)?,
             };
-            return Ok(OpenFile::new(file, Some(found), flags));
+            return Ok((OpenFile::new(file, Some(found), flags), None));
         }
         let state = if writes { found.inode().state() } else { None };
         if let Some(state) = state {
@@ -197,12 +217,12 @@ impl Caller<'_> {
         } else {
             OpenFile::new(file, Some(found), flags)
         };
-        if flags & O_TRUNC != 0 && !created && file_type == FileType::Regular {
+        let truncates = flags & O_TRUNC != 0 && !created && file_type == FileType::Regular;
+        let truncation = truncates.then(|| {
             let permissions = permission::after_write(&attributes, self.credentials);
-            let change = SetAttributes { size: Some(0), permissions, ..SetAttributes::default() };
-            inode.set_attributes(&change)?;
-        }
-        Ok(open)
+            SetAttributes { size: Some(0), permissions, ..SetAttributes::default() }
+        });
+        Ok((open, truncation))
     }
 
     fn check_open(&self, found: &Path, attributes: &Attributes, flags: u32) -> Result<()> {
@@ -240,7 +260,9 @@ impl Caller<'_> {
         }
         permission::check(&attributes, self.credentials, permission::EXECUTE)?;
         let file = found.inode().clone().open(O_RDONLY)?;
-        Ok(OpenFile::new(file, Some(found), O_RDONLY))
+        let open = OpenFile::new(file, Some(found), O_RDONLY);
+        open.tell(event::OPEN);
+        Ok(open)
     }
 }
 

@@ -4,6 +4,7 @@ use super::Caller;
 use crate::errno::{Errno, Result};
 use crate::fs::dentry::Dentry;
 use crate::fs::inode::{FileType, RENAME_EXCHANGE, RENAME_NOREPLACE};
+use crate::fs::notify;
 use crate::fs::path::Path;
 use crate::fs::permission::{self, EXECUTE, WRITE};
 use crate::fs::resolve::{Last, Parent};
@@ -63,6 +64,9 @@ impl Caller<'_> {
         } else {
             from.directory.dentry.rename(old_name, &to.directory.dentry, new_name);
         }
+        let from = (&**from.directory.inode(), &old_name[..]);
+        let to = (&**to.directory.inode(), &new_name[..]);
+        notify::renamed(from, to, &source, target, flags & RENAME_EXCHANGE != 0);
         Ok(())
     }
 

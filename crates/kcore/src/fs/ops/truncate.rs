@@ -3,6 +3,7 @@
 use super::Caller;
 use crate::errno::{Errno, Result};
 use crate::fs::inode::{FileType, SetAttributes};
+use crate::fs::notify;
 use crate::fs::path::Path;
 use crate::fs::permission::{self, WRITE};
 
@@ -30,6 +31,8 @@ impl Caller<'_> {
         }
         let permissions = permission::after_write(&attributes, self.credentials);
         let change = SetAttributes { size: Some(size), permissions, ..SetAttributes::default() };
-        found.inode().set_attributes(&change)
+        found.inode().set_attributes(&change)?;
+        notify::changed(&found, &change);
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::Caller;
 use crate::errno::{Errno, Result};
 use crate::fs::inode::FileType;
+use crate::fs::notify;
 use crate::fs::path::Path;
 use crate::fs::permission;
 use crate::fs::resolve::Last;
@@ -32,7 +33,7 @@ impl Caller<'_> {
             return Err(Errno::EBUSY);
         }
         directory.inode().unlink(name)?;
-        directory.dentry.delete(name);
+        notify::removed(&**directory.inode(), name, victim, || directory.dentry.delete(name));
         Ok(())
     }
 
@@ -60,7 +61,7 @@ impl Caller<'_> {
             return Err(Errno::EBUSY);
         }
         directory.inode().rmdir(name)?;
-        directory.dentry.delete(name);
+        notify::removed(&**directory.inode(), name, victim, || directory.dentry.delete(name));
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::Caller;
 use crate::errno::{Errno, Result};
 use crate::fs::inode::SetAttributes;
+use crate::fs::notify;
 use crate::fs::path::Path;
 use crate::fs::permission::{self, WRITE};
 use crate::stat::Nanoseconds;
@@ -81,6 +82,8 @@ impl Caller<'_> {
             modified: value(modified),
             ..SetAttributes::default()
         };
-        path.inode().set_attributes(&change)
+        path.inode().set_attributes(&change)?;
+        notify::changed(path, &change);
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::Caller;
 use crate::errno::{Errno, Result};
 use crate::fs::credentials::cap;
 use crate::fs::inode::FileType;
+use crate::fs::notify;
 use crate::fs::path::Path;
 use crate::fs::permission::{self, READ, WRITE};
 use crate::stat::S_ISVTX;
@@ -80,6 +81,8 @@ impl Caller<'_> {
             return Err(Errno::E2BIG);
         }
         self.check_xattr(path, name, WRITE)?;
-        path.inode().set_xattr(name, value, flags)
+        path.inode().set_xattr(name, value, flags)?;
+        notify::file(path, notify::event::ATTRIB);
+        Ok(())
     }
 }

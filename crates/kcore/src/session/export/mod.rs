@@ -27,6 +27,7 @@ use crate::fs::open_file::{OpenFile, SETTABLE, SignalOwner};
 use crate::ipc::epoll::Epoll;
 use crate::ipc::eventfd::{EFD_SEMAPHORE, EventFd};
 use crate::ipc::inet::{TcpSocket, UdpSocket};
+use crate::ipc::inotify::Inotify;
 use crate::ipc::netlink::NetlinkSocket;
 use crate::ipc::pipe::PipeEnd;
 use crate::ipc::signalfd::SignalFd;
@@ -63,6 +64,7 @@ pub fn fate(file: &OpenFile, is_shared: &dyn Fn(u64) -> bool) -> Fate {
         || object.is::<EventFd>()
         || object.is::<TimerFd>()
         || object.is::<Epoll>()
+        || object.is::<Inotify>()
         || object.is::<UnixSocket>()
         || object.is::<TcpSocket>()
         || object.is::<UdpSocket>()
@@ -96,7 +98,7 @@ fn session_inode(file: &OpenFile) -> Option<Rc<SessionInode>> {
 /// What the keeper answers.
 pub fn share(file: &OpenFile) -> Result<()> {
     match file.downcast::<SessionFile>() {
-        Some(local) => file.move_to(RemoteFile::open(local.inode(), file.flags(), file.offset())?),
+        Some(local) => file.move_to(RemoteFile::open(local.inode(), file.flags(), file.offset(), true)?),
         None => Ok(()),
     }
 }
@@ -153,6 +155,8 @@ fn move_all(client: &Rc<Client>, group: &Group, all: &[Rc<OpenFile>]) -> Result<
             };
             let id = client.call(&request, &[])?.result as u64;
             moved(file, RemoteFile::new(client, id, Traits::EVENT, None))?;
+        } else if let Some(instance) = file.downcast::<Inotify>() {
+            moved(file, RemoteFile::move_inotify(client, instance, file.flags() & O_NONBLOCK)?)?;
         } else if terminal::fate(file).is_some() {
             terminal::export(client, file, all)?;
         } else if file.inode().is_some() {
@@ -167,7 +171,7 @@ fn move_all(client: &Rc<Client>, group: &Group, all: &[Rc<OpenFile>]) -> Result<
 fn export_file(file: &OpenFile) -> Result<()> {
     let node = session_inode(file).ok_or(Errno::EAGAIN)?;
     let lock = file.flock_held();
-    let remote = RemoteFile::open(&node, file.flags(), file.offset())?;
+    let remote = RemoteFile::open(&node, file.flags(), file.offset(), true)?;
     file.move_to(remote.clone())?;
     if let Some(exclusive) = lock {
         file.flock(Some(exclusive))?;

@@ -2,6 +2,7 @@
 //!
 //! What has to wait is EAGAIN and a registration under the caller's number; whoever changes the object tells all who wait, and they ask again.
 
+mod info;
 mod msg;
 mod sem;
 mod shm;
@@ -208,6 +209,9 @@ pub fn call(session: &mut Session, client: ClientId, request: &Request, data: &m
     // An object that is gone when its waiter asks again has been removed.
     let waited = session.objects.sysv.waiting.remove(&(client, number)).is_some() && number != 0;
     let input = std::mem::take(data);
+    if let Some(answer) = info::answer(session, &caller, request, data) {
+        return answer;
+    }
     let answered = match request.flags {
         sysv::SHMGET => shm::get(session, &caller, request),
         sysv::SHMCTL => shm::control(session, &caller, request, &input, data),

@@ -34,6 +34,19 @@ pub struct State {
     table: Table<Queue>,
 }
 
+impl Queue {
+    /// Messages, and bytes of them.
+    pub fn size(&self) -> (u64, u64) {
+        (self.messages.len() as u64, self.bytes)
+    }
+}
+
+impl State {
+    pub fn table(&self) -> &Table<Queue> {
+        &self.table
+    }
+}
+
 pub fn get(session: &mut Session, caller: &Caller, request: &Request) -> Result<Reply> {
     let [key, flags, ..] = request.arguments;
     let make = || {

@@ -43,7 +43,18 @@ pub struct State {
     table: Table<Set>,
 }
 
+impl Set {
+    /// How many semaphores it has.
+    pub fn len(&self) -> usize {
+        self.semaphores.len()
+    }
+}
+
 impl State {
+    pub fn table(&self) -> &Table<Set> {
+        &self.table
+    }
+
     /// That wait is over. (Whoever is registered with a queue of messages is told once more, for nothing.)
     pub fn cancel(&mut self, client: ClientId, number: u64) {
         for (_, set) in self.table.objects.values_mut() {

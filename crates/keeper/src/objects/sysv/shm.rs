@@ -34,7 +34,18 @@ pub struct State {
     attached: BTreeMap<(ClientId, u64), u64>,
 }
 
+impl Segment {
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
 impl State {
+    pub fn table(&self) -> &Table<Segment> {
+        &self.table
+    }
+
     fn detach(&mut self, id: u64, count: u64, pid: i32) {
         let Ok(index) = self.table.index(id) else { return };
         let Some((_, segment)) = self.table.objects.get_mut(&index) else { return };

@@ -2,6 +2,7 @@
 
 pub mod create;
 pub mod epoll;
+pub mod inotify;
 pub mod pidfd;
 pub mod poll;
 pub mod signalfd;

@@ -27,6 +27,7 @@ mod signature;
 pub mod table;
 pub mod thread;
 pub mod time;
+mod time_adjust;
 pub mod timers;
 pub mod trace;
 pub mod users;

@@ -2,7 +2,7 @@
 
 use super::{
     Handler, accounting, capabilities, exec, file, getrandom, ids, io, ipc, limits, memory, prctl, process,
-    scheduling, signals, thread, time, timers, users, wait,
+    scheduling, signals, thread, time, time_adjust, timers, users, wait,
 };
 use crate::task::{exit, futex, signal};
 use ramet_abi::syscall::{COUNT, NAMES};
@@ -39,6 +39,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     accept4 => ipc::socket_connect::accept4,
     access => file::stat::access,
     acct => process::refused,
+    adjtimex => time_adjust::adjtimex,
     alarm => timers::alarm,
     arch_prctl => thread::arch_prctl,
     bind => ipc::socket_connect::bind,
@@ -49,6 +50,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     chmod => file::attributes::chmod,
     chown => file::attributes::chown,
     chroot => file::directory::chroot,
+    clock_adjtime => time_adjust::clock_adjtime,
     clock_getres => time::clock_getres,
     clock_gettime => time::clock_gettime,
     clock_nanosleep => time::clock_nanosleep,
@@ -204,7 +206,7 @@ static TABLE: [Option<Handler>; COUNT] = table! {
     readlink => file::stat::readlink,
     readlinkat => file::stat::readlinkat,
     readv => accounting::readv,
-    reboot => process::refused,
+    reboot => process::reboot,
     recvfrom => ipc::socket_receive::recvfrom,
     recvmmsg => ipc::socket_receive::recvmmsg,
     recvmsg => ipc::socket_receive::recvmsg,

@@ -40,6 +40,9 @@ const TCGETS2: u32 = 0x802c_542a;
 const TCSETS2: u32 = 0x402c_542b;
 const TCSETSW2: u32 = 0x402c_542c;
 const TCSETSF2: u32 = 0x402c_542d;
+/// Locked settings: none ever are, as only CAP_SYS_ADMIN could lock them.
+const TIOCGLCKTRMIOS: u32 = 0x5456;
+const TIOCSLCKTRMIOS: u32 = 0x5457;
 const TIOCGPTN: u32 = 0x8004_5430;
 const TIOCSPTLCK: u32 = 0x4004_5431;
 const TIOCGDEV: u32 = 0x8004_5432;
@@ -144,6 +147,8 @@ fn common(tty: &Tty, request: u32, argument: usize, memory: Memory<'_>) -> Resul
         TCGETS => memory.write(argument, &termios.encode()[..Termios::SIZE])?,
         TCGETS2 => memory.write(argument, &termios.encode())?,
         TCGETA => memory.write(argument, &termios.encode_old())?,
+        TIOCGLCKTRMIOS => memory.write(argument, &[0; Termios::SIZE])?,
+        TIOCSLCKTRMIOS => return Err(Errno::EPERM),
         TCSETS | TCSETSW | TCSETSF => {
             let mut bytes = [0; Termios::SIZE];
             memory.read(argument, &mut bytes)?;

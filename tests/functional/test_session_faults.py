@@ -275,36 +275,3 @@ def test_processes_come_and_go() -> None:
         assert descriptors(keeper) <= 40
         rollup = Path(f"/proc/{keeper}/smaps_rollup").read_text()
         assert int(re.findall(r"Private_Dirty: *(\d+) kB", rollup)[0]) < 16 << 10
-
-
-def test_a_copy_of_a_session_names_the_others(cli) -> None:
-    with ramet.run("test-tools", ["sh", "-c", "sleep 1000 & sleep 1000"], name="several") as vm:
-        end = time.monotonic() + 60
-        while not (others := [item["pid"] for item in vm.processes() if item["pid"] != vm.pid]):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        for arguments in [("clone", "several"), ("freeze", "several", "-t", "never")]:
-            done = cli(*arguments, check=1)
-            assert all(str(pid) in done.stderr for pid in others), done.stderr
-            assert done.stderr.count("\n") == 1
-        assert json.loads(cli("inspect", "several", check=0).stdout)["state"] == "running"
-        vm.remove(force=True)
-
-
-def test_a_copy_of_what_is_left_of_a_session_says_why_not(cli) -> None:
-    """One process again, whose files and pipes are the keeper's since its first fork."""
-    with ramet.run(
-        "test-tools", ["perl", "-e", "$| = 1; exit 0 if !fork; wait; print qq(alone\\n); sleep 1000"], name="one"
-    ) as vm:
-        assert vm.stdout is not None and vm.stdout.readline() == b"alone\n"
-        vm.exec(["true"]).wait(30)
-        end = time.monotonic() + 30
-        while len(vm.processes()) > 1:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        for arguments in [("clone", "one"), ("freeze", "one", "-t", "never")]:
-            done = cli(*arguments, check=1)
-            assert "the program has forked: its files are its session's" in done.stderr, done.stderr
-            assert done.stderr.count("\n") == 1
-        assert json.loads(cli("inspect", "one", check=0).stdout)["state"] == "running"
-        vm.remove(force=True)

@@ -12,7 +12,7 @@ use ramet_abi::session::{
 };
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU8, AtomicU32};
@@ -24,6 +24,7 @@ const SIGNALS_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct Channel {
     base: NonNull<u8>,
+    memory: OwnedFd,
     /// Notices that did not fit into the ring.
     backlog: VecDeque<Note>,
 }
@@ -50,7 +51,33 @@ impl Channel {
         if sys::size(memory.as_fd())? != CHANNEL_SIZE {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        Ok(Self { base: sys::map_shared(memory.as_fd(), CHANNEL_SIZE as usize)?, backlog: VecDeque::new() })
+        let base = sys::map_shared(memory.as_fd(), CHANNEL_SIZE as usize)?;
+        Ok(Self { base, memory: memory.try_clone()?, backlog: VecDeque::new() })
+    }
+
+    /// The same bytes in memory of its own, for a copy of the VM, which stands still.
+    ///
+    /// # Errors
+    /// Those of [`sys::copy_memory`] and fcntl(2).
+    pub fn copy(&self) -> io::Result<OwnedFd> {
+        let copy = sys::copy_memory(self.memory.as_fd(), c"ramet-channel")?;
+        sys::seal_size(copy.as_fd())?;
+        Ok(copy)
+    }
+
+    /// In a copy of the keeper: this is the copy's channel, with the memory of [`Channel::copy`].
+    ///
+    /// # Errors
+    /// Those of mmap(2): what is mapped is not known then.
+    pub fn move_to(&mut self, memory: OwnedFd) -> io::Result<()> {
+        sys::remap_shared(self.base, memory.as_fd(), CHANNEL_SIZE as usize)?;
+        self.memory = memory;
+        Ok(())
+    }
+
+    /// The descriptor of its memory.
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.memory.as_raw_fd()
     }
 
     /// Has the host give the pages that are used first, of new memory: it reads as zeros before and afterwards.

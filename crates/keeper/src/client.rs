@@ -5,7 +5,7 @@ use crate::sys;
 use ramet_kcore::errno::{Errno, Result};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// Names a VM for as long as the keeper runs; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,6 +169,21 @@ impl Client {
         self.host = Host::Running(sys::pidfd(pid)?);
         self.host_pid = pid;
         Ok(())
+    }
+    /// In a copy of the keeper: from now on this is the copy of that VM, which reports by itself.
+    ///
+    /// # Errors
+    /// Those of mmap(2).
+    pub fn become_copy(&mut self, memory: OwnedFd, socket: OwnedFd) -> io::Result<()> {
+        self.channel.move_to(memory)?;
+        self.socket = socket;
+        (self.host, self.host_pid, self.place) = (Host::Born, 0, None);
+        (self.kick, self.doomed) = (false, false);
+        Ok(())
+    }
+    /// Its descriptors.
+    pub(crate) fn descriptors(&self) -> [RawFd; 2] {
+        [self.socket.as_raw_fd(), self.channel.descriptor()]
     }
     /// EBADF unless the VM may name that node.
     ///

@@ -4,7 +4,11 @@
 //! open, a filter that lets through the system calls below. Any other is answered with EPERM. A system call that is added to [`crate::sys`] is added
 //! here: a test compares the two.
 
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch,
+};
+use std::collections::BTreeMap;
 use std::io;
 
 /// What the keeper asks of the host's kernel while it serves.
@@ -33,6 +37,11 @@ const CALLS: &[libc::c_long] = &[
     // VMs: they are named by descriptors.
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
+    // The keeper of a copy of the session: see `crate::server::copy`. SYS_clone is in `enter`.
+    libc::SYS_pipe2,
+    libc::SYS_dup3,
+    libc::SYS_close_range,
+    libc::SYS_set_robust_list,
     // Memory, time, the end: what the C library and Rust's runtime ask for.
     libc::SYS_mmap,
     libc::SYS_munmap,
@@ -61,7 +70,17 @@ const CALLS: &[libc::c_long] = &[
 /// Those of prctl(2) and seccomp(2): a keeper that cannot be confined does not serve.
 pub fn enter() -> io::Result<()> {
     crate::sys::give_up_privileges()?;
-    let rules = CALLS.iter().map(|call| (*call, Vec::new())).collect();
+    let mut rules: BTreeMap<_, _> = CALLS.iter().map(|call| (*call, Vec::new())).collect();
+    // fork(2), as the C library does it, and nothing else that clone(2) can: no thread, no namespace.
+    const THREAD_IDS: u64 = (libc::CLONE_CHILD_CLEARTID | libc::CLONE_CHILD_SETTID) as u64;
+    let flags = SeccompCondition::new(
+        0,
+        SeccompCmpArgLen::Qword,
+        SeccompCmpOp::MaskedEq(!THREAD_IDS),
+        libc::SIGCHLD as u64,
+    );
+    let fork = flags.and_then(|flags| SeccompRule::new(vec![flags])).map_err(io::Error::other)?;
+    rules.insert(libc::SYS_clone, vec![fork]);
     let denied = SeccompAction::Errno(libc::EPERM as u32);
     let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, TargetArch::x86_64);
     let program: BpfProgram = filter.and_then(TryInto::try_into).map_err(io::Error::other)?;
@@ -74,7 +93,7 @@ mod tests {
 
     /// Functions of [`crate::sys`] that are used at the start only, or are no system calls.
     const ELSEWHERE: &[&str] = &[
-        "close_range",
+        "fork",
         "getrlimit",
         "setrlimit",
         "makedev",

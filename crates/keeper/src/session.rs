@@ -202,6 +202,27 @@ impl Session {
         }
     }
 
+    /// VMs that are stopped by the host's kernel run again for as long as it takes them to stand still by themselves.
+    pub fn resume_hosts(&self, first: ClientId) {
+        for (id, client) in self.clients.iter() {
+            if let Host::Running(process) = &client.host
+                && id != first
+            {
+                sys::kill(process.as_fd(), libc::SIGCONT);
+            }
+        }
+    }
+
+    /// In a copy of the keeper: what is on its way to somebody outside is not the copy's. `kinds`: of its own standard streams.
+    pub fn become_copy(&mut self, kinds: [u32; 3]) {
+        self.console = Console::new(kinds, None);
+        self.paused = false;
+        self.spare_berth = None;
+        self.passed.clear();
+        self.kicks.clear();
+        self.killing.clear();
+    }
+
     /// From now on that VM's request is served, or none.
     pub fn serve_for(&mut self, id: Option<ClientId>) {
         self.serving = id;

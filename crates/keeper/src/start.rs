@@ -130,7 +130,8 @@ impl Keeper {
     }
 }
 
-fn kind_of(stream: &OwnedFd, terminal: bool) -> u32 {
+/// What a standard stream is: one of [`kind`].
+pub(crate) fn kind_of(stream: &OwnedFd, terminal: bool) -> u32 {
     if terminal {
         return kind::TERMINAL;
     }

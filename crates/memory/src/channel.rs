@@ -2,12 +2,11 @@
 
 use crate::Mapping;
 use ramet_abi::session::{
-    CHANNEL_SIZE, CONTROL_OFFSET, Control, DATA_MAX, DATA_OFFSET, REPLY_OFFSET, REQUEST_OFFSET, Reply,
-    Request, is_answered,
+    CHANNEL_SIZE, CONTROL_OFFSET, Control, REPLY_OFFSET, REQUEST_OFFSET, Reply, Request,
 };
 use std::fs::File;
 use std::io;
-use std::sync::atomic::Ordering::{Acquire, SeqCst};
+use std::sync::atomic::Ordering::Acquire;
 
 /// A VM's channel. Children of `fork(2)` do not inherit it: each process of a session has its own.
 #[derive(Debug)]
@@ -53,39 +52,6 @@ impl Channel {
     pub fn set_result(&self, result: i64) {
         const OFFSET: u64 = REPLY_OFFSET + std::mem::offset_of!(Reply, result) as u64;
         let _ = self.mapping.write_u64(OFFSET, result as u64);
-    }
-
-    /// Writes a request without arguments. What was in the channel before, for [`Channel::restore`].
-    pub fn set_request(&self, operation: u32, wanted: u64) -> Vec<u8> {
-        let mut kept = vec![0; (DATA_OFFSET + DATA_MAX - REQUEST_OFFSET) as usize];
-        let _ = self.mapping.read(REQUEST_OFFSET, &mut kept);
-        let mut request = [0; size_of::<Request>()];
-        request[..4].copy_from_slice(&operation.to_le_bytes());
-        let at = std::mem::offset_of!(Request, wanted);
-        request[at..at + 8].copy_from_slice(&wanted.to_le_bytes());
-        let _ = self.mapping.write(REQUEST_OFFSET, &request);
-        self.control().asked.fetch_add(1, SeqCst);
-        kept
-    }
-
-    /// Whether there is a request that has not been answered.
-    pub fn is_pending(&self) -> bool {
-        let control = self.control();
-        !is_answered(control.asked.load(Acquire), control.answered.load(Acquire))
-    }
-
-    /// The answer's data as words, at most `most` bytes of them.
-    pub fn answer_words(&self, most: u64) -> Vec<u32> {
-        const LENGTH: u64 = REPLY_OFFSET + std::mem::offset_of!(Reply, length) as u64;
-        let length = self.mapping.read_u64(LENGTH).unwrap_or_default().min(most).min(DATA_MAX);
-        let mut data = vec![0; length as usize];
-        let _ = self.mapping.read(DATA_OFFSET, &mut data);
-        data.chunks_exact(4).map(|b| b.try_into().map_or(0, u32::from_le_bytes)).collect()
-    }
-
-    /// Puts back what [`Channel::set_request`] has replaced.
-    pub fn restore(&self, kept: &[u8]) {
-        let _ = self.mapping.write(REQUEST_OFFSET, kept);
     }
 
     /// The operation of the request that the guest has written: to choose how to send it. The keeper judges it.

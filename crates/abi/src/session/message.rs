@@ -36,3 +36,36 @@ pub const LIST: u8 = b'L';
 pub const RAM: u8 = b'M';
 /// The first process's VMM: all other VMs stand still (a byte: 1) or go on (0). No answer.
 pub const PAUSE: u8 = b'P';
+
+// A copy of the session (docs/decisions/0018-clone-of-sessions.md).
+
+/// The first process's VMM, which stands still: makes a copy of the session. A byte of [`COPY_PAUSED`] and [`COPY_SHARES_VOLUMES`], the limit of its
+/// VMs' RAM (u64; 0: as it is); descriptors: the copy's standard streams. Answers: [`SPLIT`] and [`GO`], or [`GO`] alone.
+pub const COPY: u8 = b'C';
+/// The first process's VMM, which stands still: nobody of this session goes on, it is there to be copied. Descriptors: three that take the place of its
+/// standard streams. Answer: [`GO`].
+pub const FREEZE: u8 = b'F';
+/// Keeper, to all VMs but the first, with a kick: stand still between two instructions. Two bytes: which copy this is for, and 1: for good. Answer:
+/// [`HELD`].
+pub const HOLD: u8 = b'h';
+/// VMM: it stands still. The first byte of [`HOLD`].
+pub const HELD: u8 = b'd';
+/// Keeper, to a VM that stands still: fork(2) a copy. Which copy this is (a byte), the byte and the limit of [`COPY`]; descriptors: the copy's channel
+/// memory, its socket to the copy's keeper, its life pipe, its standard error. Answer: [`FORKED`].
+pub const SPLIT: u8 = b's';
+/// VMM: the first byte of [`SPLIT`]; a byte: 0: the copy exists, else the number of the error.
+pub const FORKED: u8 = b'f';
+/// Keeper, to a VM that stands still: go on. To a VM that has asked for a copy: what was asked for is done, or the text that follows says why not.
+pub const GO: u8 = b'g';
+/// Keeper, to copies that have not begun: there is no copy. Nobody is to hear of them.
+pub const ABORT: u8 = b'a';
+/// A copy's VMM, to the copy's keeper: which memory takes the place of the memory file with that inode number (u64)? Answer: the same byte, and a
+/// descriptor unless it is nobody's any more.
+pub const EXCHANGE: u8 = b'x';
+
+/// [`COPY`]: the copy's VMs stand still until somebody resumes it.
+pub const COPY_PAUSED: u8 = 1;
+/// [`COPY`]: volumes stay writable.
+pub const COPY_SHARES_VOLUMES: u8 = 2;
+/// Most bytes of the text of [`GO`].
+pub const REASON_MAX: usize = 1024;

@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 /// A pair of byte queues to the host, or one of them. No method blocks.
 pub trait ByteChannel {
@@ -51,7 +51,7 @@ const CHUNK: usize = 1024;
 /// A stream of one direction, or of both.
 pub struct ConsoleStream {
     channel: Rc<dyn ByteChannel>,
-    kind: StreamKind,
+    kind: Cell<StreamKind>,
     reads: bool,
     writes: bool,
     id: u64,
@@ -81,7 +81,7 @@ impl ConsoleStream {
     ) -> Rc<ConsoleStream> {
         Rc::new(ConsoleStream {
             channel,
-            kind,
+            kind: Cell::new(kind),
             reads,
             writes,
             id: next_id(),
@@ -96,8 +96,15 @@ impl ConsoleStream {
         self.queue.notify(self.poll());
     }
 
+    /// In a copy of the session, whose stream is another: what it is, and that nothing of the old one's is left.
+    pub fn become_copy(&self, kind: StreamKind) {
+        self.kind.set(kind);
+        self.left.borrow_mut().clear();
+    }
+
     fn available(&self) -> usize {
-        self.left.borrow().len() + if self.kind == StreamKind::Null { 0 } else { self.channel.available() }
+        self.left.borrow().len()
+            + if self.kind.get() == StreamKind::Null { 0 } else { self.channel.available() }
     }
 }
 
@@ -106,7 +113,7 @@ impl File for ConsoleStream {
         if !self.reads {
             return Err(Errno::EBADF);
         }
-        if self.kind == StreamKind::Null {
+        if self.kind.get() == StreamKind::Null {
             return Ok(0);
         }
         let mut done = 0;
@@ -147,7 +154,7 @@ impl File for ConsoleStream {
         if !self.writes {
             return Err(Errno::EBADF);
         }
-        if self.kind == StreamKind::Null {
+        if self.kind.get() == StreamKind::Null {
             return Ok(from.remaining());
         }
         let mut done = 0;
@@ -179,7 +186,7 @@ impl File for ConsoleStream {
 
     fn stat(&self) -> Result<Stat> {
         let pipe = pipe_stat(self.id, self.origin);
-        Ok(match self.kind {
+        Ok(match self.kind.get() {
             StreamKind::Pipe => Stat { mode: S_IFIFO | 0o600, ..pipe },
             StreamKind::File => Stat { mode: S_IFREG | 0o600, ..pipe },
             StreamKind::Null => Stat { mode: S_IFCHR | 0o666, rdev: makedev(1, 3), ..pipe },
@@ -188,12 +195,12 @@ impl File for ConsoleStream {
 
     fn poll(&self) -> Events {
         let mut events = Events::NONE;
-        let null = self.kind == StreamKind::Null;
+        let null = self.kind.get() == StreamKind::Null;
         if self.reads {
             if null || self.available() > 0 {
                 events = events.or(Events::IN).or(Events::RDNORM);
             } else if self.channel.ended() {
-                events = events.or(if self.kind == StreamKind::Pipe {
+                events = events.or(if self.kind.get() == StreamKind::Pipe {
                     Events::HUP
                 } else {
                     Events::IN.or(Events::RDNORM)
@@ -221,7 +228,7 @@ impl File for ConsoleStream {
     }
 
     fn ioctl(&self, request: u32, argument: usize, memory: &dyn UserMemory) -> Result<i64> {
-        if request != requests::FIONREAD || !self.reads || self.kind == StreamKind::Null {
+        if request != requests::FIONREAD || !self.reads || self.kind.get() == StreamKind::Null {
             return Err(Errno::ENOTTY);
         }
         memory.write(argument, &(self.available() as i32).to_le_bytes())?;
@@ -229,7 +236,7 @@ impl File for ConsoleStream {
     }
 
     fn describe(&self) -> Vec<u8> {
-        match self.kind {
+        match self.kind.get() {
             StreamKind::Null => b"/dev/null".to_vec(),
             StreamKind::Pipe | StreamKind::File => format!("pipe:[{}]", self.id).into_bytes(),
         }
@@ -244,7 +251,6 @@ impl File for ConsoleStream {
 pub(super) mod tests {
     use super::*;
     use crate::user::{SliceSink, SliceSource};
-    use core::cell::Cell;
 
     /// Queues in memory.
     #[derive(Default)]

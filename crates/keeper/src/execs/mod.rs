@@ -95,6 +95,11 @@ impl State {
         self.all.values().all(|exec| exec.ended.is_none())
     }
 
+    /// Pids of those that have streams on the host, or are about to.
+    pub fn pids(&self) -> Vec<i32> {
+        self.all.values().map(|exec| exec.pid).collect()
+    }
+
     fn of(&mut self, pid: i32) -> Option<&mut Exec> {
         self.all.values_mut().find(|exec| exec.pid == pid)
     }

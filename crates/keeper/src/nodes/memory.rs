@@ -13,7 +13,7 @@ use ramet_kcore::fs::path::Path;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::rc::{Rc, Weak};
 
@@ -86,6 +86,47 @@ impl HostMemory {
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// A copy of memory that VMs share.
+#[derive(Debug)]
+pub struct CopiedMemory {
+    /// Where the keeper has what was copied.
+    number: RawFd,
+    /// What VMs know that by.
+    pub inode: u64,
+    copy: OwnedFd,
+}
+
+impl CopiedMemory {
+    /// In a copy of the keeper: the copy takes its place.
+    ///
+    /// # Errors
+    /// Those of dup3(2).
+    pub fn settle(self) -> io::Result<(u64, RawFd)> {
+        sys::replace(self.copy.as_fd(), self.number)?;
+        Ok((self.inode, self.number))
+    }
+}
+
+/// Copies of all memory that VMs share, which nobody writes meanwhile.
+///
+/// # Errors
+/// Those of [`sys::copy_memory`].
+pub(crate) fn copy_all(session: &Session) -> io::Result<Vec<CopiedMemory>> {
+    let copy = |memory: Rc<HostMemory>| {
+        Ok(CopiedMemory {
+            number: memory.0.as_raw_fd(),
+            inode: sys::status(memory.fd())?.st_ino,
+            copy: sys::copy_memory(memory.fd(), c"ramet-shared")?,
+        })
+    };
+    session.nodes.shared.files.values().filter_map(Weak::upgrade).map(copy).collect()
+}
+
+/// Descriptors of all memory that VMs share.
+pub(crate) fn descriptors(session: &Session) -> Vec<RawFd> {
+    session.nodes.shared.files.values().filter_map(Weak::upgrade).map(|memory| memory.0.as_raw_fd()).collect()
 }
 
 const WRITABLE: u32 = 1;

@@ -12,7 +12,7 @@ mod touched;
 mod tree;
 mod versions;
 
-pub(crate) use memory::{HostMemory, memory};
+pub(crate) use memory::{CopiedMemory, HostMemory, copy_all, descriptors, memory};
 pub(crate) use tree::{display, tree_of};
 
 use crate::client::ClientId;

@@ -110,10 +110,37 @@ impl Streams {
         self.changed(stream.min(2));
     }
 
+    /// In a copy of the session: these are other streams. What the old ones have brought and not been read is not the copy's.
+    pub fn become_copy(&self, kinds: [u32; 3]) {
+        for (number, link) in self.links.iter().enumerate() {
+            link.input.borrow_mut().clear();
+            link.output.borrow_mut().clear();
+            for cell in [&link.ended, &link.wanted, &link.closed] {
+                cell.set(false);
+            }
+            if let Some(stream) = &self.streams[number] {
+                stream.become_copy(stream_kind(kinds[number]));
+            }
+        }
+    }
+
+    /// Whoever waits for one of them looks again.
+    pub fn all_changed(&self) {
+        (0..3).for_each(|stream| self.changed(stream));
+    }
+
     fn changed(&self, stream: usize) {
         if let Some(stream) = &self.streams[stream] {
             stream.changed();
         }
+    }
+}
+
+fn stream_kind(kind: u32) -> StreamKind {
+    match kind {
+        kind::FILE => StreamKind::File,
+        kind::NULL => StreamKind::Null,
+        _ => StreamKind::Pipe,
     }
 }
 
@@ -143,11 +170,7 @@ pub fn open(session: &mut Session, client: ClientId, request: &Request, data: &[
     if request.arguments[0] > 2 || session.console.terminal {
         return Err(Errno::EINVAL);
     }
-    let kind = match session.console.kinds[number] {
-        kind::FILE => StreamKind::File,
-        kind::NULL => StreamKind::Null,
-        _ => StreamKind::Pipe,
-    };
+    let kind = stream_kind(session.console.kinds[number]);
     let origin = session.objects.context.origin();
     let console = &mut session.objects.console;
     let link = console.links[number].clone();

@@ -276,6 +276,13 @@ pub fn input_ended(session: &mut Session) {
     settle(session);
 }
 
+/// In a copy of the session: its standard streams are others.
+pub fn become_copy(session: &mut Session) {
+    session.objects.console.become_copy(session.console.kinds);
+    console::begin(session);
+    session.objects.console.all_changed();
+}
+
 /// Standard output (1) or error (2) takes bytes again, or is gone ([`crate::console::Console::closed`]).
 pub fn output_ready(session: &mut Session, stream: usize) {
     console::begin(session);

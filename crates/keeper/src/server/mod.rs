@@ -5,6 +5,7 @@
 //!      └──────── the first VM's socket ends ────► ending, for as long as LAST_WORDS ────────────────────────────────────────► over
 //! ```
 
+mod copy;
 mod outside;
 mod stdio;
 mod watch;
@@ -14,6 +15,7 @@ use crate::session::Session;
 use crate::start::Keeper;
 use crate::sys::{self, Epoll, Message};
 use crate::{confine, dispatch, execs, objects, process};
+use copy::Copying;
 use ramet_abi::session::{Reply, message};
 use std::collections::VecDeque;
 use std::io;
@@ -55,8 +57,9 @@ struct Server {
     leaving: VecDeque<(u64, ClientId)>,
     data: Vec<u8>,
     watch: Watch,
+    copying: Copying,
     /// See [`crate::Start::life`].
-    _life: OwnedFd,
+    life: OwnedFd,
 }
 
 /// Serves a session until it is over.
@@ -84,6 +87,7 @@ pub fn serve(keeper: Keeper) -> io::Result<()> {
         server.stdio.transfer(&server.epoll, &mut server.session, &ready);
         server.expire();
         server.session.flush();
+        server.copy()?;
         server.session.kick();
         server.prepare();
     }
@@ -105,7 +109,8 @@ impl Server {
             leaving: VecDeque::new(),
             data: Vec::new(),
             watch: Watch::new(),
-            _life: life,
+            copying: Copying::new(),
+            life,
         };
         server.register()?;
         Ok(server)
@@ -144,7 +149,8 @@ impl Server {
         };
         let leaving = self.leaving.front().map(|(at, _)| *at);
         let killing = self.session.killing.values().min().copied();
-        [objects::deadline(&self.session), ending, leaving, killing].into_iter().flatten().min()
+        let copying = self.copying.deadline();
+        [objects::deadline(&self.session), ending, leaving, killing, copying].into_iter().flatten().min()
     }
 
     fn expire(&mut self) {
@@ -192,6 +198,7 @@ impl Server {
                     }
                     // Its own look at the ring may have been before what was sent to it since the fork.
                     self.session.greet(id);
+                    self.copy_reported(id);
                 }
                 // It was there, and is gone already: it leaves a status.
                 Err(_) => self.lose(id),
@@ -203,6 +210,7 @@ impl Server {
                 objects::window_size(&mut self.session, rows, columns);
             }
             (message::RAM, 9) if alive => self.ram(id, &received),
+            _ if self.copy_message(id, &received) => {}
             _ if id == self.first && alive => {
                 if !self.outside(received)? {
                     self.expel(id);
@@ -296,6 +304,7 @@ impl Server {
     }
 
     fn lose(&mut self, id: ClientId) {
+        self.copy_lost(id);
         self.watch.forget(id);
         process::lost(&mut self.session, id);
         self.leaving.retain(|(_, other)| *other != id);

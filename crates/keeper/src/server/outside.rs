@@ -20,6 +20,9 @@ fn word(bytes: &[u8], at: usize) -> u16 {
 impl Server {
     /// Serves a message of the first process's VMM. False: there is no such message.
     pub(super) fn outside(&mut self, received: Message) -> io::Result<bool> {
+        if matches!(received.bytes[0], message::COPY | message::FREEZE) {
+            return Ok(self.ask_for_copy(received));
+        }
         let Message { bytes, length, descriptors, .. } = received;
         let pid = i32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]);
         let session = &mut self.session;

@@ -4,7 +4,7 @@ use crate::objects;
 use crate::session::Session;
 use crate::sys::{self, Epoll};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 /// poll(2) says that a pipe is writable when it takes this much (PIPE_BUF).
 const PIPE_CHUNK: usize = 4096;
@@ -83,6 +83,21 @@ impl Stdio {
             return Err(io::ErrorKind::InvalidInput.into());
         };
         Ok(Self { input: Stream::new(input)?, outputs: [Stream::new(output)?, Stream::new(error)?] })
+    }
+
+    /// These take the place of what they were.
+    pub(super) fn replace(&mut self, epoll: &Epoll, streams: [OwnedFd; 3]) -> io::Result<()> {
+        let new = Self::new(streams, false)?;
+        self.input.close(epoll);
+        self.outputs.iter_mut().for_each(|output| output.close(epoll));
+        *self = new;
+        Ok(())
+    }
+
+    /// Descriptors of those that are open.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> + '_ {
+        let streams = [&self.input].into_iter().chain(&self.outputs);
+        streams.filter_map(|stream| stream.fd.as_ref()).map(AsRawFd::as_raw_fd)
     }
 
     /// Asks epoll for what can be used now. True: something can be used without asking.

@@ -87,7 +87,11 @@ pub fn restart_syscall(_: &mut Call<'_>) -> Result<i64> {
 pub fn reboot(call: &mut Call<'_>) -> Result<i64> {
     const MAGIC: u32 = 0xfee1_dead;
     const SECOND: [u32; 4] = [672_274_793, 85_072_278, 369_367_448, 537_993_216];
-    if call.uint(0) != MAGIC || !SECOND.contains(&call.uint(1)) { Err(Errno::EINVAL) } else { Err(Errno::EPERM) }
+    if call.uint(0) != MAGIC || !SECOND.contains(&call.uint(1)) {
+        Err(Errno::EINVAL)
+    } else {
+        Err(Errno::EPERM)
+    }
 }
 
 /// A call that changes the machine: the VM's, whoever asks, is not the program's to change.

@@ -90,6 +90,7 @@ pub fn boot(config: &Config) -> Result<Machine, Error> {
     records::write(&area, config, info).map_err(|e| Error::Input(e.to_string()))?;
     write_identity(
         &area,
+        std::process::id(),
         &Identity {
             id: config.id.clone(),
             generation: 0,

@@ -236,6 +236,11 @@ impl Desk {
         *streams == Streams::Given
     }
 
+    /// Of a copy of a session, before there is an I/O thread: its keeper has the streams.
+    pub fn give_streams(&self) {
+        *lock(&self.streams) = Streams::Given;
+    }
+
     /// Gives the standard streams back to the I/O thread.
     pub fn return_streams(&self) {
         *lock(&self.streams) = Streams::Ours;

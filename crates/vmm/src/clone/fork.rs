@@ -5,9 +5,12 @@
 //! names, and none that would tie it to its parent (streams, sockets, status pipes, the parent's KVM objects).
 
 use super::{CloneOrder, CloneSpec, Profile};
-use crate::boot::add_slots;
+use crate::boot::{add_channel, add_slots};
 use crate::run::announce_events;
-use crate::vm::{Body, Error, Identity, KICK, Learning, Machine, TIMER, host_tsc, write_identity};
+use crate::session::Place;
+use crate::vm::{
+    Body, Error, Identity, KICK, Learning, Machine, TIMER, host_tsc, renew_identity, write_identity,
+};
 use ramet_abi::identity::flag::VOLUMES_READ_ONLY;
 use ramet_abi::layout::{TOUCH_OFFSET, TOUCH_SIZE};
 use ramet_abi::mailbox::event;
@@ -16,6 +19,7 @@ use ramet_memory::{SharedArea, WorkingSet, forget_accesses};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A VM without KVM objects: what can be copied any number of times.
 pub struct Stopped {
@@ -37,6 +41,8 @@ pub struct Birth {
     pub order: CloneOrder,
     /// Whom it comes from.
     pub parent: Arc<Profile>,
+    /// Of a copy of a whole session: where it belongs.
+    pub place: Option<Place>,
 }
 
 /// Which side of the fork.
@@ -118,6 +124,9 @@ pub fn assemble(stopped: Stopped) -> Result<Assembled, Error> {
     add_slots(&mut vm, &body.ram, &body.ram_slots, &body.shared.area, body.image.as_ref())?;
     let mut vcpu = Vcpu::new(&body.host, &vm, &[KICK, TIMER])?;
     vcpu.restore(&body.host, &state)?;
+    if let Some(session) = &body.session {
+        add_channel(&mut vm, &session.channel)?;
+    }
     Ok(Assembled { machine: Machine { vcpu, vm, body }, state, working_set })
 }
 
@@ -156,17 +165,13 @@ pub fn learn(machine: &mut Machine, working_set: Option<WorkingSet>, spec: &Clon
 
 /// Gives a copy its identity and the current time. Its vCPU is ready to run.
 pub fn begin(machine: &mut Machine, spec: &CloneSpec, profile: &Profile) -> Result<(), Error> {
-    let Machine { vcpu, vm, body } = machine;
-    body.hostfs.become_clone(spec.share_volumes).map_err(Error::host("volumes"))?;
-    body.hostfs.add_slots(vm)?;
-    if let Some(limit) = spec.memory {
-        body.ram.set_limit(limit);
-    }
-    body.shared.note_ram(body.ram.present(), body.ram.limit());
-    let area = &body.shared.area;
-    body.clock.restart(area.time(), || vcpu.tsc())?;
+    settle(machine, spec.share_volumes, spec.memory)?;
+    let area = &machine.body.shared.area;
+    // In a copy of a session processes have the numbers that they have had.
+    let pid = if machine.body.session.is_some() { own_pid(machine) } else { std::process::id() };
     write_identity(
         area,
+        pid,
         &Identity {
             id: spec.id.clone(),
             generation: profile.generation,
@@ -176,13 +181,52 @@ pub fn begin(machine: &mut Machine, spec: &CloneSpec, profile: &Profile) -> Resu
             input: spec.input.clone(),
         },
     )?;
-    if !spec.share_volumes {
+    tell(machine, spec.share_volumes);
+    Ok(())
+}
+
+/// Gives a copy of a session's process, other than the first, the current time and randomness of its own. Its vCPU is ready to run.
+pub fn begin_member(machine: &mut Machine, generation: u64, place: &Membership) -> Result<(), Error> {
+    settle(machine, place.share_volumes, place.memory)?;
+    renew_identity(&machine.body.shared.area, own_pid(machine), generation)?;
+    tell(machine, place.share_volumes);
+    Ok(())
+}
+
+/// What a process of a copied session is told of the clone.
+#[derive(Clone, Copy, Debug)]
+pub struct Membership {
+    /// Volumes stay writable.
+    pub share_volumes: bool,
+    /// Limit of RAM, if it is another.
+    pub memory: Option<u64>,
+}
+
+/// The process's number in its session, as its kernel has it: nobody else relies on that.
+fn own_pid(machine: &Machine) -> u32 {
+    machine.body.shared.area.identity().pid.load(Ordering::Acquire) as u32
+}
+
+fn settle(machine: &mut Machine, share_volumes: bool, memory: Option<u64>) -> Result<(), Error> {
+    let Machine { vcpu, vm, body } = machine;
+    body.hostfs.become_clone(share_volumes).map_err(Error::host("volumes"))?;
+    body.hostfs.add_slots(vm)?;
+    if let Some(limit) = memory {
+        body.ram.set_limit(limit);
+    }
+    body.shared.note_ram(body.ram.present(), body.ram.limit());
+    body.clock.restart(body.shared.area.time(), || vcpu.tsc())?;
+    Ok(())
+}
+
+fn tell(machine: &mut Machine, share_volumes: bool) {
+    let area = &machine.body.shared.area;
+    if !share_volumes {
         // For good: a clone of this one cannot share what it does not have.
-        area.identity().flags.fetch_or(VOLUMES_READ_ONLY, std::sync::atomic::Ordering::Release);
+        area.identity().flags.fetch_or(VOLUMES_READ_ONLY, Ordering::Release);
     }
     area.raise(event::CLONED);
     announce_events(machine);
-    Ok(())
 }
 
 /// In the child of a fork that was asked for: both at once.

@@ -13,8 +13,8 @@ pub use files::{
     SOCKET, exit_document, make_directory, start_time, write_clone_config, write_exit, write_vmm,
 };
 pub use fork::{
-    Assembled, Birth, Forked, Stopped, adopt_descriptors, assemble, begin, close_all_but, fork, learn,
-    list_touches, rebuild, use_streams,
+    Assembled, Birth, Forked, Membership, Stopped, adopt_descriptors, assemble, begin, begin_member,
+    close_all_but, fork, learn, list_touches, rebuild, use_streams,
 };
 pub use profile::{CloneSpec, Profile};
 pub use settings::PoolSettings;

@@ -113,7 +113,7 @@ impl Fid {
                 .map_err(|Errno(number)| io::Error::from_raw_os_error(number))?;
             self.open = Some(Open { file, readable: true, writable: false });
         }
-        if let Some(open) = self.open.as_mut().filter(|_| !share) {
+        if let Some(open) = self.open.as_mut().filter(|_| !share && self.volume != SESSION) {
             open.writable = false;
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! A slot is not taken away as long as the VM lives, which would cost the guest every page that KVM has mapped for it: it is vacated, and the next
 //! mapping of that length comes there.
 
-use super::fid::Kind;
+use super::fid::{Kind, SESSION};
 use super::request::Call;
 use super::{Errno, HostFs};
 use ramet_abi::layout::{PAGE_SIZE, VOLUME_GPA, VOLUME_SIZE};
@@ -11,6 +11,7 @@ use ramet_kvm::{Slot, Vm};
 use ramet_memory::Mapping;
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 
 /// Most mappings at once: KVM has 32,764 slots, and every one costs it time.
 const MOST: usize = 4096;
@@ -25,6 +26,8 @@ struct Mapped {
     /// To compare its size with what is mapped. A descriptor of its own: the fid may be closed. None: the slot is vacant.
     file: Option<File>,
     offset: u64,
+    /// It is memory of the session.
+    session: bool,
 }
 
 /// The volume window.
@@ -56,10 +59,10 @@ impl Window {
     }
 
     /// Gives the vacant slot at `start` a file.
-    fn settle(&mut self, start: u64, file: File, offset: u64) -> Result<u64, Errno> {
+    fn settle(&mut self, start: u64, file: File, offset: u64, session: bool) -> Result<u64, Errno> {
         let mapped = self.mapped.get_mut(&start).ok_or(Errno(libc::EINVAL))?;
         mapped.mapping.place(&file, offset, mapped.writable)?;
-        (mapped.file, mapped.offset) = (Some(file), offset);
+        (mapped.file, mapped.offset, mapped.session) = (Some(file), offset, session);
         Ok(start)
     }
 
@@ -67,8 +70,19 @@ impl Window {
         self.mapped.values().all(|mapped| mapped.file.is_none())
     }
 
+    /// Each mapping of the session's memory becomes one of what `other` has for its file.
+    pub(super) fn exchange(&mut self, mut other: impl FnMut(&File) -> io::Result<File>) -> io::Result<()> {
+        for mapped in self.mapped.values_mut().filter(|mapped| mapped.session) {
+            let Some(file) = &mapped.file else { continue };
+            let other = other(file)?;
+            mapped.mapping.place(&other, mapped.offset, mapped.writable)?;
+            mapped.file = Some(other);
+        }
+        Ok(())
+    }
+
     pub(super) fn make_read_only(&mut self) {
-        for mapped in self.mapped.values_mut() {
+        for mapped in self.mapped.values_mut().filter(|mapped| !mapped.session) {
             mapped.writable = false;
         }
     }
@@ -124,9 +138,9 @@ impl HostFs {
             }
             _ => return Err(Errno(libc::EINVAL)),
         };
-        let file = file.try_clone()?;
+        let (file, session) = (file.try_clone()?, fid.volume == SESSION);
         if let Some(start) = self.window.vacant(length, writable) {
-            return self.window.settle(start, file, offset);
+            return self.window.settle(start, file, offset, session);
         }
         if self.window.mapped.len() >= MOST {
             return Err(Errno(libc::ENOMEM));
@@ -134,7 +148,9 @@ impl HostFs {
         let mapping = Mapping::file(&file, offset, length, writable)?;
         let start = self.window.gap(length).ok_or(Errno(libc::ENOMEM))?;
         let slot = add_slot(vm, start, &mapping, writable).map_err(|e| Errno::from(e.source))?;
-        self.window.mapped.insert(start, Mapped { mapping, slot, writable, file: Some(file), offset });
+        self.window
+            .mapped
+            .insert(start, Mapped { mapping, slot, writable, file: Some(file), offset, session });
         Ok(start)
     }
 

@@ -8,6 +8,7 @@
 mod attributes;
 mod data;
 mod directory;
+mod exchange;
 mod fid;
 mod lookup;
 mod map;

@@ -3,6 +3,7 @@
 //! What was its parent's it drops; what it has comes from the memory that fork(2) copied and from the keeper. It ends with its program,
 //! with the session, or by a signal of the host; nobody waits for it there: the keeper tells its parent.
 
+use super::member;
 use super::session::{Newborn, split};
 use crate::boot::{add_channel, add_slots, start_vcpu};
 use crate::clone::close_all_but;
@@ -37,7 +38,12 @@ pub fn live(machine: Machine, runner: Runner, newborn: Newborn) -> ! {
                 // Only the first process is known outside: there is nobody to freeze this one, or to be told.
                 Stop::State(_) => answer(&machine, errno(libc::EOPNOTSUPP)),
                 Stop::ExecFailed(..) => answer(&machine, errno(libc::ENOENT)),
-                Stop::Request => {}
+                Stop::Request => {
+                    let session = machine.body.session.as_ref();
+                    if let Some(order) = session.and_then(Session::take_hold) {
+                        (machine, runner) = member::hold(machine, runner, order);
+                    }
+                }
             }
         };
         parent = (machine, runner);
@@ -45,7 +51,7 @@ pub fn live(machine: Machine, runner: Runner, newborn: Newborn) -> ! {
 }
 
 /// Ends the process at once: the host's kernel takes the VM apart while the parent already goes on.
-fn exit(ending: &Ending) -> ! {
+pub(super) fn exit(ending: &Ending) -> ! {
     if let Ending::Failed(message) = ending {
         crate::complain(message);
     }

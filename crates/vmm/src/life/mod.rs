@@ -16,7 +16,9 @@
 //! main thread serves the control socket itself. A child of fork(2) goes on in the same loop as another VM.
 
 mod child;
+mod copy;
 mod exec;
+mod member;
 mod parked;
 mod pool;
 mod session;
@@ -31,6 +33,7 @@ use crate::clone::{
 };
 use crate::io::{Console, Drain, IoThread, RawMode, Server, Streams, block_forwarded, tell, window_size};
 use crate::run::{Runner, Stop};
+use crate::session::Place;
 use crate::vm::{self, Ending, Error, Machine, host_tsc, wait_until};
 use pool::Pool;
 use ramet_kvm::EventFd;
@@ -230,14 +233,17 @@ impl Live {
                 Ok(self)
             }
             Order::End(ending) => Err(self.end(ending)),
-            Order::Freeze(ticket, _) | Order::Clone(ticket, _) if self.machine.body.session.is_some() => {
-                self.desk.answer(ticket, Err(self.refuse_copy()));
-                Ok(self)
-            }
-            Order::Freeze(ticket, pool) => Err(self.freeze(ticket, pool, raw)),
+            Order::Freeze(ticket, pool) => match self.freeze_session(ticket) {
+                Ok(true) => Err(self.freeze(ticket, pool, raw)),
+                Ok(false) => Ok(self),
+                Err(error) => Err(self.end(error.into())),
+            },
             Order::Pool(ticket, _) => {
                 self.desk.answer(ticket, Err(Refusal::new("only a frozen VM has a pool: freeze it")));
                 Ok(self)
+            }
+            Order::Clone(ticket, order) if self.machine.body.session.is_some() => {
+                self.copy_session(ticket, *order)
             }
             Order::Clone(ticket, order) => self.clone_live(ticket, *order),
         }
@@ -282,22 +288,25 @@ impl Live {
         let quiet = desk.quiet();
         let forked = fork();
         if matches!(forked, Ok(Forked::Child)) {
-            // The parent's KVM objects and timer go first: while they are open they keep its VM alive.
-            let Self { profile: parent, machine: Machine { vcpu, vm, body, .. }, runner, io, .. } = self;
-            let waits = runner.waits();
-            drop((vcpu, vm, runner));
-            // The I/O thread does not exist here; its handle must not be joined, its lock not be taken.
-            std::mem::forget((quiet, io));
-            return Err(Outcome::Born(Box::new(Birth {
-                stopped: Stopped { body, state, waits, working_set: None },
-                order,
-                parent,
-            })));
+            // The I/O thread does not exist here: its lock is not to be touched again.
+            std::mem::forget(quiet);
+            return Err(Outcome::Born(Box::new(self.birth(state, order, None))));
         }
         drop(quiet);
         let generation = self.profile.generation + 1;
         self.desk.answer(ticket, clone_answer(&forked, &order, generation));
         Ok(self)
+    }
+
+    /// In the child of fork(2): what the clone is made from.
+    fn birth(self, state: ramet_kvm::CpuState, order: CloneOrder, place: Option<Place>) -> Birth {
+        // The parent's KVM objects and timer go first: while they are open they keep its VM alive.
+        let Self { profile: parent, machine: Machine { vcpu, vm, body, .. }, runner, io, .. } = self;
+        let waits = runner.waits();
+        drop((vcpu, vm, runner));
+        // The I/O thread does not exist here; its handle must not be joined.
+        std::mem::forget(io);
+        Birth { stopped: Stopped { body, state, waits, working_set: None }, order, parent, place }
     }
 
     /// Becomes a template, and lives as one.
@@ -333,6 +342,10 @@ impl Live {
             return Outcome::Ended(error.into(), Some(Box::new(server)));
         }
         body.ram.collapse();
+        if body.session.is_some() {
+            server.reply(ticket, &Ok(serde_json::Value::Null));
+            return copy::live(Stopped { body, state, waits, working_set: None }, profile, server);
+        }
         let pool = match Pool::open(profile.directory.clone(), settings) {
             Ok(pool) => pool,
             Err(error) => return Outcome::Ended(error.into(), Some(Box::new(server))),
@@ -362,7 +375,7 @@ fn close_standard_streams(numbers: std::ops::Range<i32>) -> Result<(), Error> {
 
 /// The first steps of a clone, in its own process.
 fn born(birth: Birth, report: &mut Report, raw: &mut Option<RawMode>) -> Outcome {
-    let Birth { stopped, mut order, parent } = birth;
+    let Birth { mut stopped, mut order, parent, place } = birth;
     // Told by the clone itself: its template may be killed now, and whoever asked would never hear of it.
     if let Some(reply) = order.reply.take() {
         let forked = Forked::Parent { pid: std::process::id() as i32, forked_tsc: host_tsc() };
@@ -374,7 +387,8 @@ fn born(birth: Birth, report: &mut Report, raw: &mut Option<RawMode>) -> Outcome
     let profile = Arc::new(Profile::of_clone(&parent, &order.spec));
     // Closed while it is still this value's: `adopt_descriptors` closes by number.
     drop(report.status_pipe.take());
-    let adopted = adopt_descriptors(&order, &stopped.body);
+    let place = place.map_or(Ok(()), |place| member::take_place(&mut stopped.body, place));
+    let adopted = place.and_then(|()| adopt_descriptors(&order, &stopped.body));
     *report = Report { profile: profile.clone(), status_pipe: order.status_pipe.take() };
     match adopted.and_then(|()| bring_up(stopped, order, profile, raw)) {
         Ok(live) => live.run(raw),
@@ -391,6 +405,8 @@ fn bring_up(
     let CloneOrder { spec, streams, .. } = order;
     let shared = stopped.body.shared.clone();
     shared.adopt();
+    let mut stopped = stopped;
+    member::exchange_memory(&mut stopped.body)?;
     let console =
         Console::new(&shared, Streams { fds: streams }, spec.tty, false).map_err(Error::host("console"))?;
     let bell = doorbell()?;
@@ -401,6 +417,12 @@ fn bring_up(
     let mut runner = Runner::new(copy(&bell)?)?;
     runner.set_waits(waits);
     take_terminal(&machine, &profile, raw)?;
+    member::wait_for_others(&machine.body)?;
+    if let Some(session) = &machine.body.session {
+        desk.give_streams();
+        desk.open_line(session.line().map_err(Error::host("socket to the keeper"))?);
+        machine.body.look_for_notices();
+    }
     let paused = spec.paused;
     let (their_desk, their_profile) = (desk.clone(), profile.clone());
     // The clone runs while its files and its control socket are made: a failure of those ends it.

@@ -2,7 +2,7 @@
 
 use super::{Live, Outcome};
 use crate::boot::add_channel;
-use crate::clone::{Desk, Forked, Order, Refusal, fork};
+use crate::clone::{Desk, Forked, Order, fork};
 use crate::io::Streams;
 use crate::run::{answer, errno};
 use crate::session::{Berth, Gone, Session, keeper};
@@ -105,29 +105,6 @@ impl Live {
             }
         }
         self.end(Ending::Failed(Gone.to_string()))
-    }
-
-    /// Why a VM with a session can be neither cloned nor frozen.
-    pub(super) fn refuse_copy(&self) -> Refusal {
-        let own = self.machine.body.shared.area.identity().pid.load(Acquire);
-        let others = self.machine.body.session.as_ref().and_then(|session| session.pids().ok());
-        let others: Vec<String> = others
-            .into_iter()
-            .flatten()
-            .filter(|pid| u64::from(*pid) != own)
-            .map(|pid| pid.to_string())
-            .collect();
-        Refusal::new(match others.len() {
-            0 => "the program has forked: its files are its session's, which cannot be copied".into(),
-            1 => format!(
-                "the program has forked: process {} is alive, and a session of several processes cannot be copied",
-                others[0]
-            ),
-            _ => format!(
-                "the program has forked: processes {} are alive, and a session of several processes cannot be copied",
-                others.join(", ")
-            ),
-        })
     }
 
     /// Begins a session, and answers the guest. An error ends the VM: the streams have already gone to the keeper.

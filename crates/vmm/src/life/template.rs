@@ -78,7 +78,12 @@ pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server, mut poo
             if matches!(forked, Ok(Forked::Child)) {
                 // As above.
                 std::mem::forget((server, pool));
-                return Outcome::Born(Box::new(Birth { stopped, order: *order, parent: profile }));
+                return Outcome::Born(Box::new(Birth {
+                    stopped,
+                    order: *order,
+                    parent: profile,
+                    place: None,
+                }));
             }
             let answer = clone_answer(&forked, &order, profile.generation + 1);
             match asked {

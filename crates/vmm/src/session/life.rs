@@ -24,6 +24,11 @@ impl Life {
         }
     }
 
+    /// The first process's end.
+    pub fn given(pipe: OwnedFd) -> Self {
+        Self { pipe }
+    }
+
     /// In a child of fork(2), of the parent's end: one of its own, through which the host's kernel kills the child as soon as the
     /// keeper is gone. An error: it is gone already, or the host has no room.
     pub fn inherit(self) -> io::Result<Self> {

@@ -10,17 +10,20 @@
 //! Every process's VMM holds the reading end of the *life pipe*, an open file of its own, which sends SIGKILL to its owner when the pipe is
 //! closed at the other end; that end the keeper holds, alone. The first process ends with a message instead.
 
+mod copy;
 pub mod keeper;
 mod life;
 mod outside;
 
 use crate::message::{self, Received};
-use ramet_abi::session::{message as packet, op};
+use ramet_abi::session::message as packet;
 use ramet_memory::{Channel, WorkingSet};
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
+pub use copy::{Hold, NoCopy, Place, Word};
 pub use life::Life;
 pub use outside::{announce_size, list, resize, signal};
 
@@ -28,9 +31,6 @@ pub use outside::{announce_size, list, resize, signal};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the session's keeper is gone")]
 pub struct Gone;
-
-/// Most bytes of an answer to PIDS that are looked at.
-const PIDS_MOST: u64 = 4096;
 
 /// A child that the keeper has agreed to: it exists when somebody says so on its socket.
 #[derive(Debug)]
@@ -66,6 +66,8 @@ pub struct Session {
     pub children_write: Option<WorkingSet>,
     /// To be told which pages this process has written, soon after its beginning: the first child of its parent.
     pub learning: Option<WorkingSet>,
+    /// The keeper wants this VM to stand still, as soon as it can.
+    hold: Cell<Option<Hold>>,
 }
 
 impl Session {
@@ -78,19 +80,18 @@ impl Session {
         first: bool,
     ) -> Result<Self, Gone> {
         message::send(socket.as_fd(), &[packet::HELLO]).map_err(|_| Gone)?;
-        Ok(Self { channel, socket, life, generation, first, children_write: None, learning: None })
+        Ok(Self::new(channel, socket, life, generation, first))
+    }
+
+    fn new(channel: Channel, socket: OwnedFd, life: Life, generation: u64, first: bool) -> Self {
+        let hold = Cell::new(None);
+        Self { channel, socket, life, generation, first, children_write: None, learning: None, hold }
     }
 
     /// Has the request in the channel served. What came with the answer. The keeper answers at once, but for the first process's EXIT.
     pub fn call(&self) -> Result<Received, Gone> {
         message::send(self.socket.as_fd(), &[packet::REQUEST]).map_err(|_| Gone)?;
-        loop {
-            match message::receive(self.socket.as_fd(), &mut [0], 0) {
-                Ok(received) if received.count > 0 => return Ok(received),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                _ => return Err(Gone),
-            }
-        }
+        self.answer(&mut [0; 3])
     }
 
     /// Asks for a child, as the request in the channel says. `Err`: the keeper's refusal as a negative errno, or this process's.
@@ -104,19 +105,6 @@ impl Session {
             // No room in this process's table of descriptors; or it was another request.
             _ => Ok(Err(-i64::from(libc::EAGAIN))),
         }
-    }
-
-    /// Pids of the session's processes, while the guest stands still. What it has in the channel stays as it is.
-    pub fn pids(&self) -> Result<Vec<u32>, Gone> {
-        // A request that the guest has just written is not to be disturbed.
-        if self.channel.is_pending() {
-            return Ok(Vec::new());
-        }
-        let kept = self.channel.set_request(op::PIDS, PIDS_MOST);
-        let answered = self.call();
-        let pids = self.channel.answer_words(PIDS_MOST);
-        self.channel.restore(&kept);
-        answered.map(|_| pids)
     }
 
     /// Whether the guest has notices to read.

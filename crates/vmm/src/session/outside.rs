@@ -66,14 +66,8 @@ impl Session {
     pub fn ram(&self, bytes: u64) -> Result<bool, Gone> {
         let [a, b, c, d, e, f, g, h] = bytes.to_le_bytes();
         message::send(self.socket.as_fd(), &[packet::RAM, a, b, c, d, e, f, g, h]).map_err(|_| Gone)?;
-        let mut answer = [0; 2];
-        loop {
-            match message::receive(self.socket.as_fd(), &mut answer, 0) {
-                Ok(received) if received.count > 0 => return Ok(answer[1] != 0),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                _ => return Err(Gone),
-            }
-        }
+        let mut answer = [0; 3];
+        self.answer(&mut answer).map(|_| answer[1] != 0)
     }
 
     /// All other VMs stand still, or go on.

@@ -25,7 +25,7 @@ pub struct Identity {
 }
 
 /// Writes page and document, with fresh random bytes. A VM whose identity cannot be made must not run.
-pub fn write(area: &SharedArea, identity: &Identity) -> Result<(), Error> {
+pub fn write(area: &SharedArea, pid: u32, identity: &Identity) -> Result<(), Error> {
     let document =
         serde_json::to_vec(identity).map_err(|e| Error::Request(format!("identity document: {e}")))?;
     if document.len() as u64 > PAYLOAD_SIZE {
@@ -36,7 +36,7 @@ pub fn write(area: &SharedArea, identity: &Identity) -> Result<(), Error> {
     }
     area.write(PAYLOAD_OFFSET, &document)?;
     area.identity().payload_length.store(document.len() as u64, Release);
-    renew(area, std::process::id(), identity.generation)
+    renew(area, pid, identity.generation)
 }
 
 /// Writes the page with fresh random bytes, and leaves the document as it is: a process of the same session.

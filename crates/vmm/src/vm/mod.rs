@@ -94,7 +94,8 @@ impl Body {
     /// Descriptors that a clone keeps.
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> + '_ {
         let image = self.image.as_ref().and_then(|image| image.file.as_ref()).map(AsRawFd::as_raw_fd);
-        [self.host.descriptor()].into_iter().chain(image).chain(self.hostfs.descriptors())
+        let session = self.session.iter().flat_map(Session::descriptors);
+        [self.host.descriptor()].into_iter().chain(image).chain(self.hostfs.descriptors()).chain(session)
     }
 
     /// A new process, or a template's first clone, has given its first output or comes to rest: tells those that are made after it which
@@ -138,10 +139,15 @@ impl Body {
         }
     }
 
-    /// Tells the guest of notices in its session's channel. The keeper sends a kick after it has written some.
+    /// Tells the guest of notices in its session's channel, and this thread of what the keeper wants. The keeper sends a kick after it has
+    /// written some.
     pub fn look_for_notices(&self) {
-        if self.session.as_ref().is_some_and(Session::has_notices) {
+        let Some(session) = &self.session else { return };
+        if session.has_notices() {
             self.shared.area.raise(event::SESSION);
+        }
+        if session.is_to_hold() {
+            self.shared.note_request();
         }
     }
 }

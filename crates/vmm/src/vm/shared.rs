@@ -56,6 +56,11 @@ impl Shared {
         self.kick();
     }
 
+    /// In the vCPU's thread: it is to look at the requests before it enters the guest again.
+    pub fn note_request(&self) {
+        self.requests.fetch_or(Wake::Request as u32, Ordering::AcqRel);
+    }
+
     /// Takes the mark that [`Shared::request`] left.
     pub fn take_request(&self) -> bool {
         self.requests.swap(0, Ordering::AcqRel) != 0

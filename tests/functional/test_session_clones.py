@@ -1,4 +1,4 @@
-"""Clones and templates of programs that have forked: all processes at one instant, nothing shared afterwards, all or nothing."""
+"""Clones and templates of programs that have forked: all processes at one instant, nothing shared, all or nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -25,7 +26,7 @@ if (!$p) { while (sysread R, $c, 1) { $n++; syswrite W2, "$$ $n\n" } exit 0 }
 while (1) { syswrite W, "x"; $_ = <R2>; print "$$ $_"; select undef, undef, undef, 0.01 }
 """
 
-# A process and two children over shared memory, which do what they are told: `set N`, `get`, `add N` (both children under a lock).
+# A process and two children over shared memory, which do what they are told: `set N` (one), `add N` (both, locked).
 SHARED = r"""
 import mmap, multiprocessing, os, sys
 memory = mmap.mmap(-1, 1 << 20)
@@ -53,7 +54,8 @@ for line in sys.stdin:
     for _, w in to:
         os.write(w, line.encode())
     said = [r.readline().decode().strip() for r, _ in to]
-    print(*said, memory[70000:70008].decode(), open("/tmp/shared", "rb").read()[5000:5008].decode(), total.value, flush=True)
+    own = memory[70000:70008].decode(), open("/tmp/shared", "rb").read()[5000:5008].decode()
+    print(*said, *own, total.value, flush=True)
 """
 
 # Two processes that write one SQLite database (the second through memory that both map), until they are told to stop.
@@ -115,6 +117,12 @@ def gone(pids: list[int]) -> bool:
 
 def vmms(vm: ramet.VM) -> list[int]:
     return [int(process["vmm"]) for process in vm.processes() if process["vmm"]]
+
+
+def keeper_of(vm: ramet.VM) -> int:
+    """The keeper is a child of the first VM's VMM, and not its clone."""
+    listed = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(vm.pid)], capture_output=True, text=True).stdout
+    return next(int(words[0]) for words in map(str.split, listed.splitlines()) if "keeper" in words[1])
 
 
 def goes_on(vm: ramet.VM) -> list[str]:
@@ -228,7 +236,12 @@ def test_a_database_under_load_is_whole_in_both_copies(child: bool, mode: str) -
 
 def test_what_is_left_of_a_session_is_cloned() -> None:
     """One process again, whose files and pipes are the keeper's since its first fork."""
-    program = "$| = 1; if (!fork) { open F, '>', '/tmp/f'; print F 7; exit 0 } wait; while (<STDIN>) { print `cat /tmp/f`, $_ }"
+    program = """
+        $| = 1;
+        if (!fork) { open F, '>', '/tmp/f'; print F 7; exit 0 }
+        wait;
+        while (<STDIN>) { print `cat /tmp/f`, $_ }
+    """
     with ramet.run("test-tools", ["perl", "-e", program]) as vm:
         assert tell(vm, "a") == "7a"
         with vm.clone() as one:
@@ -311,3 +324,30 @@ def test_a_paused_session_and_a_paused_clone_stand_still() -> None:
             assert goes_on(two) == who
         vm.resume()
         assert goes_on(vm) == who
+
+
+# Processes all the time: some that end at once, one that always follows another.
+FAMILY = r"""
+$| = 1;
+for ($n = 1; ; $n++) {
+    my @pids = map { my $p = fork; defined $p or die "fork: $!"; exit $_ if !$p; $p } 1 .. 3;
+    for (0 .. 2) { waitpid($pids[$_], 0) == $pids[$_] && $? >> 8 == $_ + 1 or die "status $?" }
+    `echo $n` == $n or die "echo";
+    print "$$ x $n\n";
+}
+"""
+
+
+def test_clones_while_processes_come_and_go_leave_nothing_behind() -> None:
+    with ramet.run("test-tools", ["perl", "-e", FAMILY]) as vm:
+        who = goes_on(vm)
+        with vm.clone() as one:
+            assert goes_on(one) == who
+        keeper = keeper_of(vm)
+        before = len(list(Path(f"/proc/{keeper}/fd").iterdir()))
+        for one in vm.clone(6):
+            assert isinstance(one, ramet.VM), one
+            with one:
+                assert goes_on(one) == who
+        assert goes_on(vm) == who
+        assert len(list(Path(f"/proc/{keeper}/fd").iterdir())) <= before + 12

@@ -11,8 +11,10 @@ use ramet_abi::session::{
     VERSIONS, VERSIONS_OFFSET, notice,
 };
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU8, AtomicU32};
@@ -24,7 +26,6 @@ const SIGNALS_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct Channel {
     base: NonNull<u8>,
-    memory: OwnedFd,
     /// Notices that did not fit into the ring.
     backlog: VecDeque<Note>,
 }
@@ -51,33 +52,34 @@ impl Channel {
         if sys::size(memory.as_fd())? != CHANNEL_SIZE {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        let base = sys::map_shared(memory.as_fd(), CHANNEL_SIZE as usize)?;
-        Ok(Self { base, memory: memory.try_clone()?, backlog: VecDeque::new() })
+        Ok(Self { base: sys::map_shared(memory.as_fd(), CHANNEL_SIZE as usize)?, backlog: VecDeque::new() })
     }
 
-    /// The same bytes in memory of its own, for a copy of the VM, which stands still.
+    /// The same bytes in memory of its own, for a copy of the VM, which stands still. Of the data as many as request or answer have.
     ///
     /// # Errors
-    /// Those of [`sys::copy_memory`] and fcntl(2).
+    /// Those of memfd_create(2), ftruncate(2), pwrite(2).
     pub fn copy(&self) -> io::Result<OwnedFd> {
-        let copy = sys::copy_memory(self.memory.as_fd(), c"ramet-channel")?;
-        sys::seal_size(copy.as_fd())?;
-        Ok(copy)
+        let length = |at: u64| {
+            let mut word = [0; 8];
+            self.read(at, &mut word);
+            u64::from_le_bytes(word).min(DATA_MAX)
+        };
+        let request = length(REQUEST_OFFSET + std::mem::offset_of!(Request, length) as u64);
+        let reply = length(REPLY_OFFSET + std::mem::offset_of!(Reply, length) as u64);
+        let mut bytes = vec![0; (DATA_OFFSET + request.max(reply)) as usize];
+        self.read(0, &mut bytes);
+        let memory = File::from(Self::memory()?);
+        memory.write_all_at(&bytes, 0)?;
+        Ok(memory.into())
     }
 
     /// In a copy of the keeper: this is the copy's channel, with the memory of [`Channel::copy`].
     ///
     /// # Errors
     /// Those of mmap(2): what is mapped is not known then.
-    pub fn move_to(&mut self, memory: OwnedFd) -> io::Result<()> {
-        sys::remap_shared(self.base, memory.as_fd(), CHANNEL_SIZE as usize)?;
-        self.memory = memory;
-        Ok(())
-    }
-
-    /// The descriptor of its memory.
-    pub(crate) fn descriptor(&self) -> RawFd {
-        self.memory.as_raw_fd()
+    pub fn move_to(&mut self, memory: &OwnedFd) -> io::Result<()> {
+        sys::remap_shared(self.base, memory.as_fd(), CHANNEL_SIZE as usize)
     }
 
     /// Has the host give the pages that are used first, of new memory: it reads as zeros before and afterwards.

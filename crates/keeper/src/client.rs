@@ -5,7 +5,7 @@ use crate::sys;
 use ramet_kcore::errno::{Errno, Result};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 
 /// Names a VM for as long as the keeper runs; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,16 +174,12 @@ impl Client {
     ///
     /// # Errors
     /// Those of mmap(2).
-    pub fn become_copy(&mut self, memory: OwnedFd, socket: OwnedFd) -> io::Result<()> {
+    pub fn become_copy(&mut self, memory: &OwnedFd, socket: OwnedFd) -> io::Result<()> {
         self.channel.move_to(memory)?;
         self.socket = socket;
         (self.host, self.host_pid, self.place) = (Host::Born, 0, None);
         (self.kick, self.doomed) = (false, false);
         Ok(())
-    }
-    /// Its descriptors.
-    pub(crate) fn descriptors(&self) -> [RawFd; 2] {
-        [self.socket.as_raw_fd(), self.channel.descriptor()]
     }
     /// EBADF unless the VM may name that node.
     ///

@@ -417,7 +417,7 @@ impl Server {
         session.spare_berth = None;
         for Member { id, memory, socket } in members {
             if let Some(client) = session.clients.get_mut(id) {
-                client.become_copy(memory, socket)?;
+                client.become_copy(&memory, socket)?;
             }
         }
         let shared: BTreeMap<u64, RawFd> =
@@ -441,7 +441,7 @@ impl Server {
     /// Every descriptor that this process has a use for.
     fn descriptors(&self) -> Vec<RawFd> {
         let mut all: Vec<RawFd> =
-            self.session.clients.iter().flat_map(|(_, client)| client.descriptors()).collect();
+            self.session.clients.iter().map(|(_, client)| client.socket.as_raw_fd()).collect();
         all.extend(nodes::descriptors(&self.session));
         all.extend(self.session.image.as_ref().map(AsRawFd::as_raw_fd));
         all.extend(self.stdio.descriptors());

@@ -225,7 +225,7 @@ int main(int argc, char **argv)
     size_t rest = 0;
     for (ssize_t n; (n = read(from[0], bytes, sizeof bytes)) > 0;)
         rest += n;
-    NEED(rest <= 65536);
+    NEED(rest <= 8 * 65536);
     NEED(write(to[1], "x", 1) == -1 && errno == EPIPE);
     NEED(!ftruncate(spoilt_file, 0) && pwrite(spoilt_file, "as ever", 7, 0) == 7 && pread(spoilt_file, bytes, 100, 0) == 7 && !memcmp(bytes, "as ever", 7));
     NEED(!close(ask[1]) && waitpid(good, &status, 0) == good && WIFEXITED(status) && WEXITSTATUS(status) == 23);

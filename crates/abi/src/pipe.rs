@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// The keeper has taken the pipe back.
 pub const CLOSED: u64 = 1 << 63;
-/// Bytes before the ring, whose size is the pipe's capacity.
+/// Bytes before the ring, which holds the pipe's capacity or more.
 pub const RING_OFFSET: u64 = 4096;
 
 /// A word alone on its cache line.

@@ -402,7 +402,7 @@ pub mod op {
     pub const SPLICE: u32 = 0x321;
     /// READ and WRITE of a pipe that this VM reads much of what one other writes, or the other way round, are answered by EREMCHG (78): from now on
     /// the bytes are in memory ([`crate::pipe`]), until the keeper takes the pipe back. This asks for it: the VMM receives a descriptor and makes a [`crate::hostfs`] fid
-    /// of it. Result: the fid. Values: capacity, flags of the description. `flags` 1: the VM cannot use it, and shall be asked no more. EINVAL: it has been taken back.
+    /// of it. Result: the fid. Values: bytes of the ring, flags of the description, the pipe's capacity. `flags` 1: the VM cannot use it, and shall be asked no more. EINVAL: it has been taken back.
     pub const PIPE_MEMORY: u32 = 0x30e;
     /// The other side of such a pipe sleeps no more: it is sent [`super::notice::READY`], without POLLERR: with it the memory is the keeper's again.
     pub const PIPE_WAKE: u32 = 0x30f;

@@ -24,6 +24,8 @@ const EINVAL: i64 = -22;
 const EREMCHG: i64 = -78;
 const ATOMIC: usize = 4096;
 const CAPACITY: usize = 64 << 10;
+/// What a writer that may wait finds room for while the pipe is lent.
+const RING: usize = 512 << 10;
 const O_NONBLOCK: u64 = 0o4000;
 
 /// What wakes a sleeper.
@@ -172,7 +174,7 @@ impl Lane {
     /// Whether poll(2) would say that the writer can write. The keeper counts pages, as Linux does: there may be room for bytes and for no page.
     fn has_room(&self) -> bool {
         match self.readiness() {
-            EREMCHG => self.in_flight() + ATOMIC <= CAPACITY,
+            EREMCHG => self.in_flight() + ATOMIC <= RING,
             events => events & i64::from(Events::OUT.0) != 0,
         }
     }
@@ -211,7 +213,7 @@ impl Lane {
         let mut h = self.harness.borrow_mut();
         assert_eq!(h.ask(self.reader.vm, ask, b"").result, 0);
         let memory = h.passed.pop().unwrap();
-        let length = RING_OFFSET as usize + CAPACITY;
+        let length = RING_OFFSET as usize + RING;
         ramet_keeper::sys::map_shared(std::os::fd::AsFd::as_fd(&memory), length).unwrap().as_ptr().cast()
     }
 }
@@ -267,14 +269,46 @@ fn bytes_go_through_memory_once_a_pipe_is_used_much() {
         assert!(lane.harness.borrow_mut().ring(vm).result > 0, "TIDS is still what is asked");
     }
     // All of it, round its end, more than it holds.
-    assert_eq!(lane.send(CAPACITY + 1), Ok(CAPACITY));
+    assert_eq!(lane.send(RING + 1), Ok(RING));
     assert_eq!(lane.send(1), Err(Errno::EAGAIN));
     assert_eq!(lane.receive(10), Ok(10));
     assert_eq!(lane.send(11), Err(Errno::EAGAIN));
     assert_eq!(lane.send(ATOMIC + 1), Ok(10));
-    assert_eq!(lane.receive(2 * CAPACITY), Ok(CAPACITY));
+    assert_eq!(lane.receive(2 * RING), Ok(RING));
     assert_eq!(lane.receive(1), Err(Errno::EAGAIN));
     assert!(lane.is_lent());
+}
+
+#[test]
+fn a_writer_that_must_not_wait_finds_the_capacity() {
+    let mut lane = Lane::new();
+    lane.writer.end.set_flags(O_NONBLOCK as u32);
+    for _ in 0..100 {
+        lane.round_trip();
+    }
+    assert!(lane.is_lent());
+    assert_eq!(lane.send(CAPACITY + 1), Ok(CAPACITY));
+    assert_eq!(lane.send(1), Err(Errno::EAGAIN));
+    assert_eq!((lane.receive(ATOMIC), lane.send(RING)), (Ok(ATOMIC), Ok(ATOMIC)));
+}
+
+#[test]
+fn what_is_taken_back_may_be_more_than_the_capacity() {
+    for which in 0..6 {
+        let mut lane = Lane::lent();
+        assert_eq!(lane.send(RING), Ok(RING));
+        disturb(&lane, which);
+        // No room until there is less than the capacity in it.
+        for _ in 0..RING / CAPACITY - 1 {
+            assert_eq!((lane.has_room(), lane.send(1)), (false, Err(Errno::EAGAIN)), "{which}");
+            assert_eq!(lane.receive(CAPACITY), Ok(CAPACITY));
+        }
+        assert!(!lane.has_room());
+        assert_eq!((lane.receive(ATOMIC), lane.has_room(), lane.send(RING)), (Ok(ATOMIC), true, Ok(ATOMIC)));
+        assert_eq!(lane.receive(RING), Ok(CAPACITY));
+        // As empty as any other.
+        assert_eq!((lane.send(RING), lane.receive(RING)), (Ok(CAPACITY), Ok(CAPACITY)));
+    }
 }
 
 #[test]
@@ -364,7 +398,7 @@ fn the_death_of_a_holder_ends_it_for_the_other() {
         // The reader dies; it is the session's first, so that only the description goes here.
         let mut lane = Lane::lent();
         if asleep {
-            assert_eq!(lane.send(CAPACITY), Ok(CAPACITY));
+            assert_eq!(lane.send(RING), Ok(RING));
             assert_eq!(lane.send(1), Err(Errno::EAGAIN));
             lane.writer.sleep();
             assert!(matches!(lane.writer.state, State::Asleep(_)));
@@ -388,7 +422,7 @@ fn nonsense_in_the_memory_spoils_that_pipe_alone() {
         // SAFETY: the memory stays mapped for the rest of the test, and its first page consists of atomics.
         let header = unsafe { &*header };
         for _ in 0..1 + random.below(6) {
-            let near = random.next() % (2 * CAPACITY as u64);
+            let near = random.next() % (2 * RING as u64);
             let any = random.next();
             let value = random.pick(&[0, near, u64::MAX, CLOSED, CLOSED - 1, CLOSED | near, any]);
             match random.below(4) {
@@ -398,24 +432,24 @@ fn nonsense_in_the_memory_spoils_that_pipe_alone() {
                 _ => header.writer_sleeps.0.store(value as u32, SeqCst),
             }
             // Answers may be wrong, never more bytes than there is room for.
-            let _ = lane.writer.write(&vec![7; random.below(2 * CAPACITY)]);
-            let got = lane.reader.read(4 * CAPACITY).unwrap_or_default();
-            assert!(got.len() <= 2 * CAPACITY, "{seed} {round}: {}", got.len());
+            let _ = lane.writer.write(&vec![7; random.below(2 * RING)]);
+            let got = lane.reader.read(4 * RING).unwrap_or_default();
+            assert!(got.len() <= 2 * RING, "{seed} {round}: {}", got.len());
         }
         disturb(&lane, random.below(6));
         assert!(!lane.is_lent());
         if random.below(2) == 0 {
             // It says that it is still lent, and full; both VMs have been told otherwise.
             header.tail.0.store(0, SeqCst);
-            header.head.0.store(CAPACITY as u64, SeqCst);
+            header.head.0.store(RING as u64, SeqCst);
             lane.news();
         }
         // What is in it is no more than it holds, and from now on it is a pipe like any other.
         let mut rest = 0;
-        while let Ok(bytes) = lane.reader.read(CAPACITY) {
+        while let Ok(bytes) = lane.reader.read(RING) {
             rest += bytes.len();
         }
-        assert!(rest <= CAPACITY, "{seed} {round}: {rest}");
+        assert!(rest <= RING, "{seed} {round}: {rest}");
         assert_eq!(lane.writer.write(b"as ever"), Ok(7));
         assert_eq!(lane.reader.read(100), Ok(b"as ever".to_vec()));
     }
@@ -455,7 +489,7 @@ fn run(seed: u64) -> usize {
             usize::MAX => disturb(&lane, random.below(6)),
             _ if kind < 2 * writes => match lane.writer.state {
                 State::Awake => {
-                    let most = random.pick(&[1, 10, ATOMIC, ATOMIC + 1, CAPACITY, CAPACITY + 100]);
+                    let most = random.pick(&[1, 10, ATOMIC, ATOMIC + 1, RING, RING + 100]);
                     let count = 1 + random.below(most);
                     match lane.send(count) {
                         Ok(_) => {}
@@ -468,7 +502,7 @@ fn run(seed: u64) -> usize {
             },
             _ if kind < 2 * writes + 2 * reads => match lane.reader.state {
                 State::Awake => {
-                    let most = random.pick(&[1, 10, ATOMIC, CAPACITY, 2 * CAPACITY]);
+                    let most = random.pick(&[1, 10, ATOMIC, RING, 2 * RING]);
                     match lane.receive(1 + random.below(most)) {
                         Ok(count) => assert!(count > 0, "{seed}: end of file"),
                         Err(Errno::EAGAIN) => lane.reader.state = State::Refused,
@@ -514,7 +548,7 @@ fn run(seed: u64) -> usize {
         match lane.reader.state {
             State::Asleep(_) => panic!("{seed}: nobody wakes the reader"),
             State::Refused => lane.reader.sleep(),
-            _ => match lane.receive(CAPACITY) {
+            _ => match lane.receive(RING) {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(Errno::EAGAIN) => lane.reader.state = State::Refused,

@@ -5,6 +5,7 @@ use super::memory::Window;
 use super::remote::RemoteFile;
 use crate::errno::{Errno, Result};
 use crate::file::Page;
+use crate::file::flags::O_NONBLOCK;
 use crate::ipc::pipe::PIPE_BUF;
 use crate::user::{Sink, SliceSource, Source};
 use crate::wait::Events;
@@ -32,7 +33,10 @@ pub(super) struct LentPipe {
     _window: Rc<Window>,
     _page: Rc<dyn Page>,
     base: usize,
+    /// Of the ring.
     capacity: u64,
+    /// A writer that must not wait finds it full with so much.
+    of_pipe: u64,
     /// Status flags of the description, which do not change while it is lent.
     flags: u32,
 }
@@ -46,13 +50,14 @@ impl LentPipe {
         let request = Request { operation: op::PIPE_MEMORY, id, ..Request::default() };
         let reply = client.call(&request, &[])?;
         let window = Window::adopt(client, reply.result as u32)?;
-        let [capacity, flags, ..] = reply.values;
+        let [capacity, flags, of_pipe, ..] = reply.values;
         if !capacity.is_power_of_two() || capacity > CAPACITY_MAX {
             return Err(Errno::EIO);
         }
         let page = window.page(0, RING_OFFSET + capacity)?;
         let base = page.address();
-        Ok(LentPipe { _window: window, _page: page, base, capacity, flags: flags as u32 })
+        let of_pipe = of_pipe.min(capacity);
+        Ok(LentPipe { _window: window, _page: page, base, capacity, of_pipe, flags: flags as u32 })
     }
 
     /// Says that this VM cannot use it.
@@ -78,12 +83,18 @@ impl LentPipe {
         self.filled().map(|_| self.flags)
     }
 
+    /// Bytes that fit. A writer that waits for room may as well go on writing, beyond the pipe's capacity.
+    fn room(&self, filled: u64) -> u64 {
+        let most = if self.flags & O_NONBLOCK != 0 { self.of_pipe } else { self.capacity };
+        most.saturating_sub(filled)
+    }
+
     /// What is ready.
     pub(super) fn ready(&self, reads: bool) -> Option<Events> {
         let filled = self.filled()?;
         Some(match reads {
             true if filled > 0 => Events::IN.or(Events::RDNORM),
-            false if self.capacity - filled >= PIPE_BUF as u64 => Events::OUT.or(Events::WRNORM),
+            false if self.room(filled) >= PIPE_BUF as u64 => Events::OUT.or(Events::WRNORM),
             _ => Events::NONE,
         })
     }
@@ -154,7 +165,7 @@ impl LentPipe {
         let header = self.header();
         let head = header.head.0.load(Relaxed);
         let Some(filled) = self.filled() else { return Ok(Done::Closed(Vec::new())) };
-        let (room, wanted) = (self.capacity - filled, from.remaining() as u64);
+        let (room, wanted) = (self.room(filled), from.remaining() as u64);
         if room == 0 || wanted <= PIPE_BUF as u64 && room < wanted {
             return Err(Errno::EAGAIN);
         }

@@ -26,6 +26,10 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 /// So many transfers at each end make it worth a memory slot in both VMs.
 const ENOUGH: u32 = 16;
+/// The memory holds so many times the pipe's capacity, up to [`RING_MAX`]: a writer that may wait goes on writing instead, so that two VMs on one
+/// CPU take turns less often.
+const TIMES: usize = 8;
+const RING_MAX: usize = 512 << 10;
 /// An end that is not to be asked about again.
 const NEVER: u32 = u32::MAX;
 
@@ -37,6 +41,7 @@ struct Memory {
     pipe: Rc<Pipe>,
     file: OwnedFd,
     base: NonNull<u8>,
+    /// Of the ring, in bytes.
     capacity: usize,
     reader: End,
     writer: End,
@@ -48,7 +53,7 @@ impl Memory {
     }
 
     fn new(pipe: &Rc<Pipe>, reader: End, writer: End) -> std::io::Result<Self> {
-        let capacity = pipe.capacity();
+        let capacity = (pipe.capacity() * TIMES).min(RING_MAX).max(pipe.capacity());
         let file = sys::memory_file(c"ramet-pipe")?;
         sys::set_size(file.as_fd(), Self::length(capacity) as u64)?;
         sys::seal_size(file.as_fd())?;
@@ -235,7 +240,8 @@ pub fn memory(session: &mut Session, client: ClientId, request: &Request) -> Res
     let passed = memory.file.try_clone().map_err(|_| Errno::ENFILE)?;
     session.pass(passed);
     let mut reply = Reply::default();
-    reply.values[..2].copy_from_slice(&[memory.capacity as u64, file.flags().into()]);
+    let of_pipe = memory.pipe.capacity() as u64;
+    reply.values[..3].copy_from_slice(&[memory.capacity as u64, file.flags().into(), of_pipe]);
     Ok(reply)
 }
 

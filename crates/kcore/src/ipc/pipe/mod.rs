@@ -200,11 +200,11 @@ impl Pipe {
         Some(bytes)
     }
 
-    /// Puts bytes into a pipe that is empty, as far as they fit, and tells who waits.
+    /// Puts bytes into a pipe that is empty, more than its capacity if need be, and tells who waits.
     pub fn put_back(&self, bytes: &[u8]) {
         if let Ok(mut ring) = self.ring.try_borrow_mut() {
             // Without memory for them they are lost, as those of a pipe whose ends are gone.
-            let _ = ring.write(&mut crate::user::SliceSource(bytes), false);
+            let _ = ring.fill(bytes);
         }
         self.notify_readers();
         self.notify_writers();

@@ -6,7 +6,7 @@
 
 use super::PIPE_BUF;
 use crate::errno::{Errno, Result};
-use crate::user::{Sink, Source};
+use crate::user::{Sink, SliceSource, Source};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -25,14 +25,18 @@ pub(super) struct Ring {
     buffer: Vec<u8>,
     slots: VecDeque<Slot>,
     first: usize,
+    /// Pages of the buffer in use, a power of two: `capacity`, or more until an overfull ring has run empty.
     pages: usize,
+    /// So many slots make it full.
+    capacity: usize,
     unread: usize,
 }
 
 impl Ring {
     /// `capacity`: a power of two, at least a page.
     pub fn new(capacity: usize) -> Ring {
-        Ring { buffer: Vec::new(), slots: VecDeque::new(), first: 0, pages: capacity / PAGE, unread: 0 }
+        let pages = capacity / PAGE;
+        Ring { buffer: Vec::new(), slots: VecDeque::new(), first: 0, pages, capacity: pages, unread: 0 }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -40,7 +44,7 @@ impl Ring {
     }
 
     pub fn is_full(&self) -> bool {
-        self.slots.len() >= self.pages
+        self.slots.len() >= self.capacity
     }
 
     pub fn has_packets(&self) -> bool {
@@ -52,7 +56,7 @@ impl Ring {
     }
 
     pub fn capacity(&self) -> usize {
-        self.pages * PAGE
+        self.capacity * PAGE
     }
 
     /// Slots that hold data.
@@ -111,6 +115,7 @@ impl Ring {
         }
         if self.slots.is_empty() {
             self.first = 0;
+            self.pages = self.capacity;
         }
     }
 
@@ -203,7 +208,8 @@ impl Ring {
     pub fn room(&mut self, want: usize) -> Result<(usize, usize)> {
         let used = self.slots.len();
         let start = self.page(used);
-        let pages = want.div_ceil(PAGE).min(self.pages - used).min(self.pages - start / PAGE);
+        let pages =
+            want.div_ceil(PAGE).min(self.capacity.saturating_sub(used)).min(self.pages - start / PAGE);
         let end = start + pages * PAGE;
         if end > self.buffer.len() {
             let grown = end.next_power_of_two();
@@ -269,8 +275,23 @@ impl Ring {
             }
             buffer.resize(needed, 0);
         }
-        (self.buffer, self.first, self.pages) = (buffer, 0, pages);
+        (self.buffer, self.first, self.pages, self.capacity) = (buffer, 0, pages, pages);
         Ok(())
+    }
+
+    /// Puts bytes into an empty ring, more than its capacity if need be: it is then full until it holds less.
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn fill(&mut self, bytes: &[u8]) -> Result<()> {
+        let capacity = self.capacity;
+        self.resize(bytes.len().next_multiple_of(PAGE).next_power_of_two().max(capacity * PAGE))?;
+        let filled = self.write(&mut SliceSource(bytes), false);
+        self.capacity = capacity;
+        if self.slots.is_empty() {
+            self.pages = capacity;
+        }
+        filled.map(drop).or_else(|error| if bytes.is_empty() { Ok(()) } else { Err(error) })
     }
 
     /// The bytes of the first slot, and whether it is a packet.

@@ -257,6 +257,7 @@ pub mod op {
     pub const SETSID: u32 = 0x105;
     /// Facts about process `arguments[0]` (0: the caller). Result: its pid. Values: parent, group, session, state (the letter of proc(5): S, T or Z),
     /// effective user id | real user id << 32, start time (CLOCK_BOOTTIME, ns), exit signal, foreground group of the terminal (-1: none). Data: comm, a zero byte, the command line.
+    /// `flags` 1: what it had used when it ended: user time and system time in ns, and no data (0 while it lives).
     pub const PROCESS: u32 = 0x106;
     /// The caller's facts for others: flags 1: data is comm, a zero byte and the command line; 2: arguments are real, effective, saved user id;
     /// 4: arguments\[3\] is 1 if the process has executed a program since it was forked. 8: arguments\[4\] as of [`OPTION`] 3; 16: arguments\[5\]: bit 0: of

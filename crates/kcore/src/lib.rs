@@ -10,6 +10,7 @@
 #![cfg_attr(not(test), no_std)]
 extern crate alloc;
 
+pub mod cell;
 pub mod clock;
 pub mod errno;
 pub mod exec;
@@ -19,11 +20,13 @@ pub mod file;
 pub mod fs;
 pub mod futex;
 pub mod ipc;
+pub mod map;
 pub mod mm;
 pub mod proc;
 pub mod random;
 pub mod session;
 pub mod signal;
+pub mod sort;
 pub mod stat;
 pub mod timer;
 pub mod user;

@@ -1,6 +1,6 @@
 //! Timers ordered by deadline.
 
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 
 /// Names one armed timer in one queue.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -19,7 +19,7 @@ impl TimerKey {
 /// Armed timers, each with what it is for. Equal deadlines expire in the order of arming.
 #[derive(Debug)]
 pub struct TimerQueue<T> {
-    armed: BTreeMap<TimerKey, T>,
+    armed: Map<TimerKey, T>,
     next: u64,
 }
 
@@ -32,7 +32,7 @@ impl<T> Default for TimerQueue<T> {
 impl<T> TimerQueue<T> {
     /// Nothing armed.
     pub const fn new() -> Self {
-        TimerQueue { armed: BTreeMap::new(), next: 0 }
+        TimerQueue { armed: Map::new(), next: 0 }
     }
 
     /// Arms a timer for `deadline` (nanoseconds of the queue's clock).

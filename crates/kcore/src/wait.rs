@@ -1,8 +1,9 @@
 //! Waiting: who is to be told when a file's readiness changes.
 
+use crate::cell::RefCell;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// Readiness bits, numerically poll(2)'s and epoll(7)'s.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

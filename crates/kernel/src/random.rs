@@ -2,8 +2,8 @@
 
 use crate::arch::hypercall;
 use crate::global::Global;
-use core::cell::RefCell;
 use core::sync::atomic::Ordering::Acquire;
+use ramet_kcore::cell::RefCell;
 use ramet_kcore::random::{Generator, Identity};
 
 struct Page;

@@ -39,11 +39,19 @@ int main(void)
     char *name = ptsname(master);
     say("name %.9s", name);
     RET(open(name, O_RDWR | O_NOCTTY) < 0 ? errno == EIO : 0); // locked until unlockpt
+    RET(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY) < 0 ? errno == EIO : 0);
     RET(grantpt(master));
     RET(unlockpt(master));
     slave = MUST(open(name, O_RDWR | O_NOCTTY));
     YES(isatty(slave) && isatty(master));
     YES(!strcmp(ttyname(slave), name));
+    // The same end without its name.
+    int peer = MUST(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    YES(isatty(peer) && !strcmp(ttyname(peer), name));
+    YES(fcntl(peer, F_GETFD) == FD_CLOEXEC && (fcntl(peer, F_GETFL) & O_ACCMODE) == O_RDWR);
+    OK(ioctl(slave, TIOCGPTPEER, O_RDWR));
+    OK(ioctl(0, TIOCGPTPEER, O_RDWR));
+    close(peer);
     struct stat st;
     fstat(slave, &st);
     YES(S_ISCHR(st.st_mode) && st.st_rdev >> 8 == 136);

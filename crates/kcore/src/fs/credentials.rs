@@ -1,6 +1,7 @@
 //! Who a task is: user and group ids, supplementary groups, capabilities (credentials(7), capabilities(7)).
 
 use crate::errno::{Errno, Result};
+use crate::sort;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -345,7 +346,7 @@ impl Credentials {
             return Err(Errno::EINVAL);
         }
         let mut sorted: Vec<u32> = groups.to_vec();
-        sorted.sort_unstable();
+        sort::by_key(&mut sorted, |id| *id);
         self.groups = sorted.into();
         Ok(())
     }

@@ -5,11 +5,12 @@
 //! A parent refers to its cached children and a child to its parent; [`Dentry::prune`] removes what nobody else holds.
 
 use super::inode::Inode;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 
 struct Place {
     parent: Option<Rc<Dentry>>,
@@ -23,7 +24,7 @@ pub struct Dentry {
     moved: OnceCell<Rc<dyn Inode>>,
     /// [`Inode::names_version`] of the directory when the name was looked up.
     version: Cell<u64>,
-    children: RefCell<BTreeMap<Rc<[u8]>, Rc<Dentry>>>,
+    children: RefCell<Map<Rc<[u8]>, Rc<Dentry>>>,
     mounts: Cell<u32>,
     deleted: Cell<bool>,
     /// The last to be dropped.
@@ -42,7 +43,7 @@ impl Dentry {
             moved: OnceCell::new(),
             version: Cell::new(0),
             place: RefCell::new(Place { parent, name }),
-            children: RefCell::new(BTreeMap::new()),
+            children: RefCell::new(Map::new()),
             mounts: Cell::new(0),
             deleted: Cell::new(false),
         })

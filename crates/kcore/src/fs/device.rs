@@ -1,11 +1,11 @@
 //! Which driver opens which device file.
 
 use super::inode::{FileType, Inode};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 use alloc::rc::Rc;
-use core::cell::RefCell;
 
 /// What an opener is told.
 pub struct DeviceOpen<'a> {
@@ -23,7 +23,7 @@ pub type Opener = Rc<dyn Fn(&DeviceOpen<'_>) -> Result<Rc<dyn File>>>;
 /// Drivers by device number. Shared by all processes.
 #[derive(Default)]
 pub struct Devices {
-    openers: RefCell<BTreeMap<(bool, u64), Opener>>,
+    openers: RefCell<Map<(bool, u64), Opener>>,
     fifo: RefCell<Option<Opener>>,
 }
 

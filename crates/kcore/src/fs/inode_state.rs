@@ -3,10 +3,11 @@
 use super::locks::LockTable;
 use super::notify::Watches;
 use super::object::ObjectId;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use alloc::rc::Rc;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// State of an inode that belongs to all who have it open, in any process of the session.
 pub struct InodeState {

@@ -4,10 +4,11 @@
 //! see them. Nothing here waits: a lock that another owner holds is EAGAIN, and [`LockTable::queue`] tells when to try again.
 
 use super::object::ObjectId;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
+use crate::sort;
 use crate::wait::{Events, WaitQueue};
 use alloc::vec::Vec;
-use core::cell::RefCell;
 
 /// Who holds a range lock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -155,7 +156,7 @@ impl LockTable {
             });
             kept.push(new);
         }
-        kept.sort_by_key(|lock| lock.start);
+        sort::few_by_key(&mut kept, |lock| lock.start);
         locks.ranges = kept;
         released
     }

@@ -3,10 +3,11 @@
 use super::dentry::Dentry;
 use super::inode::{FileType, Inode};
 use super::path::Path;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// mount(2): no modification through this mount.
 pub const MS_RDONLY: u32 = 1;

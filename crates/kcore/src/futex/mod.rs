@@ -9,8 +9,9 @@ pub mod robust;
 
 use crate::errno::{Errno, Result};
 use crate::exec::layout::PROGRAM_END;
+use crate::map::Map;
 use crate::wait::{Events, Wake};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -68,13 +69,13 @@ impl Waiter {
 /// All sleeping threads of the VM.
 #[derive(Default)]
 pub struct Futexes {
-    queues: BTreeMap<Key, VecDeque<Rc<Waiter>>>,
+    queues: Map<Key, VecDeque<Rc<Waiter>>>,
 }
 
 impl Futexes {
     /// Nobody sleeps.
     pub const fn new() -> Futexes {
-        Futexes { queues: BTreeMap::new() }
+        Futexes { queues: Map::new() }
     }
 
     /// FUTEX_WAIT and FUTEX_WAIT_BITSET: queues the caller if the word, which `load` reads, is `expected`.
@@ -97,7 +98,7 @@ impl Futexes {
         }
         let (woken, moved) = (Cell::new(false), Cell::new(false));
         let waiter = Rc::new(Waiter { key: Cell::new(key), bitset, woken, moved, wake });
-        self.queues.entry(key).or_default().push_back(waiter.clone());
+        self.queues.get_or_insert_with(key, Default::default).push_back(waiter.clone());
         Ok(waiter)
     }
 
@@ -178,7 +179,7 @@ impl Futexes {
         }
         if !movers.is_empty() {
             movers.iter().for_each(|w| w.key.set(to));
-            self.queues.entry(to).or_default().extend(movers);
+            self.queues.get_or_insert_with(to, Default::default).extend(movers);
         }
         Ok(done)
     }

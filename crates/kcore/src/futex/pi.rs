@@ -7,9 +7,9 @@
 use super::robust::{OWNER_DIED, TID_MASK, WAITERS, load, store};
 use super::{Futexes, Key, MATCH_ANY, Waiter};
 use crate::errno::{Errno, Result};
+use crate::map::Map;
 use crate::user::UserMemory;
 use crate::wait::Wake;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 
 /// What became of an attempt to lock.
@@ -25,13 +25,13 @@ pub enum Lock {
 pub struct PiLocks {
     sleepers: Futexes,
     /// In the order of arrival.
-    threads: BTreeMap<Key, alloc::collections::VecDeque<(u32, Rc<Waiter>)>>,
+    threads: Map<Key, alloc::collections::VecDeque<(u32, Rc<Waiter>)>>,
 }
 
 impl PiLocks {
     /// No locks.
     pub const fn new() -> PiLocks {
-        PiLocks { sleepers: Futexes::new(), threads: BTreeMap::new() }
+        PiLocks { sleepers: Futexes::new(), threads: Map::new() }
     }
 
     /// FUTEX_LOCK_PI of thread `tid`, or FUTEX_TRYLOCK_PI with `wake` none. `alive` says whether a thread id exists.
@@ -63,7 +63,7 @@ impl PiLocks {
         let wake = wake.ok_or(Errno::EAGAIN)?;
         store(memory, address, word | WAITERS)?;
         let waiter = self.sleepers.wait(key, MATCH_ANY, 0, || Ok(0), wake)?;
-        self.threads.entry(key).or_default().push_back((tid, waiter.clone()));
+        self.threads.get_or_insert_with(key, Default::default).push_back((tid, waiter.clone()));
         Ok(Lock::Wait(waiter))
     }
 

@@ -7,6 +7,7 @@ use super::socket::{
     Outgoing, READABLE, Received, SOL_SOCKET, Socket, SocketCaller, SocketOptions, SocketType, WRITABLE,
     copy_in, family, msg, name,
 };
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
 use crate::fs::credentials::cap;
@@ -17,7 +18,7 @@ use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// NETLINK_ROUTE.
 const ROUTE: i32 = 0;

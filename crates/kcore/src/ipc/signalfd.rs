@@ -112,9 +112,9 @@ impl File for SignalFd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell::RefCell;
     use crate::user::SliceSink;
     use alloc::vec::Vec;
-    use core::cell::RefCell;
 
     #[derive(Default)]
     struct Pending {

@@ -1,6 +1,7 @@
 //! Standard input and output that are not a terminal: byte streams to and from the host.
 
 use super::object::{Origin, next_id, pipe_stat, requests};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::stat::{S_IFCHR, S_IFIFO, S_IFREG, Stat, makedev};
@@ -11,7 +12,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// A pair of byte queues to the host, or one of them. No method blocks.
 pub trait ByteChannel {

@@ -5,6 +5,7 @@
 //! its start, so that one open file shows one moment.
 
 pub mod cpu;
+pub mod load;
 mod maps;
 mod node;
 mod process;

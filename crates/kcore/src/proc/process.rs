@@ -167,6 +167,31 @@ pub(super) fn oom_score(source: &dyn Source, id: Id) -> Content {
     Some(format!("{score}\n").into_bytes())
 }
 
+/// What of Linux's there is to tell: times in ms, counts, the priority.
+pub(super) fn sched(source: &dyn Source, id: Id) -> Content {
+    let p = source.process(id.pid)?;
+    let t = source.thread(id.pid, id.thread())?;
+    let time = t.user_time + t.system_time;
+    let mut text = Text::new();
+    text.bytes(&t.name);
+    put!(text, " ({}, #threads: {})\n{:-<67}\n", id.thread(), p.threads, "");
+    for (name, ns) in [("se.exec_start", source.system().uptime), ("se.sum_exec_runtime", time)] {
+        put!(text, "{name:<45}:{:>14}.{:06}\n", ns / 1_000_000, ns % 1_000_000);
+    }
+    let (voluntary, involuntary) = (t.voluntary_switches, t.involuntary_switches);
+    for (name, value) in [
+        ("se.nr_migrations", 0),
+        ("nr_switches", voluntary + involuntary),
+        ("nr_voluntary_switches", voluntary),
+        ("nr_involuntary_switches", involuntary),
+        ("policy", 0),
+        ("prio", (120 + p.nice) as u64),
+    ] {
+        put!(text, "{name:<45}:{value:>21}\n");
+    }
+    Some(text.0)
+}
+
 pub(super) fn schedstat(source: &dyn Source, id: Id) -> Content {
     let p = source.process(id.pid)?;
     let t = source.thread(id.pid, id.thread())?;

@@ -117,7 +117,7 @@ fn set_oom(source: &dyn Source, id: Id, bytes: &[u8]) -> Result<()> {
     source.set_oom_score_adjustment(id.pid, value)
 }
 
-pub(super) static TASK: [TaskEntry; 39] = [
+pub(super) static TASK: [TaskEntry; 40] = [
     file("auxv", 0o400, process::auxv),
     fixed("cgroup", "0::/\n"),
     file("cmdline", 0o444, process::cmdline),
@@ -143,6 +143,7 @@ pub(super) static TASK: [TaskEntry; 39] = [
     other("oom_score_adj", 0o644, TaskKind::Setting(process::oom_score_adj, set_oom)),
     fixed("personality", "00000000\n"),
     other("root", 0o777, TaskKind::Place(Place::Root)),
+    file("sched", 0o444, process::sched),
     file("schedstat", 0o444, process::schedstat),
     fixed("sessionid", "4294967295"),
     fixed("setgroups", "allow\n"),

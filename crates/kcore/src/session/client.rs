@@ -3,15 +3,16 @@
 use super::inode::SessionInode;
 use super::received::Foreign;
 use super::remote::RemoteFile;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::PageSource;
 use crate::fs::hostfs::HostTransport;
 use crate::fs::memfs::MemFs;
+use crate::map::{Map, Set};
+use crate::sort;
 use crate::wait::Events;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::sync::atomic::Ordering::Acquire;
 use ramet_abi::session::{
     Control, DATA_MAX, Reply, Request, SLEEPERS, TOUCHED_SIZE, VERSIONS, futex_slot, futex_space, op,
@@ -66,12 +67,12 @@ pub struct Local {
 pub struct Client {
     transport: Rc<dyn Transport>,
     pub(super) local: Local,
-    pub(super) nodes: RefCell<BTreeMap<u64, Weak<SessionInode>>>,
-    pub(super) files: RefCell<BTreeMap<u64, Weak<RemoteFile>>>,
+    pub(super) nodes: RefCell<Map<u64, Weak<SessionInode>>>,
+    pub(super) files: RefCell<Map<u64, Weak<RemoteFile>>>,
     released: RefCell<Vec<u64>>,
     pub(super) foreign: RefCell<Option<Rc<dyn Foreign>>>,
     /// Descriptor tables, and device and number of files, through and of which ranges have been locked.
-    pub(super) ranges: RefCell<BTreeSet<(u64, (u64, u64))>>,
+    pub(super) ranges: RefCell<Set<(u64, (u64, u64))>>,
 }
 
 impl Client {
@@ -210,7 +211,7 @@ impl Client {
         {
             // A node may have come back since.
             let nodes = self.nodes.borrow();
-            ids.sort_unstable();
+            sort::by_key(&mut ids, |id| *id);
             ids.dedup();
             ids.retain(|id| !nodes.contains_key(id));
         }

@@ -4,6 +4,7 @@ use super::client::Client;
 use super::file::SessionFile;
 use super::memory::Window;
 use super::remote::RemoteFile;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::file::flags::{O_ACCMODE, O_RDONLY};
@@ -16,7 +17,7 @@ use alloc::boxed::Box;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 use ramet_abi::hostfs::set;
 use ramet_abi::session::{self as abi, Reply, Request, op, tree};
 

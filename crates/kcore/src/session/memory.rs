@@ -3,6 +3,7 @@
 
 use super::client::{Client, error_of};
 use super::inode::SessionInode;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::{File, Page};
 use crate::fs::hostfs::HostTransport;
@@ -12,7 +13,6 @@ use crate::user::{Sink, Source};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::RefCell;
 use ramet_abi::hostfs;
 use ramet_abi::session::{Request, op, sysv, tree};
 

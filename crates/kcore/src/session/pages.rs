@@ -1,12 +1,12 @@
 //! Copies of pages of the session's files, for private mappings.
 
 use super::client::Client;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::Page;
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use ramet_abi::session::{Request, op};
 
 const PAGE: u64 = 4096;
@@ -16,7 +16,7 @@ const AHEAD: u64 = 32;
 /// The pages of one open file. They live as long as the file: page tables hold their addresses.
 #[derive(Default)]
 pub(super) struct Pages {
-    current: RefCell<BTreeMap<u64, Rc<dyn Page>>>,
+    current: RefCell<Map<u64, Rc<dyn Page>>>,
     /// Out of date, and perhaps mapped.
     retired: RefCell<Vec<Rc<dyn Page>>>,
 }

@@ -6,6 +6,7 @@ use super::lent::LentPipe;
 use super::memory::SharedFile;
 use super::pages::Pages;
 use super::traits::Traits;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::flags::{O_CLOEXEC, O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC};
 use crate::file::{File, Page};
@@ -20,7 +21,7 @@ use crate::wait::{Events, WaitQueue};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 use ramet_abi::session::{Reply, Request, op};
 
 /// Most bytes that go with one request.

@@ -8,7 +8,7 @@ use super::itimer::{Setting, forward};
 use super::set::Signal;
 use crate::clock::Clock;
 use crate::errno::{Errno, Result};
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 use alloc::vec::Vec;
 
 /// Bytes of `struct sigevent`.
@@ -83,14 +83,14 @@ pub struct Fired {
 /// The timers of one process. Not inherited by fork, deleted by execve.
 #[derive(Default, Debug)]
 pub struct PosixTimers {
-    timers: BTreeMap<i32, Timer>,
+    timers: Map<i32, Timer>,
     next: i32,
 }
 
 impl PosixTimers {
     /// No timers.
     pub const fn new() -> PosixTimers {
-        PosixTimers { timers: BTreeMap::new(), next: 0 }
+        PosixTimers { timers: Map::new(), next: 0 }
     }
 
     /// timer_create(2): a disarmed timer; returns its id. `limit`: most timers (RLIMIT_SIGPENDING).
@@ -195,7 +195,7 @@ impl PosixTimers {
     /// Takes the timers that have expired.
     pub fn expire(&mut self, now: impl Fn(Clock) -> Option<u64>) -> Vec<Fired> {
         let mut fired = Vec::new();
-        for (&id, timer) in &mut self.timers {
+        for (&id, timer) in self.timers.iter_mut() {
             let Notify::Signal { signal, value, thread } = timer.notify else { continue };
             let (true, Some(deadline), Some(now)) = (timer.is_running(), timer.deadline, now(timer.clock))
             else {

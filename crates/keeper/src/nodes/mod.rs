@@ -22,6 +22,7 @@ use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::memfs::{MemFs, Node};
 use ramet_kcore::fs::notify;
 use ramet_kcore::fs::path::Path;
+use ramet_kcore::map::Map;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::rc::Rc;
@@ -48,7 +49,7 @@ pub struct State {
     /// The import that is going on.
     import: Option<Running>,
     /// What came with imports, until the VM has found its nodes.
-    imported: Vec<(ClientId, usize, BTreeMap<u64, Rc<Node>>)>,
+    imported: Vec<(ClientId, usize, Map<u64, Rc<Node>>)>,
     touched: Rc<Touched>,
     shared: memory::Shared,
     watched: bool,

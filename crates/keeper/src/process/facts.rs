@@ -1,7 +1,7 @@
 //! What processes tell of themselves, and ask about others.
 
 use super::exit::maker_ended;
-use super::table::{State, UserIds};
+use super::table::{State, Usage, UserIds};
 use super::{int, numbers, result};
 use crate::client::ClientId;
 use crate::objects;
@@ -15,6 +15,8 @@ const NAME_MAX: usize = 15;
 const COMMAND_MAX: usize = 32 << 10;
 /// PIDS: those of the caller's real user only.
 const OWN_USER: u32 = 1;
+/// `flags` of PROCESS.
+const USED: u32 = 1;
 /// Most numbers of one block.
 const TIDS_MAX: u64 = 256;
 /// Numbers that a process may have: twice as many as it may have threads.
@@ -72,6 +74,14 @@ pub(super) fn process(
         number => session.processes.owner(number).ok_or(Errno::ESRCH)?,
     };
     let process = session.processes.get(pid)?;
+    if request.flags & USED != 0 {
+        let Usage { user, system, .. } = process.usage;
+        return Ok(Reply {
+            result: pid.into(),
+            values: [user, system, 0, 0, 0, 0, 0, 0],
+            ..Reply::default()
+        });
+    }
     let state = match process.state {
         State::Running => b'S',
         State::Stopped => b'T',

@@ -6,11 +6,11 @@
 use super::{site, user};
 use crate::global::Global;
 use crate::mm::{copy_new_text, is_patchable, with_space};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::ops::Range;
 use ramet_abi::layout::PAGE_SIZE;
+use ramet_kcore::cell::RefCell;
+use ramet_kcore::map::Map;
 
 /// Most files, and most sites of each.
 const FILES: usize = 64;
@@ -19,9 +19,9 @@ const SITES: usize = 512;
 /// `st_dev` and `st_ino`.
 type FileKey = (u64, u64);
 /// System call numbers by the offset of the `mov` in the file.
-type Places = BTreeMap<u64, u32>;
+type Places = Map<u64, u32>;
 
-static KNOWN: Global<RefCell<BTreeMap<FileKey, Places>>> = Global::new(RefCell::new(BTreeMap::new()));
+static KNOWN: Global<RefCell<Map<FileKey, Places>>> = Global::new(RefCell::new(Map::new()));
 
 /// A `mov $number,%eax; syscall` at `start` has been patched.
 pub fn remember(start: u64, number: u32) {
@@ -34,7 +34,7 @@ pub fn remember(start: u64, number: u32) {
     if known.len() >= FILES && !known.contains_key(&key) {
         return;
     }
-    let places = known.entry(key).or_default();
+    let places = known.get_or_insert_with(key, Default::default);
     if places.len() < SITES {
         places.insert(offset, number);
     }

@@ -15,10 +15,11 @@
 
 use crate::global::Global;
 use crate::task::thread::Thread;
-use alloc::collections::BTreeMap;
 use core::arch::global_asm;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use ramet_abi::layout::*;
+use ramet_kcore::cell::RefCell;
+use ramet_kcore::map::Map;
 
 // Calls that only return a value of the running thread. RCX: return address. R11 becomes the flags as after `syscall`. If
 // events wait, the call goes the long way.
@@ -95,22 +96,22 @@ struct Site {
 
 struct Sites {
     /// By return address.
-    known: RefCell<BTreeMap<u64, Site>>,
+    known: RefCell<Map<u64, Site>>,
     /// Start of the site, by slot, for rolling a trampoline back.
     starts: RefCell<alloc::vec::Vec<u64>>,
     enabled: Cell<bool>,
     /// Return addresses that cannot be patched, so that they are not looked at again and again.
-    hopeless: RefCell<alloc::collections::BTreeSet<u64>>,
+    hopeless: RefCell<ramet_kcore::map::Set<u64>>,
     traps: Cell<u64>,
     /// Sites of programs that are gone.
     forgotten: Cell<u64>,
 }
 
 static SITES: Global<Sites> = Global::new(Sites {
-    known: RefCell::new(BTreeMap::new()),
+    known: RefCell::new(Map::new()),
     starts: RefCell::new(alloc::vec::Vec::new()),
     enabled: Cell::new(true),
-    hopeless: RefCell::new(alloc::collections::BTreeSet::new()),
+    hopeless: RefCell::new(ramet_kcore::map::Set::new()),
     traps: Cell::new(0),
     forgotten: Cell::new(0),
 });

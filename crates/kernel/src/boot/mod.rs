@@ -16,10 +16,11 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::sync::atomic::Ordering::Relaxed;
 use ramet_abi::boot::flag;
 use ramet_abi::layout::FREE_RAM_GPA;
+use ramet_kcore::cell::RefCell;
 use ramet_kcore::errno::Errno;
 use ramet_kcore::fs::credentials::Credentials;
 use ramet_kcore::fs::ops::FsContext;
@@ -77,6 +78,7 @@ pub fn start() -> ! {
     if let Err(text) = fs::volumes::mount(&root, &records) {
         not_started(FAILED, &text);
     }
+    fs::users::put_host(&root, &records.hostname);
     let credentials = match fs::users::parse(&root, &records.user) {
         Ok(credentials) => Rc::new(credentials),
         Err(message) => not_started(FAILED, &message),

@@ -26,9 +26,12 @@ use ramet_kcore::fs::path::Path;
 use ramet_kcore::mm::vma::{property, prot};
 use ramet_kcore::proc::Source;
 use ramet_kcore::proc::cpu::CpuFacts;
+use ramet_kcore::proc::load::Load;
 use ramet_kcore::proc::source::*;
+use ramet_kcore::sort;
 
 static OOM_SCORE_ADJUSTMENT: Global<Cell<i32>> = Global::new(Cell::new(0));
+static LOAD: Global<Cell<Load>> = Global::new(Cell::new(Load::NONE));
 
 /// The kernel's facts.
 #[derive(Default)]
@@ -61,6 +64,15 @@ pub(super) fn is_where_others_put_it(path: &Path) {
     }
 }
 
+/// Load averages times 2048: of this VM's processes.
+pub fn load() -> [u64; 3] {
+    let used = process::all().iter().map(|process| process.cpu_time()).sum();
+    let mut load = LOAD.get();
+    let averages = load.look(crate::boot::uptime(), used);
+    LOAD.set(load);
+    averages
+}
+
 impl Source for Facts {
     fn inet_table(&self, table: InetTable) -> Vec<u8> {
         socket::inet_table(table)
@@ -71,7 +83,7 @@ impl Source for Facts {
         if session::is_open() {
             ids.extend(relatives::pids().into_iter().map(|pid| pid as u32));
         }
-        ids.sort_unstable();
+        sort::by_key(&mut ids, |id| u64::from(*id));
         ids.dedup();
         ids
     }
@@ -145,7 +157,7 @@ impl Source for Facts {
             return alloc::vec![pid];
         }
         let mut ids: Vec<u32> = process.threads.borrow().iter().map(|t| t.tid.get() as u32).collect();
-        ids.sort_unstable();
+        sort::by_key(&mut ids, |id| u64::from(*id));
         ids
     }
 
@@ -349,6 +361,7 @@ impl Source for Facts {
             runnable: sched::runnable() as u32,
             threads,
             last_pid: self.threads(self.current().0).last().copied().unwrap_or(0),
+            load: load(),
             ..SystemFacts::default()
         }
     }

@@ -9,8 +9,8 @@ use crate::task::{process, time};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::RefCell;
 use ramet_abi::session::{Request, op};
+use ramet_kcore::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::File;
 use ramet_kcore::fs::credentials::Credentials;
@@ -78,8 +78,24 @@ fn sketch(pid: u32) -> Option<Portrait> {
     (process.started, process.terminal_group) = (started, foreground as i32);
     let name = text.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
     let state = State::of_letter(state as u8)?;
+    if state == State::Zombie {
+        (process.user_time, process.system_time) = used_in_all(pid).unwrap_or_default();
+    }
     let thread = ThreadFacts { name, state, started, ..ThreadFacts::default() };
     Some(Portrait { process, memory: MemoryUse::default(), threads: [(pid, thread)].into() })
+}
+
+/// User and system time of a process that has ended and has not been waited for, ns.
+pub fn used_in_all(pid: u32) -> Option<(u64, u64)> {
+    const USED: u32 = 1;
+    let request = Request {
+        operation: op::PROCESS,
+        flags: USED,
+        arguments: [pid.into(), 0, 0, 0, 0, 0],
+        ..Request::default()
+    };
+    let reply = session::call(&request, &[]).ok().filter(|reply| reply.result == i64::from(pid))?;
+    Some((reply.values[0], reply.values[1]))
 }
 
 /// What its own kernel tells. A VM that does not answer, or says nonsense, is shown as the keeper knows it.

@@ -1,12 +1,15 @@
-//! `-u USER`: names of the image's /etc/passwd and /etc/group, or numbers.
+//! `-u USER`: names of the image's /etc/passwd and /etc/group, or numbers. The host's own name in /etc/hosts.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use ramet_kcore::errno::Errno;
+use ramet_kcore::file::flags::{O_APPEND, O_WRONLY};
 use ramet_kcore::fs::credentials::Credentials;
-use ramet_kcore::fs::ops::FsContext;
+use ramet_kcore::fs::open_file::Writer;
+use ramet_kcore::fs::ops::{Caller, FsContext, OpenHow};
 use ramet_kcore::fs::path::Path;
-use ramet_kcore::user::SliceSink;
+use ramet_kcore::user::{SliceSink, SliceSource};
 
 fn read_file(root: &Path, path: &[u8]) -> Vec<u8> {
     let context = FsContext::new(root.clone());
@@ -20,7 +23,7 @@ fn read_file(root: &Path, path: &[u8]) -> Vec<u8> {
         let mut sink = SliceSink::new(&mut bytes);
         let got = file.read(0, &mut sink, 0)?;
         bytes.truncate(got);
-        Ok::<_, ramet_kcore::errno::Errno>(bytes)
+        Ok::<_, Errno>(bytes)
     };
     // An image without the file has no names, only numbers.
     read().unwrap_or_default()
@@ -40,6 +43,32 @@ pub fn home(root: &Path, uid: u32) -> Vec<u8> {
     let passwd = read_file(root, b"/etc/passwd");
     let entry = lines(&passwd).find(|fields| fields.len() >= 6 && number(fields[2]) == Some(uid));
     entry.map(|fields| fields[5].to_vec()).filter(|home| !home.is_empty()).unwrap_or_else(|| b"/".to_vec())
+}
+
+/// The VM's own name leads to itself, as Debian's installer has it: in the image's /etc/hosts, if it does not say otherwise.
+pub fn put_host(root: &Path, name: &[u8]) {
+    const HOSTS: &[u8] = b"/etc/hosts";
+    let known = read_file(root, HOSTS);
+    let is_word = |c: &u8| !c.is_ascii_whitespace();
+    let knows = known.split(|c| !is_word(c)).any(|word| word == name);
+    if name.is_empty() || !name.iter().all(is_word) || known.is_empty() || knows {
+        return;
+    }
+    let context = FsContext::new(root.clone());
+    let append = |caller: &Caller<'_>| {
+        let how = OpenHow { flags: O_WRONLY | O_APPEND, mode: 0, resolve: 0 };
+        let file = caller.open(root, HOSTS, how)?;
+        // A file of a volume is the host's.
+        if file.stat()?.device != super::device::ROOT {
+            return Ok(());
+        }
+        let end: &[u8] = if known.ends_with(b"\n") { b"" } else { b"\n" };
+        let line = [end, b"127.0.1.1\t", name, b"\n"].concat();
+        let writer = Writer { credentials: &Credentials::root(), size_limit: u64::MAX };
+        file.write(&mut SliceSource(&line), &writer).map(drop)
+    };
+    // Without it the name is unknown, as in an image without the file.
+    let _: Result<(), Errno> = super::caller(&context, &Credentials::root(), append);
 }
 
 /// Credentials for `user`: empty (root), `uid`, `uid:gid`, `name`, `name:group`.

@@ -24,6 +24,7 @@ use ramet_kcore::fs::inode::FileType;
 use ramet_kcore::fs::mount::{MS_NODEV, MS_NOSUID, MS_RDONLY, MountName};
 use ramet_kcore::fs::ops::FsContext;
 use ramet_kcore::fs::path::Path;
+use ramet_kcore::sort;
 use ramet_kcore::stat::S_IFREG;
 
 /// Device number of volume 0; the others follow.
@@ -86,7 +87,7 @@ pub fn transport() -> Rc<dyn HostTransport> {
 /// What is wrong with which volume, for people.
 pub fn mount(root: &Path, records: &Records) -> core::result::Result<(), String> {
     let mut volumes: Vec<&Volume> = records.volumes.iter().collect();
-    volumes.sort_by_key(|volume| components(&volume.path).count());
+    sort::few_by_key(&mut volumes, |volume| components(&volume.path).count());
     for volume in volumes {
         mount_one(root, volume).map_err(|error| {
             format!("volume at {}: {}", String::from_utf8_lossy(&volume.path), error.name())

@@ -20,6 +20,7 @@ use ramet_kcore::fs::open_file::OpenFile;
 use ramet_kcore::fs::path::Path;
 use ramet_kcore::ipc::inotify::Inotify;
 use ramet_kcore::session::{self, Client, Local};
+use ramet_kcore::sort;
 
 /// How long the host may take to write output before a session begins, ns.
 const OUTPUT_PATIENCE: u64 = 2_000_000_000;
@@ -80,7 +81,7 @@ fn open_files() -> Vec<Rc<OpenFile>> {
         files.extend(process.files.borrow().descriptors(0).map(|(_, file)| file.clone()));
     }
     files.extend(registry::open());
-    files.sort_by_key(|file| Rc::as_ptr(file) as usize);
+    sort::by_key(&mut files, |file| Rc::as_ptr(file) as usize);
     files.dedup_by(|a, b| Rc::ptr_eq(a, b));
     files
 }

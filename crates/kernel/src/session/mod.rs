@@ -20,8 +20,8 @@ pub use registry::register;
 use crate::global::Global;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use ramet_abi::session::{Reply, Request};
+use ramet_kcore::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::session::Client;
 

@@ -7,12 +7,12 @@ use crate::syscalls::file::signal_io;
 use crate::syscalls::ipc::{pidfd, signalfd};
 use crate::task::process::Process;
 use crate::task::{process, sched, session_futex, signal};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use ramet_abi::session::{Request, notice, op};
 use ramet_kcore::errno::Result;
 use ramet_kcore::fs::open_file::OpenFile;
+use ramet_kcore::map::{Map, Set};
 use ramet_kcore::signal::info::code;
 use ramet_kcore::signal::{SigInfo, Signal};
 use ramet_kcore::wait::{Events, WaitQueue};
@@ -134,12 +134,12 @@ pub fn after_fork_child() {
 /// what they hold of the rest is of no account.
 pub fn release_unreachable(process: &Process) {
     let Some(client) = client() else { return };
-    let mut users: BTreeMap<usize, (Rc<OpenFile>, usize)> = BTreeMap::new();
+    let mut users: Map<usize, (Rc<OpenFile>, usize)> = Map::new();
     for (_, file) in process.files.borrow().descriptors(0) {
-        let (_, count) = users.entry(Rc::as_ptr(file).addr()).or_insert_with(|| (file.clone(), 1));
+        let (_, count) = users.get_or_insert_with(Rc::as_ptr(file).addr(), || (file.clone(), 1));
         *count += 1;
     }
-    let mut reborn: BTreeMap<usize, Rc<OpenFile>> = BTreeMap::new();
+    let mut reborn: Map<usize, Rc<OpenFile>> = Map::new();
     for (address, (file, count)) in &users {
         if Rc::strong_count(file) > *count {
             reborn.extend(file.reborn().map(|other| (*address, other)));
@@ -155,6 +155,6 @@ pub fn release_unreachable(process: &Process) {
         process.files.borrow().descriptors(0).map(|(_, file)| file.clone()).collect();
     let objects = files.iter().map(|file| file.file().clone());
     let others = files.iter().filter_map(|file| pidfd::elsewhere_of(file));
-    let used: BTreeSet<usize> = objects.chain(others).map(|file| Rc::as_ptr(&file).addr()).collect();
+    let used: Set<usize> = objects.chain(others).map(|file| Rc::as_ptr(&file).addr()).collect();
     client.release_others(&|file| used.contains(&core::ptr::from_ref(file).addr()));
 }

@@ -12,11 +12,11 @@ use crate::task::thread::Thread;
 use crate::task::{sched, time};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use ramet_abi::hypercall as number;
 use ramet_abi::mailbox::event;
 use ramet_abi::session::{DATA_MAX, Reply, Request, notice, op};
+use ramet_kcore::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
 
 /// How long an answer may take, ns.

@@ -4,7 +4,7 @@
 use crate::global::Global;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use ramet_kcore::cell::RefCell;
 use ramet_kcore::fs::open_file::OpenFile;
 
 struct Registry {

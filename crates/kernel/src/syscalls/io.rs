@@ -1,7 +1,7 @@
 //! read(2), write(2) and their relatives: blocking over files that never block.
 
 use super::Call;
-use super::file::signal_io;
+use super::file::{open, signal_io};
 use super::pipe_watch;
 use crate::arch::user::{self, UserSink, UserSource};
 use crate::fs::tty;
@@ -265,6 +265,7 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<i64> {
     const SIOCSPGRP: u32 = 0x8902;
     const FIOGETOWN: u32 = 0x8903;
     const SIOCGPGRP: u32 = 0x8904;
+    const TIOCGPTPEER: u32 = 0x5441;
     let is_socket = |file: &OpenFile| file.stat().is_ok_and(|stat| stat.mode & S_IFMT == S_IFSOCK);
     let fd = call.int(0);
     let file = file(fd)?;
@@ -299,6 +300,7 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<i64> {
             user::write(call.arg(2), &(signal_io::owner(&file) as i32).to_le_bytes())?;
             Ok(0)
         }
+        TIOCGPTPEER => open::peer(&file, call.uint(2)),
         // With pointers of the program's inside: not for the keeper.
         request if interface::REQUESTS.contains(&request) && is_socket(&file) && file.remote().is_some() => {
             interface::ioctl(request, call.arg(2), &user::Program)

@@ -186,6 +186,10 @@ pub fn sysinfo(call: &mut Call<'_>) -> Result<i64> {
     let mut bytes = [0; 112];
     let mut put = |at: usize, value: u64| bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
     put(0, crate::boot::uptime() / 1_000_000_000);
+    for (at, load) in [8, 16, 24].into_iter().zip(crate::fs::proc::load()) {
+        // With 16 fractional bits (SI_LOAD_SHIFT); the kernel's own have 11.
+        put(at, load << 5);
+    }
     put(32, memory.limit);
     put(40, memory.free);
     bytes[80..82].copy_from_slice(&1u16.to_le_bytes());

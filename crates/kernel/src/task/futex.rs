@@ -10,7 +10,7 @@ use crate::mm::{self, Word};
 use crate::syscalls::Call;
 use crate::syscalls::time::read_timespec;
 use alloc::rc::Rc;
-use core::cell::RefCell;
+use ramet_kcore::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::futex::pi::{Lock, PiLocks};
 use ramet_kcore::futex::{Futexes, Key, MATCH_ANY, WakeOp, check_address, robust};

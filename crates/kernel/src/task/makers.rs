@@ -5,7 +5,7 @@ use super::relatives;
 use super::thread::Thread;
 use crate::session;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use ramet_kcore::cell::RefCell;
 
 /// Children of threads that are not their process's first: child, thread. All others are the first's.
 #[derive(Default)]

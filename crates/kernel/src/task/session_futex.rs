@@ -9,15 +9,16 @@ use super::time;
 use crate::arch::{hypercall, user};
 use crate::global::Global;
 use crate::session;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::sync::atomic::Ordering::Relaxed;
 use ramet_abi::session::{Request, op};
+use ramet_kcore::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::fs::inode::Inode;
 use ramet_kcore::futex::MATCH_ANY;
 use ramet_kcore::futex::robust::{OWNER_DIED, TID_MASK, WAITERS};
+use ramet_kcore::map::Map;
 use ramet_kcore::session::SessionInode;
 use ramet_kcore::wait::{Events, Wake};
 
@@ -33,7 +34,7 @@ struct Sleeper {
     woken: Cell<bool>,
 }
 
-static SLEEPERS: Global<RefCell<BTreeMap<u64, Rc<Sleeper>>>> = Global::new(RefCell::new(BTreeMap::new()));
+static SLEEPERS: Global<RefCell<Map<u64, Rc<Sleeper>>>> = Global::new(RefCell::new(Map::new()));
 static NUMBERS: Global<Cell<u64>> = Global::new(Cell::new(1));
 /// How long words are watched: longer as long as that helps.
 static PATIENCE: Global<Cell<u64>> = Global::new(Cell::new(WATCH_MAX / 2));

@@ -1,9 +1,10 @@
 //! Deadlines on CLOCK_MONOTONIC.
 
 use crate::global::Global;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
+use ramet_kcore::cell::RefCell;
+use ramet_kcore::map::Map;
 
 /// What happens at a deadline. Runs in whatever thread the kernel was entered by: must not block.
 pub trait Expire {
@@ -19,12 +20,11 @@ pub struct TimerKey {
 }
 
 struct Timers {
-    queue: RefCell<BTreeMap<TimerKey, Rc<dyn Expire>>>,
+    queue: RefCell<Map<TimerKey, Rc<dyn Expire>>>,
     next: Cell<u64>,
 }
 
-static TIMERS: Global<Timers> =
-    Global::new(Timers { queue: RefCell::new(BTreeMap::new()), next: Cell::new(0) });
+static TIMERS: Global<Timers> = Global::new(Timers { queue: RefCell::new(Map::new()), next: Cell::new(0) });
 
 /// Calls `what` when CLOCK_MONOTONIC reaches `deadline` (ns).
 pub fn add(deadline: u64, what: Rc<dyn Expire>) -> TimerKey {

@@ -3,6 +3,7 @@
 use super::file::HostFile;
 use super::map::Mappings;
 use super::{HostFs, small};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags::*};
 use crate::fs::inode::{
@@ -12,7 +13,7 @@ use crate::stat::{self, Stat};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use ramet_abi::hostfs::{self as abi, Request, op, set};
 
 /// statfs(2) type of volumes: that of 9P, which is what they are like.

@@ -16,10 +16,10 @@ mod map;
 mod tests;
 
 use super::inode::{Inode, InodeState};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 use alloc::rc::{Rc, Weak};
-use core::cell::RefCell;
 use ramet_abi::hostfs::Request;
 
 /// Carries requests to the VMM.
@@ -49,7 +49,7 @@ pub struct HostFs {
     transport: Rc<dyn HostTransport>,
     device: u64,
     /// Locks and the like by host inode number, while some inode refers to them.
-    states: RefCell<BTreeMap<u64, Weak<InodeState>>>,
+    states: RefCell<Map<u64, Weak<InodeState>>>,
 }
 
 impl HostFs {
@@ -58,7 +58,7 @@ impl HostFs {
     /// # Errors
     /// What the VMM answers; EIO: the answer makes no sense.
     pub fn root(transport: Rc<dyn HostTransport>, device: u64, index: u32) -> Result<Rc<dyn Inode>> {
-        let fs = Rc::new(HostFs { transport, device, states: RefCell::new(BTreeMap::new()) });
+        let fs = Rc::new(HostFs { transport, device, states: RefCell::new(Map::new()) });
         let mut request =
             Request { operation: ramet_abi::hostfs::op::STAT, fid: index, ..Request::default() };
         fs.transport.call(&mut request)?;

@@ -7,6 +7,7 @@ use crate::fs::testing::{TemporaryDirectory, World};
 use crate::user::{SliceSink, SliceSource};
 use ramet_abi::hostfs::{self as abi, DATA_MAX, op, set};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};

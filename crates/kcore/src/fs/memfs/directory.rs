@@ -1,12 +1,12 @@
 //! Directories: the image's listing, minus removed names, plus added ones.
 
 use super::{MemFs, Node};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::fs::inode::{Creation, DirectoryEntry, FileType, NewNode, RENAME_EXCHANGE, RENAME_NOREPLACE};
-use alloc::collections::{BTreeMap, BTreeSet};
+use crate::map::{Map, Set};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::ops::Bound;
 
 /// Cookies of added names start here; smaller ones are positions in the image's directory.
@@ -21,11 +21,11 @@ struct Added {
 
 #[derive(Default)]
 struct Names {
-    added: BTreeMap<Rc<[u8]>, Added>,
+    added: Map<Rc<[u8]>, Added>,
     /// Added names by cookie, which is the order in which they came.
-    order: BTreeMap<u64, Rc<[u8]>>,
+    order: Map<u64, Rc<[u8]>>,
     /// Names of the image that are gone.
-    removed: BTreeSet<Rc<[u8]>>,
+    removed: Set<Rc<[u8]>>,
     next_cookie: u64,
     /// Subtracted from the image's size of the directory, and added to it: only for show.
     balance: i64,
@@ -86,7 +86,7 @@ impl Directory {
     /// The first removed name behind `after`.
     pub(super) fn removed_after(&self, after: Option<&[u8]>) -> Option<Rc<[u8]>> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.names.borrow().removed.range::<[u8], _>((start, Bound::Unbounded)).next().cloned()
+        self.names.borrow().removed.range::<[u8]>((start, Bound::Unbounded)).next().cloned()
     }
 
     /// Puts an added name back.

@@ -6,8 +6,8 @@ use super::pages::{Slot, bytes};
 use super::records::{self, Writer, flag};
 use super::{Kept, MemFs, Node};
 use crate::errno::{Errno, Result};
+use crate::map::Map;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::mem;
@@ -47,7 +47,7 @@ pub struct Export {
 /// # Errors
 /// EXDEV: a node of another file system; EBUSY: the data of a file are somewhere else ([`Node::relocate`]).
 pub fn export(fs: &Rc<MemFs>, unnamed: &[Rc<Node>]) -> Result<Export> {
-    let mut nodes = BTreeMap::new();
+    let mut nodes = Map::new();
     let mut below: Vec<Rc<Node>> = Vec::new();
     below.extend(fs.root());
     for node in unnamed {
@@ -212,7 +212,7 @@ fn write_node(out: &mut Writer<'_>, node: &Node) {
 fn write_xattr(out: &mut Writer<'_>, node: &Node, after: Option<&[u8]>) -> Option<Box<[u8]>> {
     let changed = node.xattrs.borrow();
     let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let (name, value) = changed.as_ref()?.range::<[u8], _>((start, Bound::Unbounded)).next()?;
+    let (name, value) = changed.as_ref()?.range::<[u8]>((start, Bound::Unbounded)).next()?;
     out.record(records::XATTR, |body| {
         body.u64(node.inode);
         body.u32(u32::from(value.is_some()));

@@ -8,8 +8,8 @@ use super::{FIRST_NEW_INODE, Kept, MemFs, Node, PAGE};
 use crate::errno::{Errno, Result};
 use crate::fields::Fields;
 use crate::fs::inode::{FileType, NAME_MAX, OFFSET_MAX, PATH_MAX};
+use crate::map::Map;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 
 /// Most links and cookies, so that counting on does not overflow.
@@ -29,7 +29,7 @@ struct Entry {
 pub struct Import {
     fs: Rc<MemFs>,
     root: Option<Rc<Node>>,
-    nodes: BTreeMap<u64, Entry>,
+    nodes: Map<u64, Entry>,
     began: bool,
     ended: bool,
 }
@@ -39,7 +39,7 @@ pub struct Imported {
     /// The root directory.
     pub root: Rc<Node>,
     /// All nodes that came, by inode number: those without a name live as long as this.
-    pub nodes: BTreeMap<u64, Rc<Node>>,
+    pub nodes: Map<u64, Rc<Node>>,
 }
 
 impl Import {
@@ -53,7 +53,7 @@ impl Import {
         if changed || fs.used_pages.get() > 0 || fs.used_nodes.get() > allowed {
             return Err(Errno::EBUSY);
         }
-        Ok(Import { fs: fs.clone(), root: fs.root(), nodes: BTreeMap::new(), began: false, ended: false })
+        Ok(Import { fs: fs.clone(), root: fs.root(), nodes: Map::new(), began: false, ended: false })
     }
 
     /// Takes one piece.

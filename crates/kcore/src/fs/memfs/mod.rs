@@ -38,11 +38,12 @@ pub use records::PIECE_MAX;
 
 use super::erofs::Image;
 use super::inode::{Clock, Creation, FileType, StatFs};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::PageSource;
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 use alloc::rc::{Rc, Weak};
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// statfs(2) type of tmpfs, which is what programs see here.
 pub const TMPFS_MAGIC: u64 = 0x0102_1994;
@@ -87,7 +88,7 @@ pub struct MemFs {
     this: Weak<MemFs>,
     device: u64,
     lower: Option<Image>,
-    nodes: RefCell<BTreeMap<u64, Kept>>,
+    nodes: RefCell<Map<u64, Kept>>,
     root: RefCell<Weak<Node>>,
     next_inode: Cell<u64>,
     pages: Rc<dyn PageSource>,
@@ -116,7 +117,7 @@ impl MemFs {
             this: this.clone(),
             device,
             lower,
-            nodes: RefCell::new(BTreeMap::new()),
+            nodes: RefCell::new(Map::new()),
             root: RefCell::new(Weak::new()),
             next_inode: Cell::new(FIRST_NEW_INODE),
             pages,

@@ -4,19 +4,20 @@ use super::data::Data;
 use super::directory::Directory;
 use super::file::{DirectoryFile, RegularFile};
 use super::{Kept, MemFs, PAGE};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::erofs;
 use crate::fs::inode::{
     Attributes, Creation, DirectoryEntry, FileType, Inode, InodeState, NewNode, SetAttributes, StatFs,
 };
+use crate::map::Map;
 use crate::stat::Stat;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 
 pub(super) enum Content {
     Directory(Directory),
@@ -25,7 +26,7 @@ pub(super) enum Content {
     Special,
 }
 
-pub(super) type Xattrs = BTreeMap<Box<[u8]>, Option<Box<[u8]>>>;
+pub(super) type Xattrs = Map<Box<[u8]>, Option<Box<[u8]>>>;
 
 /// Attributes of a node that comes from another kernel.
 pub(super) struct Restored {

@@ -1,10 +1,11 @@
 //! The pages of a regular file that are held in memory.
 
 use super::PAGE;
+use crate::cell::RefCell;
 use crate::file::Page;
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// What takes the place of the image at one page of a file.
 #[derive(Clone)]
@@ -18,7 +19,7 @@ pub(super) enum Slot {
 /// Pages by index.
 #[derive(Default)]
 pub(super) struct Pages {
-    slots: RefCell<BTreeMap<u64, Slot>>,
+    slots: RefCell<Map<u64, Slot>>,
     count: Cell<u64>,
 }
 
@@ -50,8 +51,8 @@ impl Pages {
     pub(super) fn remove(&self, first: u64, end: u64) -> u64 {
         let mut slots = self.slots.borrow_mut();
         let mut tail = slots.split_off(&first);
-        let mut rest = tail.split_off(&end);
-        slots.append(&mut rest);
+        let rest = tail.split_off(&end);
+        slots.append(rest);
         drop(slots);
         let gone = tail.values().filter(|slot| matches!(slot, Slot::Page(_))).count() as u64;
         self.count.set(self.count.get() - gone);

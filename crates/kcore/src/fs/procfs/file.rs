@@ -2,6 +2,7 @@
 
 use super::inode::ProcInode;
 use super::{Accept, Generate};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::inode::Inode;
@@ -11,7 +12,6 @@ use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::RefCell;
 
 /// Most bytes that one write to a control file takes.
 const WRITE_MAX: usize = 4096;

@@ -1,12 +1,13 @@
 //! One entry of an epoll's interest list.
 
 use super::{ALWAYS, EPOLLET, Epoll, Key, PRIVATE, Watched};
+use crate::cell::RefCell;
 use crate::file::File;
 use crate::fs::open_file::OpenFile;
 use crate::wait::{Events, WaitKey, WaitQueue, Wake};
 use alloc::rc::{Rc, Weak};
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 pub(super) struct Item {
     me: Weak<Item>,

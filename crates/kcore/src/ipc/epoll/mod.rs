@@ -17,16 +17,18 @@ mod transfer;
 pub use transfer::Interest;
 
 use super::object::{anon_name, anon_stat};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
+use crate::map::Map;
 use crate::stat::Stat;
 use crate::user::{Sink, Source};
 use crate::wait::{Events, WaitQueue};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use item::Item;
 
 /// Report only changes.
@@ -49,7 +51,7 @@ type Key = (i32, usize);
 /// An epoll instance.
 pub struct Epoll {
     me: Weak<Epoll>,
-    items: RefCell<BTreeMap<Key, Rc<Item>>>,
+    items: RefCell<Map<Key, Rc<Item>>>,
     ready: RefCell<VecDeque<Rc<Item>>>,
     queue: WaitQueue,
     /// Epolls that watch this one.

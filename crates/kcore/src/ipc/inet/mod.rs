@@ -29,12 +29,13 @@ pub use udp::UdpSocket;
 
 use super::object::Origin;
 use super::socket::{SocketCaller, SocketType, family};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::credentials::cap;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use ports::Ports;
 use settings::{IPPROTO_TCP, IPPROTO_UDP};
 

@@ -4,7 +4,8 @@ use super::address::{Endpoint, Ip};
 use super::base::Base;
 use crate::errno::{Errno, Result};
 use crate::ipc::socket::name;
-use alloc::collections::{BTreeMap, VecDeque};
+use crate::map::Map;
+use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
@@ -41,14 +42,14 @@ pub struct TimeWait {
 
 /// The ports of a protocol.
 pub struct Ports<T> {
-    bound: BTreeMap<u16, Vec<Weak<T>>>,
-    waits: BTreeMap<u16, VecDeque<TimeWait>>,
+    bound: Map<u16, Vec<Weak<T>>>,
+    waits: Map<u16, VecDeque<TimeWait>>,
     next: u16,
 }
 
 impl<T> Default for Ports<T> {
     fn default() -> Self {
-        Ports { bound: BTreeMap::new(), waits: BTreeMap::new(), next: 0 }
+        Ports { bound: Map::new(), waits: Map::new(), next: 0 }
     }
 }
 
@@ -183,7 +184,9 @@ impl<T: Bound> Ports<T> {
     pub fn insert(&mut self, socket: &Rc<T>) {
         let base = socket.base();
         if !base.is_bound.replace(true) {
-            self.bound.entry(base.local.get().port).or_default().push(Rc::downgrade(socket));
+            self.bound
+                .get_or_insert_with(base.local.get().port, Default::default)
+                .push(Rc::downgrade(socket));
         }
     }
 
@@ -204,7 +207,7 @@ impl<T: Bound> Ports<T> {
 
     /// A connection has ended here first.
     pub fn wait(&mut self, wait: TimeWait) {
-        self.waits.entry(wait.local.port).or_default().push_back(wait);
+        self.waits.get_or_insert_with(wait.local.port, Default::default).push_back(wait);
     }
 
     /// The socket that gets what comes from `from` to `to`: the one that says most about it, of equals the one whose turn it is.

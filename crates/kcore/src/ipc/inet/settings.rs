@@ -3,12 +3,12 @@
 //! What would show in packets alone is kept and shown again. What would change what a program sees, and is not done, is ENOPROTOOPT.
 
 use super::base::Base;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::fs::credentials::cap;
 use crate::ipc::socket::{Credentials, SocketCaller, name};
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 
 pub const IPPROTO_IP: i32 = 0;
 pub const IPPROTO_TCP: i32 = 6;
@@ -66,7 +66,7 @@ pub const LOOPBACK_MTU: i32 = 65536;
 
 /// Options that have been set, by level and number.
 #[derive(Clone, Default)]
-pub struct Settings(RefCell<BTreeMap<(i32, i32), i32>>);
+pub struct Settings(RefCell<Map<(i32, i32), i32>>);
 
 impl Settings {
     /// What was set, or the default.

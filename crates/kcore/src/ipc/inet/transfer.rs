@@ -12,7 +12,7 @@ use crate::errno::{Errno, Result};
 use crate::fields::{Fields, Writer};
 use crate::file::File;
 use crate::ipc::object::Origin;
-use alloc::collections::BTreeMap;
+use crate::map::Map;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -63,7 +63,7 @@ impl AnySocket {
 }
 
 /// A number for each socket.
-pub(super) struct Numbers(BTreeMap<usize, u32>);
+pub(super) struct Numbers(Map<usize, u32>);
 
 impl Numbers {
     /// 1 + the number of the socket with that common part; 0: it does not move.
@@ -266,7 +266,7 @@ impl Inet {
             Some(AnySocket::Tcp(socket)) => Some(socket.clone()),
             _ => None,
         };
-        let mut accepted = alloc::collections::BTreeSet::new();
+        let mut accepted = crate::map::Set::new();
         for (n, link) in links {
             let Some(AnySocket::Tcp(socket)) = sockets.get(n) else { continue };
             socket.link(stream(link.peer).as_ref());

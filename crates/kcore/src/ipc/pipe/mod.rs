@@ -17,6 +17,7 @@ pub use splice::{file_to_pipe, pipe_to_file, pipe_to_pipe, tee};
 pub use transfer::{append, import};
 
 use super::object::{Origin, next_id, pipe_stat};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::fs::locks::LockTable;
 use crate::stat::Stat;
@@ -24,7 +25,7 @@ use crate::user::{Sink, Source};
 use crate::wait::{Events, WaitQueue};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 use ring::Ring;
 
 /// Writes of up to this many bytes are never interleaved (pipe(7)).

@@ -29,6 +29,7 @@ pub use pty::{MAX_PTYS, PtyMaster, Ptys, slave_device, slave_inode};
 
 use super::object::next_id;
 use super::stream::ByteChannel;
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::flags;
 use crate::stat::Stat;
@@ -36,7 +37,7 @@ use crate::wait::{Events, WaitQueue};
 use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use pty::Link;
 
 const READABLE: Events = Events(Events::IN.0 | Events::RDNORM.0);

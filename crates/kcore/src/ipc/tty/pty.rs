@@ -2,17 +2,19 @@
 
 use super::termios::{Termios, cc, iflag};
 use super::{Driver, READABLE, Tty, TtyFile, TtyHost, WRITABLE};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
+use crate::map::Map;
 use crate::stat::{S_IFCHR, Stat, makedev};
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// Bits of the status byte in packet mode (TIOCPKT).
 pub(super) const FLUSH_READ: u8 = 1;
@@ -103,7 +105,7 @@ impl Link {
 pub struct Ptys {
     host: Rc<dyn TtyHost>,
     pub(super) device: u64,
-    open: RefCell<BTreeMap<u32, Weak<Tty>>>,
+    open: RefCell<Map<u32, Weak<Tty>>>,
 }
 
 impl Ptys {

@@ -29,16 +29,18 @@ pub use address::{Address, SUN_MAX};
 
 use super::object::{Origin, next_id};
 use super::socket::{MAX_BACKLOG, READABLE, SHUT_BOTH, SHUT_RECEIVE, SHUT_SEND, SocketOptions, WRITABLE};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::locks::LockTable;
 use crate::fs::path::Path;
+use crate::map::Map;
 use crate::wait::WaitQueue;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 use message::Message;
 
 /// Datagrams that may wait for a receiver that is not connected to the sender (net.unix.max_dgram_qlen).
@@ -58,7 +60,7 @@ pub fn kind_from_number(number: u32) -> Result<SocketType> {
 }
 
 /// Sockets by type and name.
-type Names = BTreeMap<(u32, Vec<u8>), Weak<UnixSocket>>;
+type Names = Map<(u32, Vec<u8>), Weak<UnixSocket>>;
 
 /// What the sockets of one VM have in common.
 pub struct UnixDomain {

@@ -5,15 +5,15 @@ use super::super::physical::Physical;
 use super::super::vma::{Backing, FileMapping};
 use super::populate::Own;
 use super::{AddressSpace, PAGE};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::{File, Page, PageSource};
+use crate::map::Map;
 use crate::stat::{S_IFREG, Stat};
 use crate::user::{Sink, Source};
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::RefCell;
 
 /// Device number that shared anonymous memory shows in /proc/self/maps (Linux: its internal tmpfs).
 const DEVICE: u64 = 1;
@@ -21,7 +21,7 @@ const DEVICE: u64 = 1;
 /// The memory behind `MAP_SHARED | MAP_ANONYMOUS`: pages of zeros that appear when they are touched.
 pub struct SharedMemory {
     source: Rc<dyn PageSource>,
-    pages: RefCell<BTreeMap<u64, Rc<dyn Page>>>,
+    pages: RefCell<Map<u64, Rc<dyn Page>>>,
     size: u64,
     inode: u64,
 }

@@ -1,8 +1,8 @@
 //! All mappings of an address space, in order.
 
 use super::Vma;
-use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Values;
+use crate::map::Map;
+use crate::map::Values;
 use alloc::vec::Vec;
 
 /// Most mappings of one address space (Linux: vm.max_map_count).
@@ -11,7 +11,7 @@ pub const MOST: usize = 65530;
 /// Mappings that do not overlap, by their start.
 #[derive(Default)]
 pub struct Areas {
-    pub(super) map: BTreeMap<u64, Vma>,
+    pub(super) map: Map<u64, Vma>,
     /// Bytes of all mappings.
     total: u64,
     /// Bytes of those that count for RLIMIT_DATA.
@@ -46,7 +46,7 @@ impl Areas {
     /// The same, to change it (neither its range, nor what [`Vma::is_data`] looks at).
     #[inline]
     pub fn find_mut(&mut self, va: u64) -> Option<&mut Vma> {
-        self.map.range_mut(..=va).next_back().map(|(_, v)| v).filter(|v| va < v.end)
+        self.map.last_before_mut(&va, true).map(|(_, v)| v).filter(|v| va < v.end)
     }
 
     /// The first mapping that ends after `va`.
@@ -100,7 +100,7 @@ impl Areas {
             vma.end = next.end;
             (vma.next, vma.window) = (next.next, next.window);
         }
-        if let Some((_, before)) = self.map.range_mut(..vma.start).next_back()
+        if let Some((_, before)) = self.map.last_before_mut(&vma.start, false)
             && before.joins(&vma)
         {
             before.end = vma.end;

@@ -5,7 +5,7 @@ use crate::fs::open_file::OpenFile;
 use crate::ipc::epoll::Epoll;
 use crate::ipc::pipe::PipeEnd;
 use crate::ipc::unix::UnixSocket;
-use alloc::collections::{BTreeMap, BTreeSet};
+use crate::map::{Map, Set};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -33,23 +33,23 @@ fn description(right: &Rc<dyn Any>) -> Option<Rc<OpenFile>> {
 
 impl Group {
     pub fn of(files: &[Rc<OpenFile>], all: &[Rc<OpenFile>], is_shared: &dyn Fn(u64) -> bool) -> Group {
-        let mut users: BTreeMap<usize, Vec<&Rc<OpenFile>>> = BTreeMap::new();
+        let mut users: Map<usize, Vec<&Rc<OpenFile>>> = Map::new();
         for file in all {
             if let Some(object) = object(file) {
-                users.entry(object).or_default().push(file);
+                users.get_or_insert_with(object, Default::default).push(file);
             }
         }
         // Who speaks to whom, seen from the other side: a datagram socket does not know who is connected to it.
-        let mut speakers: BTreeMap<usize, Vec<Rc<UnixSocket>>> = BTreeMap::new();
+        let mut speakers: Map<usize, Vec<Rc<UnixSocket>>> = Map::new();
         for file in all {
             if let Some(socket) = socket_of(file)
                 && let Some(peer) = socket.live_peer()
             {
-                speakers.entry(Rc::as_ptr(&peer) as usize).or_default().push(socket);
+                speakers.get_or_insert_with(Rc::as_ptr(&peer) as usize, Default::default).push(socket);
             }
         }
         let mut group = Group::default();
-        let mut seen: BTreeSet<usize> = BTreeSet::new();
+        let mut seen: Set<usize> = Set::new();
         let mut waiting: Vec<Rc<OpenFile>> = files.to_vec();
         let mut sockets: Vec<Rc<UnixSocket>> = Vec::new();
         loop {

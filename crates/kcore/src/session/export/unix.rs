@@ -8,11 +8,11 @@ use crate::file::flags::O_NONBLOCK;
 use crate::fs::open_file::OpenFile;
 use crate::ipc::socket::family;
 use crate::ipc::unix::UnixSocket;
+use crate::map::Map;
 use crate::session::client::Client;
 use crate::session::inode::SessionInode;
 use crate::session::remote::RemoteFile;
 use crate::session::traits::Traits;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -22,9 +22,9 @@ use ramet_abi::session::{DATA_MAX, Request, op, socket_import};
 pub(super) struct Sockets {
     all: Vec<(Rc<UnixSocket>, Option<Rc<OpenFile>>)>,
     ids: Vec<u64>,
-    numbers: BTreeMap<usize, u64>,
+    numbers: Map<usize, u64>,
     /// Descriptions of sockets, which have not moved yet.
-    described: BTreeMap<usize, u64>,
+    described: Map<usize, u64>,
 }
 
 fn request(flags: u32) -> Request {
@@ -52,8 +52,8 @@ impl Sockets {
         let mut sockets = Sockets {
             all: group.sockets.clone(),
             ids: Vec::new(),
-            numbers: BTreeMap::new(),
-            described: BTreeMap::new(),
+            numbers: Map::new(),
+            described: Map::new(),
         };
         for part in sockets.all.chunks(socket_import::MAKE_MAX) {
             let mut out = Writer::default();

@@ -2,16 +2,20 @@
 
 use super::{at, only};
 use crate::arch::user;
+use crate::fs;
 use crate::syscalls::Call;
 use crate::task::process::resource;
 use crate::task::sched;
 use alloc::rc::Rc;
+use core::cell::Cell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::*;
+use ramet_kcore::fs::credentials::Credentials;
 use ramet_kcore::fs::open_file::OpenFile;
-use ramet_kcore::fs::ops::{AT_FDCWD, OpenHow};
+use ramet_kcore::fs::ops::{AT_FDCWD, FsContext, OpenHow};
 use ramet_kcore::fs::resolve::RESOLVE_ALL;
 use ramet_kcore::ipc::pipe::PipeEnd;
+use ramet_kcore::user::UserMemory;
 use ramet_kcore::wait::Events;
 
 /// Flags of open(2) that mean something; others are ignored by open and refused by openat2.
@@ -62,6 +66,44 @@ fn open_at(fd: i32, path: usize, how: OpenHow) -> Result<i64> {
         })?;
     }
     install(file, how.flags)
+}
+
+/// A word of the kernel's, for an answer that is meant for a program.
+#[derive(Default)]
+struct Word(Cell<u32>);
+
+impl UserMemory for Word {
+    fn read(&self, _: usize, to: &mut [u8]) -> Result<()> {
+        let bytes = self.0.get().to_le_bytes();
+        to.copy_from_slice(bytes.get(..to.len()).ok_or(Errno::EFAULT)?);
+        Ok(())
+    }
+
+    fn write(&self, _: usize, from: &[u8]) -> Result<()> {
+        self.0.set(u32::from_le_bytes(from.try_into().map_err(|_| Errno::EFAULT)?));
+        Ok(())
+    }
+}
+
+/// The other end of a pseudo-terminal's master, whatever the process sees at /dev/pts (ioctl_tty(2), TIOCGPTPEER).
+///
+/// # Errors
+/// ENOTTY: it is no terminal. EIO: it is no master; the other end is locked. EMFILE, ENOMEM.
+pub fn peer(master: &OpenFile, flags: u32) -> Result<i64> {
+    const TIOCGPTN: u32 = 0x8004_5430;
+    const TIOCGEXCL: u32 = 0x8004_5440;
+    let number = Word::default();
+    if let Err(error) = master.file().ioctl(TIOCGPTN, 0, &number) {
+        // Another terminal, or no terminal at all.
+        return Err(if master.file().ioctl(TIOCGEXCL, 0, &number).is_ok() { Errno::EIO } else { error });
+    }
+    let name = alloc::format!("/dev/pts/{}", number.0.get());
+    let root = fs::root_of_everything();
+    let how = OpenHow { flags: flags & KNOWN & !O_CREAT | O_LARGEFILE, mode: 0, resolve: 0 };
+    let opened = fs::caller(&FsContext::new(root.clone()), &Credentials::root(), |caller| {
+        caller.open(&root, name.as_bytes(), how)
+    });
+    install(opened?, flags)
 }
 
 /// Opening a FIFO waits for somebody to open its other side (fifo(7)).

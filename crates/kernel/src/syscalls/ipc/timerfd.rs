@@ -8,19 +8,19 @@ use crate::syscalls::file::open::install;
 use crate::syscalls::{Call, io};
 use crate::task::timers::{self, Expire, TimerKey};
 use crate::task::{sched, time};
-use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
-use core::cell::RefCell;
+use ramet_kcore::cell::RefCell;
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::flags::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
 use ramet_kcore::ipc::timerfd::{
     TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET, TimerClock, TimerFd, TimerHost, TimerSpec,
 };
+use ramet_kcore::map::Map;
 
 /// Arms timers on the kernel's deadlines. Keys of armed deadlines, by address of the timer.
 struct Host;
 
-static ARMED: Global<RefCell<BTreeMap<usize, TimerKey>>> = Global::new(RefCell::new(BTreeMap::new()));
+static ARMED: Global<RefCell<Map<usize, TimerKey>>> = Global::new(RefCell::new(Map::new()));
 
 struct Alarm(Weak<TimerFd>, usize);
 

@@ -199,7 +199,7 @@ fn random_layers_arrive_whole() {
         assert_eq!(other.used_bytes(), fs.used_bytes(), "seed {seed}");
         assert_eq!(tree(&imported.root), tree(&root), "seed {seed}");
         for node in &held {
-            let theirs: Rc<dyn Inode> = imported.nodes[&node.id().1].clone();
+            let theirs: Rc<dyn Inode> = imported.nodes.get(&node.id().1).unwrap().clone();
             assert_eq!(theirs.stat(), node.stat(), "seed {seed}");
             if node.attributes().unwrap().file_type == FileType::Regular {
                 assert_eq!(contents(&theirs), contents(node), "seed {seed}");
@@ -230,7 +230,7 @@ fn large_files_come_in_pieces_and_memory_files_with_their_seals() {
     let sent = pieces(&fs, std::slice::from_ref(&file));
     assert!(sent.len() > 4);
     let (other, imported) = import(None, &sent, LIMITS).unwrap();
-    let theirs = imported.nodes[&file.id().1].clone();
+    let theirs = imported.nodes.get(&file.id().1).unwrap().clone();
     assert_eq!(contents(&(theirs.clone() as Rc<dyn Inode>)), contents(&(file as Rc<dyn Inode>)));
     let open = (theirs.clone() as Rc<dyn Inode>).open(2).unwrap();
     assert_eq!(open.seals(0), Ok(2));

@@ -19,12 +19,13 @@ mod transfer;
 use super::Inet;
 use super::base::Base;
 use super::ports::Bound;
+use crate::cell::RefCell;
 use crate::ipc::object::{Origin, next_id};
 use crate::ipc::socket::{ByteQueue, SHUT_RECEIVE, SocketOptions, WRITABLE};
 use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// net.ipv4.tcp_wmem and tcp_rmem: before a connection.
 const SEND_BUFFER: usize = 16_384;

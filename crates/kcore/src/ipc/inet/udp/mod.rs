@@ -9,6 +9,7 @@ use super::address::{self, Endpoint, Ip, family_of};
 use super::base::Base;
 use super::ports::Bound;
 use super::route::{self, Route};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::ipc::object::{Origin, next_id};
 use crate::ipc::socket::{SHUT_BOTH, SocketCaller, SocketOptions, family, name};
@@ -16,7 +17,7 @@ use crate::wait::Events;
 use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// What lies in a queue.
 #[derive(Clone)]

@@ -7,12 +7,15 @@ import os
 import pty
 import re
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from limits import LIMIT
+
+from ramet import paths
 
 pytestmark = pytest.mark.usefixtures("kvm")
 
@@ -45,6 +48,29 @@ def test_program_options(cli) -> None:
 def test_home(cli, options: list[str], home: str) -> None:
     script = "import os; print(os.environ['HOME'], os.path.expanduser('~'))"
     assert cli("run", "--rm", *options, "python", "python3", "-c", script, check=0).stdout == f"{home} {home}\n"
+
+
+def test_own_name(cli, tmp_path: Path) -> None:
+    """A VM finds itself by its own name, unless somebody else has written its /etc/hosts."""
+    script = "import socket; print(socket.gethostbyname(socket.gethostname()), open('/etc/hosts').read().count('own'))"
+    options = ["run", "--rm", "--name", "own"]
+    assert cli(*options, "python", "python3", "-c", script, check=0).stdout == "127.0.1.1 1\n"
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.7 own\n")
+    volume = ["-v", f"{hosts}:/etc/hosts"]
+    assert cli(*options, *volume, "python", "python3", "-c", script, check=0).stdout == "127.0.0.7 1\n"
+    hosts.write_text("127.0.0.1 localhost\n")
+    cli(*options, *volume, "python", "python3", "-c", "pass", check=0)
+    assert hosts.read_text() == "127.0.0.1 localhost\n"
+
+
+def test_kernel_is_small() -> None:
+    """The guest kernel's image is at most 1 MiB: what is loaded of it (a developer's build has its symbols too)."""
+    image = paths.kernel_path().read_bytes()
+    (headers,) = struct.unpack_from("<Q", image, 32)
+    size, count = struct.unpack_from("<HH", image, 54)
+    segments = [struct.unpack_from("<IIQQQQ", image, headers + size * index) for index in range(count)]
+    assert 1 << 18 < max(offset + length for _, _, offset, _, _, length in segments) <= (1 << 20) - 4096
 
 
 def test_bytes_that_are_no_text(cli, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 //! register, nor a hypercall, so that ordinary host tests reach all of it.
 //!
 //! The kernel runs on one vCPU and is never preempted while it is in kernel code, so that the types here use
-//! `Rc`, `Cell` and `RefCell`, and nothing is locked. A borrow must never be held across a call that can block;
+//! `Rc`, `Cell` and `RefCell` (of [`cell`]; [`map`] and [`sort`] are for the kernel's size, too), and nothing is locked. A borrow must never be held across a call that can block;
 //! nothing in this crate blocks: what cannot go on returns [`errno::Errno::EAGAIN`], and the caller waits on
 //! [`file::File::wait_queue`].
 //!

@@ -13,7 +13,9 @@ fn main() {
         "-Wl,--gc-sections",
         "-Wl,-z,norelro",
         "-Wl,-z,noexecstack",
-        "-Wl,-z,max-page-size=4096",
+        // The VMM copies segments, whatever their place in the file.
+        "-Wl,-z,max-page-size=64",
+        "-Wl,-z,common-page-size=64",
     ] {
         println!("cargo:rustc-link-arg-bins={argument}");
     }

@@ -70,7 +70,7 @@ def test_kernel_is_small() -> None:
     (headers,) = struct.unpack_from("<Q", image, 32)
     size, count = struct.unpack_from("<HH", image, 54)
     segments = [struct.unpack_from("<IIQQQQ", image, headers + size * index) for index in range(count)]
-    assert 1 << 18 < max(offset + length for _, _, offset, _, _, length in segments) <= (1 << 20) - 4096
+    assert 1 << 18 < max(offset + length for _, _, offset, _, _, length in segments) <= (1 << 20) - 1024
 
 
 def test_bytes_that_are_no_text(cli, tmp_path: Path) -> None:

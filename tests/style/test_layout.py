@@ -190,3 +190,14 @@ def test_scripts_are_executable() -> None:
     for path in [*ROOT.glob("scripts/*"), ROOT / ".ci/run"]:
         if path.is_file() and path.read_bytes().startswith(b"#!"):
             assert path.stat().st_mode & 0o111, f"{name(path)} is not executable"
+
+
+def test_the_kernel_uses_its_own_maps_and_cells() -> None:
+    """The standard library's cost kilobytes each (docs/decisions/0017-small-kernel.md)."""
+    forbidden = re.compile(r"\b(alloc::collections::[^;]*BTree|core::cell::[^;]*RefCell|sort_unstable|sort_by_key)")
+    for path in committed(".rs"):
+        name = str(path.relative_to(ROOT))
+        if re.match(r"crates/(kcore|kernel)/src/", name) and not re.search(r"tests?\b|/(map|cell|sort)\.rs$", name):
+            body = path.read_text().split("#[cfg(test)]")[0]
+            found = [line for line in body.splitlines() if forbidden.search(line) and not line.lstrip().startswith("//")]
+            assert not found, f"{name}: {found}: crate::map, crate::cell, crate::sort"

@@ -142,7 +142,8 @@ impl<K: Ord, V> Map<K, V> {
         let (mut low, mut high) = (0, entries.len());
         while low < high {
             let middle = (low + high) / 2;
-            match entries[middle].0.borrow().cmp(key) {
+            let Some(entry) = entries.get(middle) else { break };
+            match entry.0.borrow().cmp(key) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Equal => return Ok((row, middle)),
                 Ordering::Greater => high = middle,
@@ -157,9 +158,11 @@ impl<K: Ord, V> Map<K, V> {
         K: Borrow<Q>,
     {
         match self.search(key) {
-            Ok((row, at)) if behind && at + 1 == self.rows[row].len() => (row + 1, 0),
-            Ok((row, at)) => (row, at + usize::from(behind)),
-            Err(place) => place,
+            Ok((row, at)) if behind => match self.rows.get(row) {
+                Some(entries) if at + 1 < entries.len() => (row, at + 1),
+                _ => (row + 1, 0),
+            },
+            Ok(place) | Err(place) => place,
         }
     }
 
@@ -176,7 +179,7 @@ impl<K: Ord, V> Map<K, V> {
         K: Borrow<Q>,
     {
         let (row, at) = self.at(key)?;
-        Some(&self.rows[row][at].1)
+        self.rows.get(row)?.get(at).map(|(_, value)| value)
     }
 
     /// The value of `key`.
@@ -185,7 +188,7 @@ impl<K: Ord, V> Map<K, V> {
         K: Borrow<Q>,
     {
         let (row, at) = self.at(key)?;
-        Some(&mut self.rows[row][at].1)
+        self.rows.get_mut(row)?.get_mut(at).map(|(_, value)| value)
     }
 
     /// Whether there is an entry.
@@ -199,14 +202,20 @@ impl<K: Ord, V> Map<K, V> {
     /// The last entry that is before `key`, or at it if that is `included`.
     pub fn last_before_mut(&mut self, key: &K, included: bool) -> Option<(&K, &mut V)> {
         let (row, at) = self.place(key, included);
-        let row = if at == 0 { self.rows.get_mut(row.checked_sub(1)?)? } else { &mut self.rows[row][..at] };
-        row.last_mut().map(|(key, value)| (&*key, value))
+        let (row, at) = match at.checked_sub(1) {
+            Some(at) => (row, at),
+            None => (row.checked_sub(1)?, self.rows.get(row.checked_sub(1)?)?.len() - 1),
+        };
+        self.rows.get_mut(row)?.get_mut(at).map(|(key, value)| (&*key, value))
     }
 
     /// Sets the value of `key`; gives the old one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.search(&key) {
-            Ok((row, at)) => Some(core::mem::replace(&mut self.rows[row][at].1, value)),
+            Ok((row, at)) => {
+                let (_, old) = self.rows.get_mut(row)?.get_mut(at)?;
+                Some(core::mem::replace(old, value))
+            }
             Err(place) => {
                 self.put(place, key, value);
                 None
@@ -345,8 +354,9 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
             return None;
         }
         let (row, at) = self.front;
-        let (key, value) = &self.rows[row][at];
-        self.front = if at + 1 < self.rows[row].len() { (row, at + 1) } else { (row + 1, 0) };
+        let entries = self.rows.get(row)?;
+        let (key, value) = entries.get(at)?;
+        self.front = if at + 1 < entries.len() { (row, at + 1) } else { (row + 1, 0) };
         Some((key, value))
     }
 }
@@ -356,12 +366,13 @@ impl<K, V> DoubleEndedIterator for Iter<'_, K, V> {
         if self.front == self.back {
             return None;
         }
-        if self.back.1 == 0 {
-            self.back.0 -= 1;
-            self.back.1 = self.rows[self.back.0].len();
+        let (mut row, mut at) = self.back;
+        if at == 0 {
+            row -= 1;
+            at = self.rows.get(row)?.len();
         }
-        self.back.1 -= 1;
-        let (key, value) = &self.rows[self.back.0][self.back.1];
+        self.back = (row, at - 1);
+        let (key, value) = self.rows.get(row)?.get(at - 1)?;
         Some((key, value))
     }
 }

@@ -11,10 +11,11 @@
 use super::dentry::Dentry;
 use super::inode::{FileType, Inode, SetAttributes};
 use super::path::Path;
+use crate::cell::RefCell;
 use crate::ipc::inotify::Inotify;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// Events and flags of inotify(7).

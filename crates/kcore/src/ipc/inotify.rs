@@ -1,18 +1,20 @@
 //! inotify(7): a queue of what has happened to files ([`crate::fs::notify`]).
 
 use super::object::{anon_stat, requests};
+use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::file::File;
 use crate::fs::notify::{Watch, event};
 use crate::fs::path::Path;
+use crate::map::Map;
 use crate::stat::Stat;
 use crate::user::{Sink, Source, UserMemory};
 use crate::wait::{Events, WaitQueue};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Most watches of an instance.
@@ -64,8 +66,8 @@ impl Queued {
 /// An instance.
 pub struct Inotify {
     me: Weak<Inotify>,
-    watches: RefCell<BTreeMap<i32, Rc<Watch>>>,
-    numbers: RefCell<BTreeMap<(u64, u64), i32>>,
+    watches: RefCell<Map<i32, Rc<Watch>>>,
+    numbers: RefCell<Map<(u64, u64), i32>>,
     last: Cell<i32>,
     events: RefCell<VecDeque<Queued>>,
     bytes: Cell<usize>,

@@ -88,6 +88,12 @@ pub fn nothing_requested() -> bool {
     requests == 0 && hypercall::mailbox().events.load(Acquire) == 0
 }
 
+#[cold]
+#[inline(never)]
+fn nobody_runs() -> ! {
+    panic!("no thread is running")
+}
+
 /// The running thread.
 ///
 /// # Panics
@@ -98,8 +104,10 @@ pub fn current() -> Rc<Thread> {
 
 /// Runs `f` on the running thread without touching its reference count.
 pub fn with_current<R>(f: impl FnOnce(&Thread) -> R) -> R {
-    let pointer: *const Thread =
-        Rc::as_ptr(SCHEDULER.current.borrow().as_ref().expect("a thread is running"));
+    let pointer: *const Thread = match &*SCHEDULER.current.borrow() {
+        Some(thread) => Rc::as_ptr(thread),
+        None => nobody_runs(),
+    };
     // SAFETY: the running thread is kept alive by `current` (or `dead`) until it has left its stack, and `f` runs on it.
     f(unsafe { &*pointer })
 }

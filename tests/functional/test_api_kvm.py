@@ -191,3 +191,28 @@ def test_errors_say_what_to_do() -> None:
         vm.communicate(timeout=LIMIT)
     assert failed.value.hint
     assert list(registry.entries()) == []
+
+
+GREEDY = """
+import mmap, sys
+import ramet_guest
+me = ramet_guest.ready()
+kept = []
+for _ in range(int(me.args[0])):
+    kept.append(mmap.mmap(-1, 8 << 20))
+    for at in range(0, 8 << 20, 4096):
+        kept[-1][at] = 1
+print(len(kept), flush=True)
+"""
+
+
+def test_clones_that_take_much_memory_at_once() -> None:
+    """Also the first, whose pages are looked at; one that passes its limit ends, and says why."""
+    with ramet.freeze("python", ["python3", "-c", GREEDY]) as template:
+        with template.clone(args=["12"]) as first:
+            assert first.communicate(timeout=LIMIT).stdout == b"12\n"
+        with template.clone(args=["12"], memory="64M") as small, template.clone(args=["12"]) as large:
+            result = small.communicate(timeout=LIMIT)
+            assert (result.status, result.reason) == (137, "signal"), result
+            assert b"out of memory: the program is ended" in result.stderr
+            assert large.communicate(timeout=LIMIT).stdout == b"12\n"

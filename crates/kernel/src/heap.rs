@@ -3,7 +3,7 @@
 
 use core::alloc::Layout;
 use core::cell::Cell;
-use ramet_abi::layout::{DIRECT_MAP, FREE_RAM_GPA, KERNEL_WINDOW};
+use ramet_abi::layout::{DIRECT_MAP, SPARE_TABLES_GPA, KERNEL_WINDOW};
 use talc::{OomHandler, Span, Talc, Talck};
 
 use crate::global::Global;
@@ -69,11 +69,11 @@ unsafe impl lock_api::RawMutex for NoLock {
 #[global_allocator]
 static HEAP: Talck<NoLock, Grow> = Talc::new(Grow).lock();
 
-/// Claims the RAM between the kernel and [`FREE_RAM_GPA`]. To be called once, before anything allocates.
+/// Claims the RAM between the kernel and [`SPARE_TABLES_GPA`]. To be called once, before anything allocates.
 pub fn initialize() {
     let first = &raw const KERNEL_END as u64 - KERNEL_WINDOW;
     // SAFETY: that RAM is in the direct map from the start and belongs to nobody else.
-    unsafe { HEAP.lock().claim(span(first, FREE_RAM_GPA - first)).expect("the first chunk is large enough") };
+    unsafe { HEAP.lock().claim(span(first, SPARE_TABLES_GPA - first)).expect("the first chunk is large enough") };
 }
 
 /// From now on the heap grows through `more`.

@@ -1,4 +1,4 @@
-"""The pause of a running program while it is cloned: as long as the longest time in which it did not look at the clock."""
+"""The pause of a running program while it is cloned: the longest time in which it did not look at the clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ramet.errors import HostError
 
 # Resident memory of the program, MiB.
 SIZE = 4096
-# Looks at the clock until it is told to say the longest pause since it was told before; others of its session do nothing but live.
+# Looks at the clock while it is told to, and says the longest pause; others of its session do nothing but live.
 PROGRAM = """
 import os, select, sys, time
 size, others = int(sys.argv[1]), int(sys.argv[2])

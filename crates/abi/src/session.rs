@@ -381,6 +381,8 @@ pub mod op {
     pub const IOCTL: u32 = 0x307;
     /// fstat(2). Answers `stat`.
     pub const STAT_DESCRIPTION: u32 = 0x308;
+    /// Changes attributes of description `id`, which is in no file system, as [`SETATTR`] does it.
+    pub const SETATTR_DESCRIPTION: u32 = 0x322;
     /// getdents64(2): data: records as that call gives them. Result: bytes.
     pub const GETDENTS: u32 = 0x309;
     /// flock(2), fcntl(2) locks on description `id`: arguments: kind (0 flock, 1 POSIX, 2 OFD), type (F_RDLCK, F_WRLCK, F_UNLCK), start,

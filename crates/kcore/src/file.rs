@@ -1,6 +1,7 @@
 //! What an open file description refers to.
 
 use crate::errno::{Errno, Result};
+use crate::fs::inode::SetAttributes;
 use crate::fs::locks::LockTable;
 use crate::ipc::socket::Socket;
 use crate::stat::{S_IFIFO, S_IFMT, S_IFSOCK, Stat};
@@ -222,6 +223,20 @@ pub trait File: Any {
     /// EINVAL for what cannot be synchronised; EIO.
     fn sync(&self) -> Result<()> {
         if self.is_seekable() { Ok(()) } else { Err(Errno::EINVAL) }
+    }
+
+    /// fchmod(2), fchown(2), futimens(2) of an object that is in no file system.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP: its attributes are those of all of its kind.
+    fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
+        let _ = change;
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// What [`File::set_attributes`] has changed.
+    fn changed_attributes(&self) -> Option<SetAttributes> {
+        None
     }
 
     /// The seals of a memory file (F_GET_SEALS), after adding `add` (F_ADD_SEALS; 0: only ask).

@@ -139,6 +139,26 @@ impl Source for SliceSource<'_> {
     }
 }
 
+/// A source cut short.
+pub struct Limited<'a> {
+    /// The source.
+    pub from: &'a mut dyn Source,
+    /// Most bytes that are still taken from it.
+    pub limit: usize,
+}
+
+impl Source for Limited<'_> {
+    fn remaining(&self) -> usize {
+        self.from.remaining().min(self.limit)
+    }
+    fn take(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let most = buffer.len().min(self.limit);
+        let n = self.from.take(&mut buffer[..most])?;
+        self.limit -= n;
+        Ok(n)
+    }
+}
+
 /// No user memory: every access is EFAULT.
 pub struct NoMemory;
 

@@ -3,7 +3,7 @@
 use crate::client::ClientId;
 use crate::session::Session;
 use crate::{descriptions, nodes, objects, process};
-use ramet_abi::session::{DATA_MAX, Reply, Request, op, socket};
+use ramet_abi::session::{DATA_MAX, Reply, Request, op, socket, sysv};
 use ramet_kcore::errno::Errno;
 
 /// Serves a request of a VM. `data`: that of the request, then that of the answer.
@@ -46,6 +46,7 @@ fn adds(request: &Request) -> bool {
         op::PIPE_IMPORT | op::SOCKET_IMPORT | op::INET_IMPORT => true,
         op::EPOLL_CTL => request.arguments[0] == EPOLL_CTL_ADD,
         op::LOCK => request.arguments[1] != UNLOCK,
+        op::SYSV => matches!(request.flags, sysv::SHMGET | sysv::SEMGET | sysv::MSGGET | sysv::MSGSND),
         op::SOCKET_CALL => matches!(request.flags, socket::SEND | socket::CONNECT | socket::BIND),
         _ => false,
     }

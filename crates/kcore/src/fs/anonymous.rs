@@ -1,6 +1,6 @@
 //! Places for objects that are in no directory, so that `/proc/self/fd/N` leads to them.
 
-use super::inode::{Attributes, FileType, Inode, StatFs};
+use super::inode::{Attributes, FileType, Inode, SetAttributes, StatFs};
 use super::open_file::OpenFile;
 use super::path::Path;
 use crate::errno::Result;
@@ -37,6 +37,10 @@ impl Inode for Anonymous {
 
     fn stat(&self) -> Result<Stat> {
         self.file.stat()
+    }
+
+    fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
+        self.file.set_attributes(change)
     }
 
     fn open(self: Rc<Self>, flags: u32) -> Result<Rc<dyn File>> {

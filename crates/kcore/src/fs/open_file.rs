@@ -12,7 +12,7 @@ use crate::errno::{Errno, Result};
 use crate::file::{File, flags::*};
 use crate::session::{self, RemoteFile};
 use crate::stat::Stat;
-use crate::user::{Sink, Source};
+use crate::user::{Limited, Sink, Source};
 use crate::wait::{Events, WaitKey, Wake};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
@@ -139,6 +139,10 @@ impl OpenFile {
         self.moved.set(remote.clone()).map_err(|_| Errno::EBUSY)?;
         remote.opened_as(&self.me);
         remote.replaces(self.file.clone());
+        if let Some(change) = self.file.changed_attributes() {
+            // They are shown, and nothing depends on them.
+            let _ = remote.set_attributes(&change);
+        }
         Ok(())
     }
 
@@ -578,22 +582,4 @@ impl Drop for OpenFile {
 
 fn keeps_id_bits(writer: &Writer<'_>) -> bool {
     writer.credentials.has(cap::FSETID)
-}
-
-/// A source cut short at the size limit.
-struct Limited<'a> {
-    from: &'a mut dyn Source,
-    limit: usize,
-}
-
-impl Source for Limited<'_> {
-    fn remaining(&self) -> usize {
-        self.from.remaining().min(self.limit)
-    }
-    fn take(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let most = buffer.len().min(self.limit);
-        let n = self.from.take(&mut buffer[..most])?;
-        self.limit -= n;
-        Ok(n)
-    }
 }

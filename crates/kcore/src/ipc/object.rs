@@ -1,9 +1,11 @@
 //! What the objects of this module have in common: identity, attributes, and the text that names them in
 //! `/proc/self/fd`.
 
-use crate::stat::{Nanoseconds, S_IFIFO, S_IFSOCK, Stat, makedev};
+use crate::fs::inode::SetAttributes;
+use crate::stat::{Nanoseconds, S_IFIFO, S_IFMT, S_IFSOCK, Stat, makedev};
 use alloc::format;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Who makes an object, and when: what stat(2) says of it later.
@@ -69,6 +71,43 @@ pub fn socket_stat(id: u64, origin: Origin) -> Stat {
 /// Attributes of an object on the anonymous inode: no type bits, as Linux has it.
 pub fn anon_stat() -> Stat {
     stat(ANON_DEVICE, ANON_INODE, 0o600, Origin::default())
+}
+
+/// What fchmod(2), fchown(2) and futimens(2) have changed of an object that has no name.
+#[derive(Default)]
+pub struct Changed(Cell<SetAttributes>);
+
+impl Changed {
+    /// Changes what `change` says.
+    pub fn set(&self, change: &SetAttributes) {
+        let old = self.0.get();
+        self.0.set(SetAttributes {
+            permissions: change.permissions.or(old.permissions),
+            uid: change.uid.or(old.uid),
+            gid: change.gid.or(old.gid),
+            size: None,
+            accessed: change.accessed.or(old.accessed),
+            modified: change.modified.or(old.modified),
+        });
+    }
+
+    /// All that has been changed.
+    pub fn get(&self) -> Option<SetAttributes> {
+        Some(self.0.get()).filter(|change| *change != SetAttributes::default())
+    }
+
+    /// `stat`, with what has been changed.
+    pub fn show(&self, stat: Stat) -> Stat {
+        let change = self.0.get();
+        Stat {
+            mode: change.permissions.map_or(stat.mode, |permissions| stat.mode & S_IFMT | permissions),
+            uid: change.uid.unwrap_or(stat.uid),
+            gid: change.gid.unwrap_or(stat.gid),
+            accessed: change.accessed.unwrap_or(stat.accessed),
+            modified: change.modified.unwrap_or(stat.modified),
+            ..stat
+        }
+    }
 }
 
 /// `anon_inode:[eventpoll]`: what `/proc/self/fd` shows for an object on the anonymous inode.

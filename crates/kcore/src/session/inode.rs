@@ -63,6 +63,28 @@ pub(super) fn shown(known: &abi::Stat) -> Stat {
     }
 }
 
+/// Flags and arguments of SETATTR.
+pub(super) fn encode_change(change: &SetAttributes) -> (u32, [u64; 6]) {
+    let keep = u64::from(u32::MAX);
+    let arguments = [
+        change.permissions.map_or(0, u64::from),
+        change.uid.map_or(keep, u64::from),
+        change.gid.map_or(keep, u64::from),
+        change.size.unwrap_or(0),
+        change.accessed.map_or(0, |time| time.max(0) as u64),
+        change.modified.map_or(0, |time| time.max(0) as u64),
+    ];
+    let bits = [
+        (set::MODE, change.permissions.is_some()),
+        (set::OWNER, change.uid.is_some() || change.gid.is_some()),
+        (set::SIZE, change.size.is_some()),
+        (set::ACCESSED, change.accessed.is_some()),
+        (set::MODIFIED, change.modified.is_some()),
+    ];
+    let flags = bits.iter().filter(|(_, on)| *on).fold(0, |flags, (bit, _)| flags | bit);
+    (flags, arguments)
+}
+
 impl SessionInode {
     /// The root directory of file system `number` (one of [`tree`]).
     ///
@@ -282,26 +304,7 @@ impl Inode for SessionInode {
 
     fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
         let mut request = self.request(op::SETATTR)?;
-        let keep = u64::from(u32::MAX);
-        request.arguments = [
-            change.permissions.map_or(0, u64::from),
-            change.uid.map_or(keep, u64::from),
-            change.gid.map_or(keep, u64::from),
-            change.size.unwrap_or(0),
-            change.accessed.map_or(0, |time| time.max(0) as u64),
-            change.modified.map_or(0, |time| time.max(0) as u64),
-        ];
-        for (bit, on) in [
-            (set::MODE, change.permissions.is_some()),
-            (set::OWNER, change.uid.is_some() || change.gid.is_some()),
-            (set::SIZE, change.size.is_some()),
-            (set::ACCESSED, change.accessed.is_some()),
-            (set::MODIFIED, change.modified.is_some()),
-        ] {
-            if on {
-                request.flags |= bit;
-            }
-        }
+        (request.flags, request.arguments) = encode_change(change);
         // This change counts as one, unless it is of size or times only.
         let own = u32::from(request.flags & (set::MODE | set::OWNER) != 0);
         let version = self.version().wrapping_add(own);

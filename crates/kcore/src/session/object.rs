@@ -1,15 +1,46 @@
 //! Calls on descriptions in the keeper of one kind alone: pipes, timers, signal-driven I/O.
 
 use super::client::error_of;
+use super::inode::encode_change;
 use super::remote::RemoteFile;
 use crate::errno::{Errno, Result};
+use crate::fs::inode::SetAttributes;
 use crate::fs::open_file::SignalOwner;
 use crate::ipc::timerfd::TimerSpec;
+use crate::user::UserMemory;
 use crate::wait::Events;
 use alloc::vec::Vec;
 use ramet_abi::session::{Request, op};
 
+/// Sizes of what an ioctl(2)'s argument points to, from the largest that is asked for.
+const ARGUMENT_SIZES: [usize; 5] = [64, 44, 36, 8, 4];
+
 impl RemoteFile {
+    /// ioctl(2), with as much of what the argument points to as can be read.
+    pub(super) fn control(&self, request: u32, argument: usize, memory: &dyn UserMemory) -> Result<i64> {
+        let mut data = Vec::new();
+        for size in ARGUMENT_SIZES {
+            data.resize(size, 0);
+            if memory.read(argument, &mut data).is_ok() {
+                break;
+            }
+            data.clear();
+        }
+        let mut answer = Vec::new();
+        let asked = self.writer_request(op::IOCTL, 0, &[u64::from(request), argument as u64]);
+        let reply = self.client().call_into(&asked, &data, &mut answer)?;
+        if !answer.is_empty() {
+            memory.write(argument, &answer)?;
+        }
+        Ok(reply.result)
+    }
+
+    /// Changes attributes of what is in no file system.
+    pub(super) fn change_attributes(&self, change: &SetAttributes) -> Result<()> {
+        let (flags, arguments) = encode_change(change);
+        self.call(op::SETATTR_DESCRIPTION, flags, &arguments).map(|_| ())
+    }
+
     /// F_SETOWN_EX, F_SETSIG.
     ///
     /// # Errors

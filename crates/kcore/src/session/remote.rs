@@ -28,8 +28,6 @@ use ramet_abi::session::{Reply, Request, op};
 pub(super) const PIECE: usize = 256 << 10;
 /// Readiness that is watched: everything that poll(2) knows.
 pub(super) const WATCHED: u32 = 0x27ff;
-/// Sizes of what an ioctl(2)'s argument points to, from the largest that is asked for.
-const ARGUMENT_SIZES: [usize; 5] = [64, 44, 36, 8, 4];
 
 /// A description in the keeper. It is released there when the last local descriptor is closed.
 pub struct RemoteFile {
@@ -496,21 +494,11 @@ impl File for RemoteFile {
     }
 
     fn ioctl(&self, request: u32, argument: usize, memory: &dyn UserMemory) -> Result<i64> {
-        let mut data = Vec::new();
-        for size in ARGUMENT_SIZES {
-            data.resize(size, 0);
-            if memory.read(argument, &mut data).is_ok() {
-                break;
-            }
-            data.clear();
-        }
-        let mut answer = Vec::new();
-        let asked = self.writer_request(op::IOCTL, 0, &[u64::from(request), argument as u64]);
-        let reply = self.client.call_into(&asked, &data, &mut answer)?;
-        if !answer.is_empty() {
-            memory.write(argument, &answer)?;
-        }
-        Ok(reply.result)
+        self.control(request, argument, memory)
+    }
+
+    fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
+        self.change_attributes(change)
     }
 
     fn truncate(&self, size: u64) -> Result<()> {

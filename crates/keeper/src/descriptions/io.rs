@@ -118,6 +118,12 @@ pub fn stat(session: &mut Session, client: ClientId, request: &Request) -> Resul
     Ok(Reply { stat, ..Reply::default() })
 }
 
+pub fn set_attributes(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let file = get(session, client, request.id)?;
+    file.file().set_attributes(&nodes::change_of(request)?)?;
+    Ok(Reply::default())
+}
+
 pub fn entries(
     session: &mut Session,
     client: ClientId,

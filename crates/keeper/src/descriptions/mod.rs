@@ -172,6 +172,7 @@ pub fn serve(
         op::WATCH => watch::watch(session, client, request),
         op::IOCTL => ioctl::ioctl(session, client, request, data),
         op::STAT_DESCRIPTION => io::stat(session, client, request),
+        op::SETATTR_DESCRIPTION => io::set_attributes(session, client, request),
         op::GETDENTS => io::entries(session, client, request, data),
         op::LOCK => lock::lock(session, client, request),
         op::DISPLAY => io::display(session, client, request, data),

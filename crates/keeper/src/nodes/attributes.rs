@@ -17,23 +17,32 @@ pub fn stat(session: &mut Session, client: ClientId, request: &Request) -> Resul
     Ok(Reply { stat, ..Reply::default() })
 }
 
-pub fn set(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+/// What a request changes.
+///
+/// # Errors
+/// EINVAL.
+pub(crate) fn decode(request: &Request) -> Result<SetAttributes> {
     let known = set::MODE | set::OWNER | set::SIZE | set::ACCESSED | set::MODIFIED;
     if request.flags & !known != 0 {
         return Err(Errno::EINVAL);
     }
-    let place = path(session, client, request.id)?;
     let [mode, uid, gid, size, accessed, modified] = request.arguments;
     let on = |bit: u32| request.flags & bit != 0;
     let owner = |id: u64| (on(set::OWNER) && id as u32 != u32::MAX).then_some(id as u32);
-    let change = SetAttributes {
+    Ok(SetAttributes {
         permissions: on(set::MODE).then_some(mode as u32 & 0o7777),
         uid: owner(uid),
         gid: owner(gid),
         size: on(set::SIZE).then_some(size),
         accessed: on(set::ACCESSED).then_some(accessed as i64),
         modified: on(set::MODIFIED).then_some(modified as i64),
-    };
+    })
+}
+
+pub fn set(session: &mut Session, client: ClientId, request: &Request) -> Result<Reply> {
+    let change = decode(request)?;
+    let on = |bit: u32| request.flags & bit != 0;
+    let place = path(session, client, request.id)?;
     place.inode().set_attributes(&change)?;
     notify::changed(&place, &change);
     if on(set::MODE | set::OWNER) {

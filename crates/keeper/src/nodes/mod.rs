@@ -12,6 +12,7 @@ mod touched;
 mod tree;
 mod versions;
 
+pub(crate) use attributes::decode as change_of;
 pub(crate) use memory::{CopiedMemory, HostMemory, copy_all, descriptors, memory};
 pub(crate) use tree::{display, tree_of};
 

@@ -7,7 +7,7 @@ use super::route;
 use super::settings::Settings;
 use crate::errno::{Errno, Result};
 use crate::fs::credentials::cap;
-use crate::ipc::object::Origin;
+use crate::ipc::object::{Changed, Origin};
 use crate::ipc::socket::{SHUT_BOTH, SHUT_RECEIVE, SHUT_SEND, SocketCaller, SocketOptions, family};
 use crate::wait::WaitQueue;
 use alloc::rc::Rc;
@@ -19,6 +19,8 @@ pub struct Base {
     /// Inode number.
     pub(super) id: u64,
     pub(super) origin: Origin,
+    /// Attributes that differ from those that it was made with.
+    pub(super) changed: Changed,
     /// A socket of AF_INET6.
     pub(super) is_v6: bool,
     pub(super) local: Cell<Endpoint>,
@@ -50,6 +52,7 @@ impl Base {
             domain: domain.clone(),
             id,
             origin,
+            changed: Changed::default(),
             is_v6,
             local: Cell::new(Endpoint::none(is_v6)),
             remote: Cell::new(None),

@@ -4,6 +4,7 @@ use super::super::object::{Origin, requests};
 use super::Pipe;
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
+use crate::fs::inode::SetAttributes;
 use crate::fs::locks::LockTable;
 use crate::stat::Stat;
 use crate::user::{Sink, Source, UserMemory};
@@ -126,6 +127,15 @@ impl File for PipeEnd {
             Some(stat) => stat(),
             None => Ok(self.pipe.stat()),
         }
+    }
+
+    fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
+        self.pipe.changed.set(change);
+        Ok(())
+    }
+
+    fn changed_attributes(&self) -> Option<SetAttributes> {
+        self.pipe.changed.get()
     }
 
     fn poll(&self) -> Events {

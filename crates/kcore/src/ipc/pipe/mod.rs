@@ -16,7 +16,7 @@ pub use fifo::{Fifo, fifo_of, fifo_opener};
 pub use splice::{file_to_pipe, pipe_to_file, pipe_to_pipe, tee};
 pub use transfer::{append, import};
 
-use super::object::{Origin, next_id, pipe_stat};
+use super::object::{Changed, Origin, next_id, pipe_stat};
 use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
 use crate::fs::locks::LockTable;
@@ -42,6 +42,8 @@ const WRITABLE: Events = Events(Events::OUT.0 | Events::WRNORM.0);
 pub struct Pipe {
     id: u64,
     origin: Origin,
+    /// Attributes that differ from those that it was made with.
+    pub(super) changed: Changed,
     ring: RefCell<Ring>,
     readers: Cell<u32>,
     writers: Cell<u32>,
@@ -67,6 +69,7 @@ impl Pipe {
         Pipe {
             id,
             origin,
+            changed: Changed::default(),
             ring: RefCell::new(Ring::new(DEFAULT_CAPACITY)),
             readers: Cell::new(0),
             writers: Cell::new(0),
@@ -92,7 +95,7 @@ impl Pipe {
 
     /// Attributes of the unnamed pipe (a FIFO has its inode's).
     pub fn stat(&self) -> Stat {
-        pipe_stat(self.id, self.origin)
+        self.changed.show(pipe_stat(self.id, self.origin))
     }
 
     /// Open file descriptions that read.

@@ -6,6 +6,7 @@ use super::super::socket::Socket;
 use super::{Outgoing, READABLE, SHUT_BOTH, SHUT_RECEIVE, SocketType, State, UnixSocket, WRITABLE, msg};
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
+use crate::fs::inode::SetAttributes;
 use crate::fs::locks::LockTable;
 use crate::stat::Stat;
 use crate::user::{Sink, Source, UserMemory};
@@ -28,7 +29,16 @@ impl File for UnixSocket {
     }
 
     fn stat(&self) -> Result<Stat> {
-        Ok(socket_stat(self.id, self.origin))
+        Ok(self.changed.show(socket_stat(self.id, self.origin)))
+    }
+
+    fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
+        self.changed.set(change);
+        Ok(())
+    }
+
+    fn changed_attributes(&self) -> Option<SetAttributes> {
+        self.changed.get()
     }
 
     fn poll(&self) -> Events {

@@ -27,7 +27,7 @@ mod transfer;
 pub use super::socket::{Credentials, MAX_RIGHTS, Outgoing, Received, SocketType, msg};
 pub use address::{Address, SUN_MAX};
 
-use super::object::{Origin, next_id};
+use super::object::{Changed, Origin, next_id};
 use super::socket::{MAX_BACKLOG, READABLE, SHUT_BOTH, SHUT_RECEIVE, SHUT_SEND, SocketOptions, WRITABLE};
 use crate::cell::RefCell;
 use crate::errno::{Errno, Result};
@@ -132,6 +132,8 @@ pub struct UnixSocket {
     domain: Rc<UnixDomain>,
     id: u64,
     origin: Origin,
+    /// Attributes that differ from those that it was made with.
+    changed: Changed,
     kind: SocketType,
     state: Cell<State>,
     dead: Cell<bool>,
@@ -177,6 +179,7 @@ impl UnixSocket {
             domain: domain.clone(),
             id,
             origin,
+            changed: Changed::default(),
             kind,
             state: Cell::new(State::Unconnected),
             dead: Cell::new(false),

@@ -6,6 +6,7 @@ use super::super::settings::IPPROTO_TCP;
 use super::{State, TcpSocket};
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
+use crate::fs::inode::SetAttributes;
 use crate::ipc::object::{requests, socket_stat};
 use crate::ipc::socket::{
     Outgoing, READABLE, Received, SHUT_BOTH, SHUT_RECEIVE, SHUT_SEND, SOL_SOCKET, Socket, SocketCaller,
@@ -35,7 +36,16 @@ impl File for TcpSocket {
     }
 
     fn stat(&self) -> Result<Stat> {
-        Ok(socket_stat(self.base.id, self.base.origin))
+        Ok(self.base.changed.show(socket_stat(self.base.id, self.base.origin)))
+    }
+
+    fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
+        self.base.changed.set(change);
+        Ok(())
+    }
+
+    fn changed_attributes(&self) -> Option<SetAttributes> {
+        self.base.changed.get()
     }
 
     fn poll(&self) -> Events {

@@ -5,6 +5,7 @@ use super::super::settings::IPPROTO_UDP;
 use super::UdpSocket;
 use crate::errno::{Errno, Result};
 use crate::file::{File, flags};
+use crate::fs::inode::SetAttributes;
 use crate::ipc::object::{requests, socket_stat};
 use crate::ipc::socket::{
     Outgoing, READABLE, Received, SHUT_BOTH, SHUT_RECEIVE, SOL_SOCKET, Socket, SocketCaller, SocketType,
@@ -31,7 +32,16 @@ impl File for UdpSocket {
     }
 
     fn stat(&self) -> Result<Stat> {
-        Ok(socket_stat(self.base.id, self.base.origin))
+        Ok(self.base.changed.show(socket_stat(self.base.id, self.base.origin)))
+    }
+
+    fn set_attributes(&self, change: &SetAttributes) -> Result<()> {
+        self.base.changed.set(change);
+        Ok(())
+    }
+
+    fn changed_attributes(&self) -> Option<SetAttributes> {
+        self.base.changed.get()
     }
 
     fn poll(&self) -> Events {

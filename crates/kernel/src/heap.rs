@@ -3,7 +3,7 @@
 
 use core::alloc::Layout;
 use core::cell::Cell;
-use ramet_abi::layout::{DIRECT_MAP, SPARE_TABLES_GPA, KERNEL_WINDOW};
+use ramet_abi::layout::{DIRECT_MAP, KERNEL_WINDOW, SPARE_TABLES_GPA};
 use talc::{OomHandler, Span, Talc, Talck};
 
 use crate::global::Global;
@@ -73,7 +73,9 @@ static HEAP: Talck<NoLock, Grow> = Talc::new(Grow).lock();
 pub fn initialize() {
     let first = &raw const KERNEL_END as u64 - KERNEL_WINDOW;
     // SAFETY: that RAM is in the direct map from the start and belongs to nobody else.
-    unsafe { HEAP.lock().claim(span(first, SPARE_TABLES_GPA - first)).expect("the first chunk is large enough") };
+    unsafe {
+        HEAP.lock().claim(span(first, SPARE_TABLES_GPA - first)).expect("the first chunk is large enough")
+    };
 }
 
 /// From now on the heap grows through `more`.

@@ -6,6 +6,7 @@
 use super::{site, user};
 use crate::global::Global;
 use crate::mm::{copy_new_text, is_patchable, with_space};
+use crate::task::sched;
 use alloc::vec::Vec;
 use core::ops::Range;
 use ramet_abi::layout::PAGE_SIZE;
@@ -65,6 +66,28 @@ pub fn patch_neighbours(start: u64) {
             remember(at, number);
         }
     }
+}
+
+/// Whether the code at `at` is the program's dynamic loader: what it maps is going to run where it is. A program that maps another's code itself
+/// (valgrind, an emulator) is going to read it.
+pub fn is_loader(at: u64) -> bool {
+    const AT_BASE: u64 = 7;
+    let words = |pair: &[u8]| {
+        let (name, value) = pair.split_at_checked(8)?;
+        Some((u64::from_le_bytes(name.try_into().ok()?), u64::from_le_bytes(value.try_into().ok()?)))
+    };
+    let base = sched::with_current(|thread| {
+        let layout = thread.process.layout.borrow();
+        let mut pairs = layout.as_ref()?.auxiliary.chunks_exact(16).filter_map(words);
+        pairs.find(|(name, _)| *name == AT_BASE).map(|(_, value)| value)
+    });
+    with_space(|space| {
+        let file = |at| {
+            let (mapping, _) = space.areas().find(at)?.file_at(at)?;
+            Some((mapping.device, mapping.inode))
+        };
+        base.and_then(file).is_some_and(|loader| file(at) == Some(loader))
+    })
 }
 
 /// Executable parts of files have been mapped in this range: what is known of them is patched.

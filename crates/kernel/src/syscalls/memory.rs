@@ -36,7 +36,7 @@ pub fn mmap(call: &mut Call<'_>) -> Result<i64> {
     };
     let (length, executable) = (request.length, request.file.is_some() && request.protection & EXEC != 0);
     let start = with_space(|space| space.mmap(request))?;
-    if executable {
+    if executable && known_sites::is_loader(call.frame.rip) {
         known_sites::patch_mapped(start..start + length.next_multiple_of(PAGE_SIZE));
     }
     Ok(start as i64)

@@ -131,6 +131,18 @@ class VM:
         """See :meth:`ramet.VM.clone`: a :class:`VM`, or with ``n`` a list of VMs and errors."""
         return await _clone(self.sync, n, options)
 
+    async def reset(self, **options: Any) -> dict[str, Any]:
+        """See :meth:`ramet.VM.reset`."""
+        return await asyncio.to_thread(lambda: self.sync.reset(**options))
+
+    async def read_memory(self, address: int, length: int) -> bytes:
+        """See :meth:`ramet.VM.read_memory`."""
+        return await asyncio.to_thread(self.sync.read_memory, address, length)
+
+    async def write_memory(self, address: int, data: bytes, *, keep: bool = False) -> None:
+        """See :meth:`ramet.VM.write_memory`."""
+        await asyncio.to_thread(lambda: self.sync.write_memory(address, data, keep=keep))
+
     async def exec(self, args: Sequence[str], **options: Any) -> Process:
         """See :meth:`ramet.VM.exec`."""
         return Process(await asyncio.to_thread(lambda: self.sync.exec(args, **options)))

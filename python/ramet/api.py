@@ -132,20 +132,29 @@ def freeze(
     pool: int | None = None,
     pool_maximum: int | None = None,
     working_set: bool = True,
+    resettable: bool = False,
 ) -> Template:
     """Runs a program until it says that it is ready, and freezes it into a template.
 
     The program says so by writing ``ready`` to ``/dev/ramet`` (from Python: ``ramet_guest.ready()``). ``timeout`` is
     how many seconds it may take. ``name`` is the template's; the other parameters are those of :func:`run`. Without
     ``args`` the image's warm-up command runs. ``pool``, ``pool_maximum``: how many clones are made ahead
-    (:meth:`Template.set_pool`); ``working_set`` false: they touch nothing of what the first clone has used.
+    (:meth:`Template.set_pool`); ``working_set`` false: they touch nothing of what the first clone has used;
+    ``resettable``: they can go back to their start (:meth:`VM.reset`).
 
     Given a running :class:`VM` instead of an image, freezes that one where it stands.
     """
     if isinstance(image, VM):
         if args:
             raise UsageError("a VM that runs takes no arguments")
-        return image.freeze(name, timeout=timeout, pool=pool, pool_maximum=pool_maximum, working_set=working_set)
+        return image.freeze(
+            name,
+            timeout=timeout,
+            pool=pool,
+            pool_maximum=pool_maximum,
+            working_set=working_set,
+            resettable=resettable,
+        )
     entry, command = prepare(
         image,
         args,
@@ -171,6 +180,7 @@ def freeze(
             pool=pool,
             pool_maximum=pool_maximum,
             working_set=working_set,
+            resettable=resettable,
             child=child,
         )
     except BaseException:

@@ -21,7 +21,7 @@ from ramet.streams import DEVNULL, PIPE, Stream, Streams, make_room
 if TYPE_CHECKING:
     from ramet.vm import VM
 
-__all__ = ["Parent"]
+__all__ = ["Parent", "text_input"]
 
 # Most bytes of a clone's identity document (PAYLOAD_SIZE of the abi crate), less room for its other members.
 _INPUT_MAX = (2 << 20) - 65536
@@ -58,6 +58,7 @@ class Parent:
         detach: bool = ...,
         paused: bool = ...,
         share_volumes: bool = ...,
+        resettable: bool = ...,
     ) -> VM: ...
 
     @overload
@@ -78,6 +79,7 @@ class Parent:
         detach: bool = ...,
         paused: bool = ...,
         share_volumes: bool = ...,
+        resettable: bool = ...,
     ) -> Sequence[VM | RametError]: ...
 
     def clone(
@@ -97,6 +99,7 @@ class Parent:
         detach: bool = False,
         paused: bool = False,
         share_volumes: bool = False,
+        resettable: bool = False,
     ) -> VM | Sequence[VM | RametError]:
         """Makes independent VMs that go on from here: from where a template was frozen, or from between two
         instructions of a running VM, which goes on undisturbed.
@@ -108,6 +111,7 @@ class Parent:
         ``/dev/ramet``. ``timeout`` is the clone's time limit in seconds, ``memory`` its own limit. The streams are as
         in :func:`ramet.run`; ``detach`` sends the output to a log instead, and leaves the VM alone when Python exits.
         A ``paused`` clone waits for :meth:`VM.resume`. Volumes are read-only in a clone unless ``share_volumes``.
+        A ``resettable`` one can go back to its start (:meth:`VM.reset`); where the template is resettable all are.
         """
         parent = self._entry
         if detach and stdin == PIPE:
@@ -118,11 +122,13 @@ class Parent:
         document: dict[str, Any] = {
             "args": [*args],
             "env": check_environment(env or {}),
-            "input": _text(input),
+            "input": text_input(input),
             "paused": paused,
             "share_volumes": share_volumes,
             "tty": tty,
         }
+        if resettable:
+            document["resettable"] = True
         if timeout is not None:
             document["timeout"] = timeout
         if memory is not None:
@@ -349,7 +355,7 @@ class _Asked:
                 registry.discard(self.entry)  # the VMM made nothing of it
 
 
-def _text(input: bytes | str | None) -> str | None:
+def text_input(input: bytes | str | None) -> str | None:
     """The input as the identity document holds it: text."""
     if isinstance(input, bytes | bytearray | memoryview):
         try:

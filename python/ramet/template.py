@@ -129,6 +129,7 @@ def freeze_entry(
     pool: int | None = None,
     pool_maximum: int | None = None,
     working_set: bool = True,
+    resettable: bool = False,
     child: subprocess.Popen[bytes] | None = None,
 ) -> Template:
     """Freezes a VM, and takes the name. A VM that cannot be frozen, or whose name is taken, goes on as it was."""
@@ -137,6 +138,8 @@ def freeze_entry(
     if pool is not None or pool_maximum is not None or not working_set:
         sizes = pool_settings(_POOL if pool is None else pool, pool_maximum)
         request["pool"] = {**sizes, "working_set": working_set}
+    if resettable:
+        request["resettable"] = True
     if name is not None:
         check_name(name, "template name")
         # Before the link: whoever removes the VM finds the link by it, whatever becomes of us.

@@ -11,15 +11,16 @@ from signal import Signals
 from typing import TYPE_CHECKING, Any, Self
 
 from ramet import registry
-from ramet.cloning import Parent
+from ramet.cloning import Parent, text_input
 from ramet.conversation import Conversation
-from ramet.errors import RametError, VMError
+from ramet.errors import RametError, UsageError, VMError
+from ramet.launch import check_arguments, check_environment
 from ramet.registry import Ended, Entry
 from ramet.registry.control import Control, connect
 from ramet.registry.files import read_object
 from ramet.registry.process import is_alive
 from ramet.result import Output
-from ramet.streams import PIPE, Stream
+from ramet.streams import PIPE, Stream, Streams
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from ramet.template import Template
 
 __all__ = ["VM"]
+
+# Most bytes of one request (`crates/vmm/src/clone/reset.rs`), with room for its other members.
+_MEMORY_MOST = 16384
 
 
 class VM(Parent, Conversation):
@@ -217,12 +221,14 @@ class VM(Parent, Conversation):
         pool: int | None = None,
         pool_maximum: int | None = None,
         working_set: bool = True,
+        resettable: bool = False,
     ) -> Template:
         """Turns this VM into a template: it never runs again, its clones do.
 
         ``on_ready`` waits, for ``timeout`` seconds at most, until the program has written ``ready`` to ``/dev/ramet``.
         ``pool``, ``pool_maximum``: how many clones are made ahead (:meth:`Template.set_pool`); ``working_set`` false:
-        they touch nothing of what the first clone has used.
+        they touch nothing of what the first clone has used. ``resettable``: its clones can go back to their start
+        (:meth:`reset`).
         """
         from ramet.template import freeze_entry
 
@@ -234,12 +240,94 @@ class VM(Parent, Conversation):
             pool=pool,
             pool_maximum=pool_maximum,
             working_set=working_set,
+            resettable=resettable,
             child=self._child,
         )
         self.close_streams()
         if self._finalizer is not None:
             self._finalizer.detach()
         return template
+
+    # Back to the start
+
+    def reset(
+        self,
+        *,
+        input: bytes | str | None = None,
+        args: Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: Stream = None,
+        stdout: Stream = None,
+        stderr: Stream = None,
+        streams: bool = False,
+        thorough: bool = False,
+    ) -> dict[str, Any]:
+        """Takes a clone back to where it began, in a time in proportion to the pages that it has written since: memory,
+        registers, files, timers and signals are as they were, and the processes that it has forked are ended. Volumes
+        are the host's, and stay as they are. Time goes on.
+
+        It is another one than before all the same: a new generation and new random numbers, as in a new clone.
+        ``input``, ``args`` and ``env`` are what it then finds in ``/dev/ramet``; what is not given stays as it was.
+        The streams stay, and output that nobody has taken is lost; with ``streams`` it gets new ones, as in
+        :func:`ramet.run`. ``thorough`` makes what KVM has built of the VM anew, too, which takes as long as a clone:
+        for a guest that may have made tables to outlive the reset where paging is not in hardware.
+
+        Only a clone that was made with ``resettable``, or of such a template. Returns what was done: ``generation``,
+        ``pages`` that were put back, ``kept`` (pages whose first content is at hand) and ``renewed``.
+        """
+        document: dict[str, Any] = {}
+        if input is not None:
+            document["input"] = text_input(input)
+        if args is not None:
+            check_arguments(args)
+            document["args"] = [*args]
+        if env is not None:
+            document["env"] = check_environment(env)
+        if thorough:
+            document["thorough"] = True
+        request = {"op": "reset", "reset": document}
+        if not streams:
+            if any(stream is not None for stream in (stdin, stdout, stderr)):
+                raise UsageError("new streams go with streams=True", vm=self.name)
+            answer = self._call(request)
+        else:
+            answer = self._reset_with_streams(request, (stdin, stdout, stderr))
+        answer.pop("ok", None)
+        return answer
+
+    def _reset_with_streams(self, request: dict[str, Any], wanted: tuple[Stream, Stream, Stream]) -> dict[str, Any]:
+        made = Streams(*(PIPE if stream is None else stream for stream in wanted), tty=False)
+        try:
+            with self._connect() as control:
+                answer = control.call(request, [*made.child], timeout=10.0)
+        except BaseException:
+            made.abandon()
+            raise
+        made.started()
+        self.close_streams()
+        self.set_streams(made.near)
+        return answer
+
+    # Its memory
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        """Reads the program's memory. :class:`VMError` where nothing is."""
+        parts = []
+        for start in range(address, address + length, _MEMORY_MOST):
+            count = min(_MEMORY_MOST, address + length - start)
+            answer = self._call({"op": "read_memory", "address": start, "length": count})
+            parts.append(bytes.fromhex(answer["bytes"]))
+        return b"".join(parts)
+
+    def write_memory(self, address: int, data: bytes, *, keep: bool = False) -> None:
+        """Writes to the program's memory, whatever the program may do there: a breakpoint, for example. The pages are
+        this VM's own from then on, also where all VMs share the image's: neither its parent nor another clone sees it.
+
+        A reset undoes it, unless ``keep`` makes it a part of the state that the VM goes back to.
+        """
+        for start in range(0, len(data), _MEMORY_MOST):
+            part = data[start : start + _MEMORY_MOST]
+            self._call({"op": "write_memory", "address": address + start, "bytes": part.hex(), "keep": keep})
 
     # For the modules of this package
 

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["Identity", "done", "identity", "ready", "register_after_restore", "register_before_snapshot"]
+__all__ = [
+    "Identity",
+    "done",
+    "identity",
+    "ready",
+    "register_after_restore",
+    "register_before_snapshot",
+    "reset",
+]
 
 DEVICE = "/dev/ramet"
 
@@ -74,6 +82,16 @@ def done() -> None:
     """Tells the host that the work is finished."""
     sys.stdout.flush()
     _write(b"done")
+
+
+def reset() -> None:
+    """Goes back to where this clone began: :func:`ready` returns once more, and nothing of this run is left.
+
+    ``OSError`` (EOPNOTSUPP) in a VM that is no clone, or was not cloned as resettable.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _write(b"reset")
 
 
 def identity() -> Identity:

@@ -34,7 +34,7 @@ pub const GROW_RAM: u16 = 6;
 pub const RELEASE_RAM: u16 = 7;
 /// Serve the request at `HOSTFS_OFFSET`: see [`crate::hostfs`]. Result: as the request says, or a negative errno.
 pub const HOSTFS: u16 = 8;
-/// The program wrote `ready` (argument 0 = 0) or `done` (1) to `/dev/ramet`. Result: 0; EOPNOTSUPP
+/// The program wrote `ready` (argument 0 = 0), `done` (1) or `reset` (2) to `/dev/ramet`. Result: 0; EOPNOTSUPP
 /// in a child of a fork: only the first process of a session is known outside.
 pub const PROGRAM_STATE: u16 = 9;
 /// Set the FS base (argument 0) of the vCPU. Only for a CPU without FSGSBASE.
@@ -63,3 +63,6 @@ pub const HYPERCALLS: u16 = 16;
 pub const STATE_READY: u64 = 0;
 /// Argument of [`PROGRAM_STATE`]: the work is done.
 pub const STATE_DONE: u64 = 1;
+/// Argument of [`PROGRAM_STATE`]: back to the state in which this clone started, with a new identity; does not return then. EOPNOTSUPP: it is no
+/// clone that can be reset.
+pub const STATE_RESET: u64 = 2;

@@ -7,6 +7,7 @@
 mod cpuid;
 mod exit;
 mod host;
+mod log;
 mod state;
 mod vcpu;
 mod vm;

@@ -89,18 +89,7 @@ impl Vcpu {
         if host.xcr0 != 0 {
             self.fd.set_xcrs(&state.xcrs).map_err(Error::of("KVM_SET_XCRS"))?;
         }
-        let loaded = match &state.vector {
-            VectorState::Fixed(xsave) => {
-                // SAFETY: KVM_SET_XSAVE reads 4 KiB, the size of the structure that KVM_GET_XSAVE filled; dynamic
-                // features (AMX), which would need more, are not enabled in these vCPUs.
-                unsafe { self.fd.set_xsave(xsave) }
-            }
-            VectorState::Sized(xsave) => {
-                // SAFETY: the buffer has the size that KVM_CAP_XSAVE2 reported for this host.
-                unsafe { self.fd.set_xsave2(xsave) }
-            }
-        };
-        loaded.map_err(Error::of("KVM_SET_XSAVE"))?;
+        self.load_vector_state(state)?;
         self.set_msrs(&state.msrs)?;
         if has_breakpoints(&state.debug) {
             self.fd.set_debug_regs(&state.debug).map_err(Error::of("KVM_SET_DEBUGREGS"))?;
@@ -125,5 +114,35 @@ impl Vcpu {
         let sync = self.fd.sync_regs_mut();
         (sync.regs, sync.events) = (state.regs, state.events);
         self.fd.get_kvm_run().kvm_dirty_regs |= u64::from(KVM_SYNC_X86_REGS | KVM_SYNC_X86_EVENTS);
+    }
+
+    /// The vCPU that was started with this state has only run code at CPL 3, and the stubs, since: it goes on from there once more. What such
+    /// code cannot change is not loaded. `cr3`: the top-level table; another one than now makes it forget what it knows of the tables.
+    pub fn rewind(&mut self, state: &CpuState, cr3: u64) -> Result<(), Error> {
+        self.load_vector_state(state)?;
+        if has_breakpoints(&state.debug) {
+            self.fd.set_debug_regs(&state.debug).map_err(Error::of("KVM_SET_DEBUGREGS"))?;
+        }
+        let wanted = kvm_sregs { cr3, ..state.sregs };
+        if self.system_registers() != wanted {
+            *self.system_registers_mut() = wanted;
+        }
+        self.go_on(state);
+        Ok(())
+    }
+
+    fn load_vector_state(&mut self, state: &CpuState) -> Result<(), Error> {
+        let loaded = match &state.vector {
+            VectorState::Fixed(xsave) => {
+                // SAFETY: KVM_SET_XSAVE reads 4 KiB, the size of the structure that KVM_GET_XSAVE filled; dynamic
+                // features (AMX), which would need more, are not enabled in these vCPUs.
+                unsafe { self.fd.set_xsave(xsave) }
+            }
+            VectorState::Sized(xsave) => {
+                // SAFETY: the buffer has the size that KVM_CAP_XSAVE2 reported for this host.
+                unsafe { self.fd.set_xsave2(xsave) }
+            }
+        };
+        loaded.map_err(Error::of("KVM_SET_XSAVE"))
     }
 }

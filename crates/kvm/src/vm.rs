@@ -1,7 +1,7 @@
 //! A KVM virtual machine: its memory slots and doorbell.
 
 use crate::{Error, Host};
-use kvm_bindings::{KVM_MEM_READONLY, kvm_userspace_memory_region};
+use kvm_bindings::{KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, kvm_userspace_memory_region};
 use kvm_ioctls::{IoEventAddress, NoDatamatch, VmFd};
 use libc::EINTR;
 use vmm_sys_util::eventfd::EventFd;
@@ -23,6 +23,10 @@ pub struct Vm {
     pub(crate) fd: VmFd,
     next_slot: u32,
     free_slots: Vec<u32>,
+    /// See the module `log`.
+    pub(crate) logs: bool,
+    pub(crate) protects_by_hand: bool,
+    pub(crate) logged: Vec<Slot>,
 }
 
 impl Vm {
@@ -35,7 +39,14 @@ impl Vm {
                 other => break other.map_err(Error::of("KVM_CREATE_VM"))?,
             }
         };
-        Ok(Self { fd, next_slot: 0, free_slots: Vec::new() })
+        Ok(Self {
+            fd,
+            next_slot: 0,
+            free_slots: Vec::new(),
+            logs: false,
+            protects_by_hand: false,
+            logged: Vec::new(),
+        })
     }
 
     /// Gives the guest `size` bytes at guest-physical `gpa`, which are this process's memory at `address`.
@@ -50,10 +61,30 @@ impl Vm {
         size: u64,
         read_only: bool,
     ) -> Result<Slot, Error> {
+        // SAFETY: the caller's.
+        unsafe { self.add(gpa, address, size, if read_only { KVM_MEM_READONLY } else { 0 }) }
+    }
+
+    /// The same for a writable slot whose writes are noted, if [`Vm::log_writes`] has said so: for as long as the VM exists.
+    ///
+    /// # Safety
+    /// As [`Vm::add_slot`].
+    pub unsafe fn add_logged_slot(&mut self, gpa: u64, address: u64, size: u64) -> Result<Slot, Error> {
+        // SAFETY: the caller's.
+        let slot = unsafe { self.add(gpa, address, size, if self.logs { KVM_MEM_LOG_DIRTY_PAGES } else { 0 }) }?;
+        if self.logs {
+            self.logged.push(slot);
+        }
+        Ok(slot)
+    }
+
+    /// # Safety
+    /// As [`Vm::add_slot`].
+    unsafe fn add(&mut self, gpa: u64, address: u64, size: u64, flags: u32) -> Result<Slot, Error> {
         let number = self.free_slots.pop().unwrap_or(self.next_slot);
         let region = kvm_userspace_memory_region {
             slot: number,
-            flags: if read_only { KVM_MEM_READONLY } else { 0 },
+            flags,
             guest_phys_addr: gpa,
             memory_size: size,
             userspace_addr: address,

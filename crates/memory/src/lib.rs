@@ -10,12 +10,14 @@ mod page_tables;
 mod ram;
 mod ring;
 mod shared;
+mod undo;
 mod working_set;
 
 pub use channel::Channel;
-pub use mapping::{Mapping, OutOfBounds};
-pub use page_tables::{Used, allowed, forget_accesses, used_pages};
+pub use mapping::{Mapping, OutOfBounds, Page};
+pub use page_tables::{Used, allowed, forget_accesses, translate, used_pages};
 pub use ram::{INITIAL_RAM, MIN_RAM, Ram};
 pub use ring::{BrokenRing, Consumer, Producer};
 pub use shared::SharedArea;
+pub use undo::{Hard, Tables, Undo, find_tables};
 pub use working_set::{WorkingSet, private_pages};

@@ -33,6 +33,9 @@ unsafe impl Sync for Mapping {}
 
 const LARGE: usize = 2 << 20;
 
+/// The bytes of a page.
+pub type Page = [u8; ramet_abi::layout::PAGE_SIZE as usize];
+
 impl Mapping {
     /// Private anonymous memory of `length` bytes (a multiple of the page size), 2 MiB aligned, without reserving
     /// swap for it: what is not touched costs nothing.
@@ -205,6 +208,62 @@ impl Mapping {
             length: bytes.len() as u64,
             size: self.length(),
         })
+    }
+
+    /// Makes the page at `offset` be `page` again. Whether it was not. Nobody else may write to it meanwhile.
+    pub fn put_back(&self, offset: u64, page: &Page) -> Result<bool, OutOfBounds> {
+        self.check(offset, page.len() as u64)?;
+        // SAFETY: the range is inside the mapping, and no reference points there; what the guest would change meanwhile would
+        // only change which bytes are there.
+        unsafe {
+            let place = self.address.as_ptr().add(offset as usize);
+            if libc::memcmp(place.cast(), page.as_ptr().cast(), page.len()) == 0 {
+                return Ok(false);
+            }
+            std::ptr::copy_nonoverlapping(page.as_ptr(), place, page.len());
+        }
+        Ok(true)
+    }
+
+    /// Has KVM forget the translations that lead to `offset..offset + length`: the host's kernel tells it of a change of protection, and that
+    /// it is changed back.
+    pub fn forget_translations(&self, offset: u64, length: u64, writable: bool) -> io::Result<()> {
+        self.check(offset, length).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let start = self.address.as_ptr().wrapping_add(offset as usize).cast();
+        let protection = libc::PROT_READ | if writable { libc::PROT_WRITE } else { 0 };
+        for protection in [libc::PROT_NONE, protection] {
+            // SAFETY: the range is inside the mapping, which nobody uses between the two calls: the vCPU stands still.
+            if unsafe { libc::mprotect(start, length as usize, protection) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one page of a file's mapping this process's own, and writable: its bytes stay, and are nobody else's from now on.
+    pub fn make_own(&self, file: &File, offset: u64) -> io::Result<()> {
+        let page = ramet_abi::layout::PAGE_SIZE;
+        self.check(offset, page).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let start = self.address.as_ptr().wrapping_add(offset as usize).cast();
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_FIXED);
+        // SAFETY: the new mapping shows the same bytes of the same file, in the place of one page of this value's own mapping.
+        let placed = unsafe {
+            libc::mmap(start, page as usize, protection, flags, file.as_raw_fd(), offset as libc::off_t)
+        };
+        if placed == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Undoes [`Mapping::make_own`].
+    pub fn give_up_own(&self, file: &File, offset: u64) -> io::Result<()> {
+        let page = ramet_abi::layout::PAGE_SIZE;
+        self.check(offset, page).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let start = self.address.as_ptr().wrapping_add(offset as usize).cast();
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        // SAFETY: as above.
+        let placed = unsafe {
+            libc::mmap(start, page as usize, libc::PROT_READ, flags, file.as_raw_fd(), offset as libc::off_t)
+        };
+        if placed == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// Reads a little-endian word.

@@ -181,6 +181,24 @@ pub fn allowed(ram: &Ram, touched: &[u64]) -> Vec<u64> {
     touched.iter().filter_map(|address| allow(ram, *address)).collect()
 }
 
+/// The guest-physical address of `address`, a program's: none if it is not mapped.
+pub fn translate(ram: &Ram, address: u64) -> Option<u64> {
+    let mut table = ROOT_TABLE_GPA;
+    for level in (1..=4u32).rev() {
+        let shift = 12 + 9 * (level - 1);
+        let entry = ram.read_u64(table.checked_add((address >> shift & 511) * 8)?).ok()?;
+        if entry & (PRESENT | USER) != PRESENT | USER {
+            return None;
+        }
+        if level == 1 || (level <= 3 && entry & LARGE != 0) {
+            let inside = (1u64 << shift) - 1;
+            return Some((entry & ADDRESS & !inside) | address & inside);
+        }
+        table = entry & ADDRESS;
+    }
+    None
+}
+
 fn allow(ram: &Ram, touch: u64) -> Option<u64> {
     let address = touch & !(PAGE_SIZE - 1);
     let mut table = ROOT_TABLE_GPA;
@@ -268,6 +286,15 @@ mod tests {
         let ram = ram();
         let asked = [0x40_0001, 0x40_1001, 0x40_2000, 0x40_3000, 0x80_5001, 0xffff_c000_0000_0001];
         assert_eq!(allowed(&ram, &asked), [0x40_0001, 0x40_1000, 0x80_5001]);
+    }
+
+    #[test]
+    fn addresses_are_translated() {
+        let ram = ram();
+        assert_eq!(translate(&ram, 0x40_0123), Some(0x20_0123));
+        assert_eq!(translate(&ram, 0x80_5123), Some(0x80_5123));
+        assert_eq!(translate(&ram, 0x40_2000), None);
+        assert_eq!(translate(&ram, 0x7fff_0000_0000), None);
     }
 
     #[test]

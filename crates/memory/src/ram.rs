@@ -110,6 +110,11 @@ impl Ram {
         }
     }
 
+    /// RAM's memory, whatever of it is present.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
     /// Copies bytes out of present RAM.
     pub fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), OutOfBounds> {
         self.check(offset, buffer.len())?;

@@ -125,7 +125,7 @@ impl Producer {
     /// Reads at most `room` bytes from a descriptor into the ring, with one call. 0 is end of file.
     pub fn read_from(&mut self, area: &SharedArea, room: u32, fd: i32) -> io::Result<usize> {
         let (offset, length) = contiguous(self.ring, self.head, room);
-        let count = area.mapping().read_from(offset, length.into(), fd, None)?;
+        let count = area.read_from(offset, length.into(), fd, None)?;
         self.head = self.head.wrapping_add(count as u32);
         control(area, self.ring).head.store(self.head, Release);
         Ok(count)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ramet.registry import Entry
     from ramet.vm import VM
 
-__all__ = ["configure", "run"]
+__all__ = ["configure", "read_input", "run"]
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -38,6 +38,7 @@ def configure(parser: ArgumentParser) -> None:
     add("-e", "--env", metavar="NAME[=VALUE]", action="append", default=[], help="what they find in `env` (repeatable)")
     add("--timeout", metavar="SECONDS", type=seconds, help="end each clone after this time, with status 124")
     add("-m", "--memory", metavar="SIZE", help="limit of each clone's RAM")
+    add("--resettable", action="store_true", help="the clones can go back to their start (`ramet reset`)")
     add("--share-volumes", action="store_true", help="volumes stay writable in the clones")
     add("parent", metavar="VM|TEMPLATE", help="name or id")
     parser.set_defaults(args=[])
@@ -79,7 +80,7 @@ def run(options: Namespace) -> int:
 
 def _common(options: Namespace) -> dict[str, Any]:
     return {
-        "input": _input(options.input),
+        "input": read_input(options.input),
         "args": options.args,
         "env": environment(options.env),
         "name": options.name,
@@ -87,10 +88,12 @@ def _common(options: Namespace) -> dict[str, Any]:
         "memory": options.memory,
         "paused": options.paused,
         "share_volumes": options.share_volumes,
+        "resettable": options.resettable,
     }
 
 
-def _input(source: str | None) -> bytes | None:
+def read_input(source: str | None) -> bytes | None:
+    """The bytes of a file, or of standard input."""
     if source is None:
         return None
     return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()

@@ -19,6 +19,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--timeout", metavar="SECONDS", type=seconds, help="how long that may take")
     add("--pool", metavar="N", type=int, help="so many clones are always made ahead (default: 2)")
     add("--pool-max", metavar="N", type=int, help="so many at most, by demand (default: 64); 0: none")
+    add("--resettable", action="store_true", help="its clones can go back to their start (`ramet reset`)")
     add("-t", "--template", metavar="TEMPLATE", required=True, help="name of the template")
     add("vm", metavar="VM", help="name or id; it never runs again, its clones do")
 
@@ -35,6 +36,7 @@ def run(options: Namespace) -> int:
         timeout=options.timeout,
         pool=0 if options.pool is None and options.pool_max == 0 else options.pool,
         pool_maximum=options.pool_max,
+        resettable=options.resettable,
     )
     print(options.template)
     return 0

@@ -41,6 +41,7 @@ VERBS = {
     "freeze": Verb("freeze", "Freeze a VM into a template."),
     "template": Verb("template", "List or remove templates."),
     "clone": Verb("clone", "Make independent copies of a VM or a template.", splits=True),
+    "reset": Verb("reset", "Take a clone back to the state in which it began.", splits=True),
     "tree": Verb("tree", "Show templates, their clones and the processes of each VM, with their memory."),
     "top": Verb("top", "Show VMs live: processor time, memory of their own and shared, lineage.", name="top"),
     "stats": Verb("top", "Show once what VMs use.", name="stats"),

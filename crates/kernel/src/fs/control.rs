@@ -1,6 +1,7 @@
 //! `/dev/ramet`: the program says that it is ready to be cloned, and learns who it is.
 //!
-//! Writing `ready` blocks until this VM has become a clone (in a template, for ever); `done` is noted by the VMM. Reading gives
+//! Writing `ready` blocks until this VM has become a clone (in a template, for ever); `done` is noted by the VMM; `reset` takes a clone that can be
+//! reset back to where it began. Reading gives
 //! the identity document, which is another one in each clone.
 
 use crate::arch::hypercall::{self, identity};
@@ -10,7 +11,7 @@ use alloc::rc::Rc;
 use core::any::Any;
 use core::cell::Cell;
 use core::sync::atomic::Ordering::Acquire;
-use ramet_abi::hypercall::{PROGRAM_STATE, STATE_DONE, STATE_READY};
+use ramet_abi::hypercall::{PROGRAM_STATE, STATE_DONE, STATE_READY, STATE_RESET};
 use ramet_abi::layout::{PAYLOAD_OFFSET, PAYLOAD_SIZE};
 use ramet_kcore::errno::{Errno, Result};
 use ramet_kcore::file::File;
@@ -67,6 +68,13 @@ fn ready() -> Result<()> {
     Ok(())
 }
 
+/// Goes back to where this clone began, when what it has written has been taken. Returns only if that cannot be.
+fn reset() -> Result<()> {
+    super::console::finish_output(crate::session::wait_for_output);
+    super::tty::finish_output(crate::session::wait_for_output);
+    tell(STATE_RESET)
+}
+
 impl File for Control {
     fn read(&self, offset: u64, into: &mut dyn Sink, _: u32) -> Result<usize> {
         if offset < self.start.get() {
@@ -89,6 +97,7 @@ impl File for Control {
         match word[..length].trim_ascii_end() {
             b"ready" => ready()?,
             b"done" => tell(STATE_DONE)?,
+            b"reset" => reset()?,
             _ => return Err(Errno::EINVAL),
         }
         self.start.set(offset + length as u64);

@@ -147,7 +147,7 @@ fn file_system(top: &ramet_kcore::fs::dentry::Dentry) -> Option<Rc<MemFs>> {
 }
 
 /// The host writes what is on its way: from then on the keeper does.
-fn wait_for_output(is_written: &dyn Fn() -> bool) {
+pub fn wait_for_output(is_written: &dyn Fn() -> bool) {
     let end = time::monotonic() + OUTPUT_PATIENCE;
     while !is_written() && time::monotonic() < end {
         hypercall::ring_doorbell();

@@ -12,7 +12,7 @@ mod registry;
 pub mod terminals;
 pub mod transport;
 
-pub use begin::{enter, prepare_fork, share};
+pub use begin::{enter, prepare_fork, share, wait_for_output};
 pub use export::{exports, is_common};
 pub use news::{after_fork_child, lock_queue, look, on_events, release_unreachable};
 pub use registry::register;

@@ -116,6 +116,9 @@ pub fn boot(config: &Config) -> Result<Machine, Error> {
         shared,
         clock,
         learning: None,
+        still: None,
+        origin: None,
+        own_image: BTreeMap::new(),
     };
     Ok(Machine { vcpu, vm, body })
 }

@@ -20,7 +20,7 @@ pub fn add(
         add_ram(vm, ram, range)?;
     }
     // SAFETY: the shared area outlives the VM (see above) and is accessed with volatile and atomic accesses only.
-    unsafe { vm.add_slot(SHARED_GPA, area.address(), SHARED_SIZE, false) }?;
+    unsafe { vm.add_logged_slot(SHARED_GPA, area.address(), SHARED_SIZE) }?;
     if let Some(image) = image {
         // SAFETY: as above; the mapping is read-only on both sides.
         unsafe { vm.add_slot(IMAGE_GPA, image.mapping.address(), image.mapping.length(), true) }?;
@@ -31,7 +31,9 @@ pub fn add(
 /// Adds one range of RAM.
 pub fn add_ram(vm: &mut Vm, ram: &Ram, range: &Range<u64>) -> Result<(), Error> {
     // SAFETY: RAM outlives the VM, never moves, and is accessed with volatile accesses only.
-    unsafe { vm.add_slot(RAM_GPA + range.start, ram.address(range.start), range.end - range.start, false) }?;
+    unsafe {
+        vm.add_logged_slot(RAM_GPA + range.start, ram.address(range.start), range.end - range.start)
+    }?;
     Ok(())
 }
 

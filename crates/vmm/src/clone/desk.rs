@@ -1,15 +1,16 @@
 //! Where the I/O thread leaves orders for the vCPU's thread, and gets the answers.
 //!
-//! Lock order: `quiet`, then one of `inbox`, `outbox`, `streams` and `line`, of which no two are held together. A fork holds `quiet` alone.
+//! Lock order: `quiet`, then one of `inbox`, `outbox`, `streams`, `rewound` and `line`, of which no two are held together. A fork holds `quiet` alone.
 
-use super::{CloneSpec, ExecOrder, PoolSettings};
+use super::{CloneSpec, ExecOrder, FreezeSettings, PoolSettings, ResetOrder, WriteSpec};
 use crate::vm::{Ending, Shared};
 use ramet_abi::hypercall::{STATE_DONE, STATE_READY};
 use ramet_kvm::EventFd;
+use ramet_memory::{Consumer, Producer};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,15 +67,32 @@ pub enum Order {
     /// Let the vCPU run.
     Resume(Ticket),
     /// Become a template.
-    Freeze(Ticket, PoolSettings),
+    Freeze(Ticket, FreezeSettings),
     /// Make more or fewer clones ahead.
     Pool(Ticket, PoolSettings),
     /// Make a clone.
     Clone(Ticket, Box<CloneOrder>),
     /// Add a process to the session.
     Exec(Ticket, Box<ExecOrder>),
+    /// Go back to the start.
+    Reset(Ticket, Box<ResetOrder>),
+    /// Write to the program's memory.
+    Write(Ticket, Box<WriteSpec>),
+    /// Read the program's memory: address and length.
+    Read(Ticket, u64, u64),
     /// End the VM.
     End(Ending),
+}
+
+/// The VMM's ends of the console's rings after a reset, and what was asked for with it.
+#[derive(Debug)]
+pub struct Rewound {
+    /// Of the input ring.
+    pub input: Producer,
+    /// Of the output rings, in their order.
+    pub outputs: [Consumer; 3],
+    /// Other standard streams.
+    pub streams: Option<[OwnedFd; 3]>,
 }
 
 /// A refused request: text for people, and the host's error if there was one.
@@ -129,6 +147,9 @@ pub struct Desk {
     state: AtomicU8,
     ready: AtomicBool,
     done: AtomicBool,
+    rewound: Mutex<Option<Rewound>>,
+    /// How often the VM has gone back to its start.
+    resets: AtomicU64,
 }
 
 /// Who reads and writes the standard streams.
@@ -165,6 +186,8 @@ impl Desk {
             state: AtomicU8::new(state as u8),
             ready: AtomicBool::new(ready),
             done: AtomicBool::new(false),
+            rewound: Mutex::default(),
+            resets: AtomicU64::new(0),
         }
     }
 
@@ -185,7 +208,15 @@ impl Desk {
         self.ring();
     }
 
-    /// For poll(2): hangs up when the session's keeper is gone. Open as long as the desk.
+    /// The session is over.
+    pub fn close_line(&self) {
+        if let Some(line) = lock(&self.line).take() {
+            // SAFETY: concerns the socket only, whose other holder is about to close it.
+            unsafe { libc::shutdown(line.as_raw_fd(), libc::SHUT_RDWR) };
+        }
+    }
+
+    /// For poll(2): hangs up when the session's keeper is gone.
     pub fn line(&self) -> Option<RawFd> {
         lock(&self.line).as_ref().map(AsRawFd::as_raw_fd)
     }
@@ -255,6 +286,30 @@ impl Desk {
             self.streams_settled.notify_all();
         }
         *streams
+    }
+
+    /// The VM is at its start again: for the I/O thread, which must not look at the console's rings before it has taken this. The caller keeps
+    /// it quiet.
+    pub fn rewind(&self, mut rewound: Rewound) {
+        let mut place = lock(&self.rewound);
+        if let Some(Rewound { streams: Some(streams), .. }) = place.take() {
+            // Not taken yet, and not replaced since.
+            rewound.streams.get_or_insert(streams);
+        }
+        *place = Some(rewound);
+        self.ready.store(false, Ordering::Release);
+        self.done.store(false, Ordering::Release);
+        self.resets.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// In the I/O thread: what [`Desk::rewind`] has left.
+    pub fn take_rewound(&self) -> Option<Rewound> {
+        lock(&self.rewound).take()
+    }
+
+    /// How often the VM has gone back to its start.
+    pub fn resets(&self) -> u64 {
+        self.resets.load(Ordering::Acquire)
     }
 
     /// What the VM does.

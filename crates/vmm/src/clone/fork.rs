@@ -9,7 +9,7 @@ use crate::boot::{add_channel, add_slots};
 use crate::run::announce_events;
 use crate::session::Place;
 use crate::vm::{
-    Body, Error, Identity, KICK, Learning, Machine, TIMER, host_tsc, renew_identity, write_identity,
+    Body, Error, First, Identity, KICK, Learning, Machine, Origin, Still, TIMER, host_tsc, renew_identity, write_identity,
 };
 use ramet_abi::identity::flag::VOLUMES_READ_ONLY;
 use ramet_abi::layout::{TOUCH_OFFSET, TOUCH_SIZE};
@@ -120,14 +120,32 @@ fn close_range(first: RawFd, last: RawFd) -> Result<(), Error> {
 pub fn assemble(stopped: Stopped) -> Result<Assembled, Error> {
     let Stopped { body, state, working_set, .. } = stopped;
     body.shared.adopt();
+    let is_resettable = body.still.is_some();
+    let (vcpu, vm) = objects(&body, &state, is_resettable)?;
+    Ok(Assembled { machine: Machine { vcpu, vm, body }, state, working_set })
+}
+
+/// New KVM objects for a body, with a vCPU in that state. `log`: KVM notes what the guest writes.
+fn objects(body: &Body, state: &CpuState, log: bool) -> Result<(Vcpu, Vm), Error> {
     let mut vm = Vm::new(&body.host)?;
+    if log {
+        vm.log_writes();
+    }
     add_slots(&mut vm, &body.ram, &body.ram_slots, &body.shared.area, body.image.as_ref())?;
     let mut vcpu = Vcpu::new(&body.host, &vm, &[KICK, TIMER])?;
-    vcpu.restore(&body.host, &state)?;
+    vcpu.restore(&body.host, state)?;
     if let Some(session) = &body.session {
         add_channel(&mut vm, &session.channel)?;
     }
-    Ok(Assembled { machine: Machine { vcpu, vm, body }, state, working_set })
+    Ok((vcpu, vm))
+}
+
+/// Other KVM objects in the place of a machine's: nothing that KVM has made of the guest's state is left.
+pub fn renew_objects(machine: &mut Machine, state: &CpuState) -> Result<(), Error> {
+    let (vcpu, mut vm) = objects(&machine.body, state, true)?;
+    machine.body.hostfs.add_slots(&mut vm)?;
+    (machine.vcpu, machine.vm) = (vcpu, vm);
+    Ok(())
 }
 
 /// A copy of a VM that does not know yet that it is one.
@@ -157,10 +175,34 @@ pub fn learn(machine: &mut Machine, working_set: Option<WorkingSet>, spec: &Clon
     if !spec.paused && set.claim() {
         forget_accesses(&machine.body.ram);
         machine.body.learning = Some(Learning { set, told: None });
+        // Its tables are not the template's any more: it goes back to its own.
+        machine.body.still = None;
     } else {
         // Not now: to unmap anything of a process with a VM has KVM flush what it has mapped.
         std::mem::forget(set);
     }
+}
+
+/// Notes what a copy that can be reset goes back to, if it is to be one, or is one because its template is. Its vCPU has not run as a clone.
+pub fn note_origin(
+    machine: &mut Machine,
+    state: CpuState,
+    waits: bool,
+    spec: &CloneSpec,
+) -> Result<(), Error> {
+    if !spec.resettable && !machine.vm.logs() {
+        return Ok(());
+    }
+    if machine.body.still.is_none() {
+        machine.body.still = Some(Still::take()?);
+    }
+    if !machine.vm.logs() {
+        renew_objects(machine, &state)?;
+    }
+    // What was written until now is as it was.
+    machine.body.shared.area.take_written();
+    machine.body.origin = Some(Box::new(Origin::new(state, waits)));
+    Ok(())
 }
 
 /// Gives a copy its identity and the current time. Its vCPU is ready to run.
@@ -172,16 +214,21 @@ pub fn begin(machine: &mut Machine, spec: &CloneSpec, profile: &Profile) -> Resu
     write_identity(
         area,
         pid,
-        &Identity {
-            id: spec.id.clone(),
-            generation: profile.generation,
-            name: spec.name.clone(),
-            args: spec.args.clone(),
-            env: spec.env.clone(),
-            input: spec.input.clone(),
-        },
+        &identity(spec, profile.generation),
     )?;
     tell(machine, spec.share_volumes);
+    note_first(machine, spec, profile)
+}
+
+/// What a copy that can be reset has beside its memory.
+fn note_first(machine: &mut Machine, spec: &CloneSpec, profile: &Profile) -> Result<(), Error> {
+    let body = &mut machine.body;
+    let Some(origin) = &mut body.origin else { return Ok(()) };
+    let area = &body.shared.area;
+    let flags = area.identity().flags.load(Ordering::Acquire);
+    let kinds = area.console().kinds.each_ref().map(|kind| kind.load(Ordering::Acquire));
+    let files = body.hostfs.keep().map_err(Error::host("volumes"))?;
+    origin.first = Some(First { identity: identity(spec, profile.generation), flags, kinds, files });
     Ok(())
 }
 
@@ -229,9 +276,26 @@ fn tell(machine: &mut Machine, share_volumes: bool) {
     announce_events(machine);
 }
 
+/// Who a clone is.
+pub fn identity(spec: &CloneSpec, generation: u64) -> Identity {
+    Identity {
+        id: spec.id.clone(),
+        generation,
+        name: spec.name.clone(),
+        args: spec.args.clone(),
+        env: spec.env.clone(),
+        input: spec.input.clone(),
+    }
+}
+
 /// In the child of a fork that was asked for: both at once.
 pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<Machine, Error> {
-    let Assembled { mut machine, working_set, .. } = assemble(stopped)?;
+    let mut stopped = stopped;
+    if spec.resettable && stopped.body.still.is_none() {
+        stopped.body.still = Some(Still::take()?);
+    }
+    let waits = stopped.waits;
+    let Assembled { mut machine, state, working_set } = assemble(stopped)?;
     // Its first instruction waits for this, its first output gains: many times as much by the first two hundred, nothing by more.
     const FIRST: usize = 200;
     if let Some(set) = &working_set {
@@ -239,6 +303,7 @@ pub fn rebuild(stopped: Stopped, spec: &CloneSpec, profile: &Profile) -> Result<
         machine.body.ram.make_private(&pages[..pages.len().min(FIRST)]);
     }
     learn(&mut machine, working_set, spec);
+    note_origin(&mut machine, state, waits, spec)?;
     begin(&mut machine, spec, profile)?;
     Ok(machine)
 }

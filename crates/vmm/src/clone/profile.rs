@@ -99,6 +99,9 @@ pub struct CloneSpec {
     /// Host volumes stay as they were; otherwise they are read-only.
     #[serde(default)]
     pub share_volumes: bool,
+    /// It can be reset, whether or not its template says so of all its clones.
+    #[serde(default)]
+    pub resettable: bool,
     /// The content of `record.json`: the clone makes its directory itself, when it runs.
     #[serde(default, skip_serializing)]
     pub record: Option<serde_json::Map<String, serde_json::Value>>,

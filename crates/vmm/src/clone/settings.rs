@@ -29,6 +29,15 @@ impl Default for PoolSettings {
     }
 }
 
+/// What a template is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FreezeSettings {
+    /// Clones made ahead.
+    pub pool: PoolSettings,
+    /// All its clones can be reset.
+    pub resettable: bool,
+}
+
 impl PoolSettings {
     /// Checks values; the text says what is wrong.
     pub fn check(&self) -> Result<(), Refusal> {

@@ -40,7 +40,7 @@ impl HostFs {
     pub(super) fn read(&self, area: &SharedArea, call: &Call) -> Result<u64, Errno> {
         let length = call.length()?;
         let file = self.fid(call.request.fid)?.readable()?;
-        let count = area.mapping().read_from(DATA, length, file.as_raw_fd(), Some(call.request.offset))?;
+        let count = area.read_from(DATA, length, file.as_raw_fd(), Some(call.request.offset))?;
         Ok(count as u64)
     }
 

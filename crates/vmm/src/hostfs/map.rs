@@ -5,6 +5,7 @@
 
 use super::fid::{Kind, SESSION};
 use super::request::Call;
+use super::rewind::Mapped as KeptMapping;
 use super::{Errno, HostFs};
 use ramet_abi::layout::{PAGE_SIZE, VOLUME_GPA, VOLUME_SIZE};
 use ramet_kvm::{Slot, Vm};
@@ -64,6 +65,43 @@ impl Window {
         mapped.mapping.place(&file, offset, mapped.writable)?;
         (mapped.file, mapped.offset, mapped.session) = (Some(file), offset, session);
         Ok(start)
+    }
+
+    /// What is mapped now.
+    pub(super) fn keep(&self) -> io::Result<BTreeMap<u64, KeptMapping>> {
+        let files = self.mapped.iter().filter_map(|(start, m)| Some((start, m, m.file.as_ref()?)));
+        files.map(|(start, m, f)| Ok((*start, (m.mapping.length(), m.writable, f.try_clone()?, m.offset)))).collect()
+    }
+
+    /// Maps that again, and nothing else. False: slots are to be added.
+    pub(super) fn rewind(&mut self, kept: &BTreeMap<u64, KeptMapping>) -> io::Result<bool> {
+        for (start, mapped) in &mut self.mapped {
+            if mapped.file.is_some() && !kept.contains_key(start) {
+                mapped.mapping.vacate()?;
+                mapped.file = None;
+            }
+        }
+        let mut complete = true;
+        for (start, (length, writable, file, offset)) in kept {
+            let own = Some(file.try_clone()?);
+            match self.mapped.get_mut(start) {
+                Some(mapped) if mapped.mapping.length() == *length => {
+                    complete &= mapped.writable == *writable;
+                    mapped.mapping.place(file, *offset, *writable)?;
+                    (mapped.file, mapped.offset, mapped.writable) = (own, *offset, *writable);
+                    mapped.session = false;
+                }
+                _ => {
+                    complete = false;
+                    let mapping = Mapping::file(file, *offset, *length, *writable)?;
+                    let slot = Slot { number: 0, gpa: VOLUME_GPA + start, size: *length };
+                    let (writable, offset) = (*writable, *offset);
+                    let mapped = Mapped { mapping, slot, writable, file: own, offset, session: false };
+                    self.mapped.insert(*start, mapped);
+                }
+            }
+        }
+        Ok(complete)
     }
 
     pub(super) fn is_empty(&self) -> bool {

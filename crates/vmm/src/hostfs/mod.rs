@@ -13,12 +13,14 @@ mod fid;
 mod lookup;
 mod map;
 mod request;
+mod rewind;
 mod sys;
 #[cfg(test)]
 mod tests;
 
 use fid::{Fid, Kind};
 use map::Window;
+pub use rewind::Kept;
 use ramet_abi::hostfs::{self as abi, FIDS, op};
 use ramet_kvm::Vm;
 use ramet_memory::SharedArea;

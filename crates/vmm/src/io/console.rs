@@ -3,6 +3,7 @@
 //! Streams are shared with other processes, so that they are not made non-blocking: a write happens when poll(2) has
 //! said that it will not block, and is no larger than a pipe takes at once.
 
+use crate::clone::Rewound;
 use crate::vm::Shared;
 use ramet_abi::mailbox::event;
 use ramet_abi::ring::{ERROR, INPUT, OUTPUT, RINGS, TRACE, kind};
@@ -23,6 +24,12 @@ struct Output {
     consumer: Consumer,
     fd: Option<OwnedFd>,
     chunk: u32,
+    /// Why there is no descriptor any more: an error number.
+    closed: u32,
+}
+
+fn chunk_of(kind: u32) -> u32 {
+    if kind == kind::FILE || kind == kind::NULL { FILE_CHUNK } else { PIPE_CHUNK }
 }
 
 /// The VMM's end of the console.
@@ -75,12 +82,17 @@ fn kind_of(fd: &OwnedFd, terminal: bool) -> u32 {
     }
 }
 
+/// Of the standard streams, for the guest.
+pub fn kinds_of(streams: &[OwnedFd; 3], terminal: bool) -> [u32; 3] {
+    streams.each_ref().map(|stream| kind_of(stream, terminal))
+}
+
 impl Console {
     /// A console over new rings (`fresh`), or over rings that a clone inherited: what is in those is the parent's.
     pub fn new(shared: &Shared, streams: Streams, terminal: bool, fresh: bool) -> io::Result<Self> {
         let area = &shared.area;
         let control = area.console();
-        let kinds = [0, 1, 2].map(|i| kind_of(&streams.fds[i], terminal));
+        let kinds = kinds_of(&streams.fds, terminal);
         for (word, kind) in control.kinds.iter().zip(kinds) {
             word.store(kind, Release);
         }
@@ -91,9 +103,8 @@ impl Console {
         let trace = streams.fds[2].try_clone()?;
         let [input, output, error] = streams.fds;
         let consumer = |ring| if fresh { Consumer::new(ring) } else { Consumer::drop_content(area, ring) };
-        let chunk = |kind| if kind == kind::FILE || kind == kind::NULL { FILE_CHUNK } else { PIPE_CHUNK };
         let out =
-            |ring, fd, kind| Output { ring, consumer: consumer(ring), fd: Some(fd), chunk: chunk(kind) };
+            |ring, fd, kind| Output { ring, consumer: consumer(ring), fd: Some(fd), chunk: chunk_of(kind), closed: 0 };
         let outputs =
             [out(OUTPUT, output, kinds[1]), out(ERROR, error, kinds[2]), out(TRACE, trace, kinds[2])];
         // A clone of a VM that waited for room has it now. No kick: its vCPU has not run yet.
@@ -145,6 +156,55 @@ impl Console {
             }
         }
         Ok(true)
+    }
+
+    /// The guest is at its start again: other ends of the rings, and perhaps other streams.
+    pub fn rewind(&mut self, shared: &Shared, rewound: Rewound) {
+        let control = shared.area.console();
+        let Rewound { input, outputs, streams } = rewound;
+        let mut events = 0;
+        self.input = input;
+        if let Some(streams) = streams {
+            let kinds = kinds_of(&streams, self.terminal);
+            let trace = streams[2].try_clone().ok();
+            let [input, output, error] = streams;
+            self.input_fd = (kinds[0] != kind::NULL).then_some(input);
+            for (output, (fd, kind)) in
+                self.outputs.iter_mut().zip([(Some(output), kinds[1]), (Some(error), kinds[2]), (trace, kinds[2])])
+            {
+                (output.fd, output.chunk, output.closed) = (fd, chunk_of(kind), 0);
+            }
+        }
+        for (output, consumer) in self.outputs.iter_mut().zip(outputs) {
+            output.consumer = consumer;
+            if output.fd.is_none() {
+                control.output_closed[output.ring].store(output.closed, Release);
+                events |= event::OUTPUT_ROOM;
+            }
+        }
+        // What ended before has ended still.
+        if self.input_fd.is_none() && control.input_ended.swap(1, AcqRel) == 0 {
+            events |= event::INPUT;
+        }
+        if events != 0 {
+            shared.raise(events);
+        }
+    }
+
+    /// Writes what can be written without waiting.
+    pub fn flush(&mut self, shared: &Shared) -> Result<(), BrokenRing> {
+        const MOST: usize = 256;
+        for _ in 0..MOST {
+            let mut polled = self.interest(shared)?;
+            polled.retain(|p| p.events & libc::POLLOUT != 0);
+            // SAFETY: the array is of this frame; no waiting.
+            let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, 0) };
+            if polled.is_empty() || ready <= 0 {
+                break;
+            }
+            self.transfer(shared, &polled)?;
+        }
+        Ok(())
     }
 
     /// Says whether somebody else has the streams: then nothing more is read.
@@ -252,6 +312,7 @@ impl Output {
                 let number =
                     if reader_left { libc::EPIPE } else { error.raw_os_error().unwrap_or(libc::EIO) };
                 self.fd = None;
+                self.closed = number as u32;
                 shared.area.console().output_closed[self.ring].store(number as u32, Release);
                 self.consumer.consume(&shared.area, available);
                 shared.raise(event::OUTPUT_ROOM);

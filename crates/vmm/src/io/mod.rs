@@ -9,7 +9,7 @@ mod signals;
 mod thread;
 mod tty;
 
-pub use console::{Console, Streams};
+pub use console::{Console, Streams, kinds_of};
 pub use requests::{Requests, Wish, tell};
 pub use server::Server;
 pub use signals::block_forwarded;

@@ -1,6 +1,6 @@
 //! The control protocol's words (`docs/spec/control.md`).
 
-use crate::clone::{Answer, CloneSpec, ExecSpec, PoolSettings};
+use crate::clone::{Answer, CloneSpec, ExecSpec, PoolSettings, ResetSpec};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,6 +39,32 @@ pub enum Request {
         /// How many clones to make ahead.
         #[serde(default)]
         pool: PoolSettings,
+        /// All its clones can be reset.
+        #[serde(default)]
+        resettable: bool,
+    },
+    /// Go back to the start.
+    Reset {
+        /// With what.
+        #[serde(default)]
+        reset: Box<ResetSpec>,
+    },
+    /// Write to the program's memory.
+    WriteMemory {
+        /// The program's address.
+        address: u64,
+        /// Two hexadecimal digits for each byte.
+        bytes: String,
+        /// It is there after a reset, too.
+        #[serde(default)]
+        keep: bool,
+    },
+    /// Read the program's memory.
+    ReadMemory {
+        /// The program's address.
+        address: u64,
+        /// Bytes.
+        length: u64,
     },
     /// Make more or fewer clones ahead.
     Pool {

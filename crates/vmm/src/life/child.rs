@@ -36,7 +36,7 @@ pub fn live(machine: Machine, runner: Runner, newborn: Newborn) -> ! {
                     answer(&machine, errno(libc::EALREADY));
                 }
                 // Only the first process is known outside: there is nobody to freeze this one, or to be told.
-                Stop::State(_) => answer(&machine, errno(libc::EOPNOTSUPP)),
+                Stop::State(_) | Stop::Reset => answer(&machine, errno(libc::EOPNOTSUPP)),
                 Stop::ExecFailed(..) => answer(&machine, errno(libc::ENOENT)),
                 Stop::Request => {
                     let session = machine.body.session.as_ref();
@@ -77,6 +77,8 @@ fn bring_up(parent: (Machine, Runner), newborn: Newborn) -> Result<(Machine, Run
     if let Some(image) = &mut body.image {
         std::mem::forget(image.file.take());
     }
+    // Its parent's, which can go back; this one cannot.
+    (body.still, body.origin) = (None, None);
     leave_parent(&body, &berth.socket, &life, detached)?;
     body.shared.adopt();
     let pid = berth.pid;

@@ -103,6 +103,10 @@ pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server) -> Outc
         };
         for order in orders {
             let (ticket, order) = match order {
+                Order::Clone(ticket, order) if order.spec.resettable => {
+                    server.reply(ticket, &Err(super::reset::refuse_session()));
+                    continue;
+                }
                 Order::Clone(ticket, order) => (ticket, order),
                 Order::End(ending) => return Outcome::Ended(ending, Some(Box::new(server))),
                 Order::Pool(t, _) => {
@@ -110,7 +114,13 @@ pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server) -> Outc
                     server.reply(t, &Err(Refusal::new(why)));
                     continue;
                 }
-                Order::Pause(t) | Order::Resume(t) | Order::Freeze(t, _) | Order::Exec(t, _) => {
+                Order::Pause(t)
+                | Order::Resume(t)
+                | Order::Freeze(t, _)
+                | Order::Reset(t, _)
+                | Order::Write(t, _)
+                | Order::Read(t, ..)
+                | Order::Exec(t, _) => {
                     server.reply(t, &Err(Refusal::new("the VM is frozen")));
                     continue;
                 }

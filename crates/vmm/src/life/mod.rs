@@ -15,26 +15,28 @@
 //! The main thread is the vCPU's; orders from outside come to it through [`Desk`], from the I/O thread. In a template the
 //! main thread serves the control socket itself. A child of fork(2) goes on in the same loop as another VM.
 
+mod bytes;
 mod child;
 mod copy;
 mod exec;
 mod member;
 mod parked;
 mod pool;
+mod reset;
 mod session;
 mod template;
 mod warm;
 
 use crate::boot::{self, Config};
 use crate::clone::{
-    Birth, CloneOrder, CloneSpec, Desk, Forked, Order, PoolSettings, Profile, Refusal, State, Stopped,
+    Birth, CloneOrder, CloneSpec, Desk, Forked, FreezeSettings, Order, Profile, Refusal, State, Stopped,
     Ticket, adopt_descriptors, exit_document, fork, make_directory, rebuild, write_clone_config, write_exit,
     write_vmm,
 };
 use crate::io::{Console, Drain, IoThread, RawMode, Server, Streams, block_forwarded, tell, window_size};
 use crate::run::{Runner, Stop};
 use crate::session::Place;
-use crate::vm::{self, Ending, Error, Machine, host_tsc, wait_until};
+use crate::vm::{self, Ending, Error, Machine, Still, host_tsc, wait_until};
 use pool::Pool;
 use ramet_kvm::EventFd;
 use ramet_memory::WorkingSet;
@@ -176,6 +178,11 @@ impl Live {
                 Stop::Ended(ending) => return self.end(ending),
                 Stop::Orphaned => return self.end_orphaned(),
                 Stop::ExecFailed(status, why) => self.exec_failed(status, why),
+                Stop::Reset => {
+                    if let Err(error) = self.reset_self() {
+                        return self.end(error.into());
+                    }
+                }
                 Stop::OpenSession => {
                     if let Err(error) = self.open_session() {
                         return self.end(error.into());
@@ -232,9 +239,34 @@ impl Live {
                 self.exec(ticket, *order);
                 Ok(self)
             }
+            Order::Reset(ticket, order) => match self.reset(ticket, *order) {
+                Ok(()) => Ok(self),
+                Err(error) => {
+                    self.desk.answer(ticket, Err(Refusal::new(error.to_string())));
+                    Err(self.end(error.into()))
+                }
+            },
+            Order::Write(ticket, write) => {
+                self.write_memory(ticket, &write);
+                Ok(self)
+            }
+            Order::Read(ticket, address, length) => {
+                self.read_memory(ticket, address, length);
+                Ok(self)
+            }
             Order::End(ending) => Err(self.end(ending)),
-            Order::Freeze(ticket, pool) => match self.freeze_session(ticket) {
-                Ok(true) => Err(self.freeze(ticket, pool, raw)),
+            Order::Freeze(ticket, FreezeSettings { resettable: true, .. })
+                if self.machine.body.session.is_some() =>
+            {
+                self.desk.answer(ticket, Err(reset::refuse_session()));
+                Ok(self)
+            }
+            Order::Clone(ticket, order) if order.spec.resettable && self.machine.body.session.is_some() => {
+                self.desk.answer(ticket, Err(reset::refuse_session()));
+                Ok(self)
+            }
+            Order::Freeze(ticket, settings) => match self.freeze_session(ticket) {
+                Ok(true) => Err(self.freeze(ticket, settings, raw)),
                 Ok(false) => Ok(self),
                 Err(error) => Err(self.end(error.into())),
             },
@@ -270,6 +302,14 @@ impl Live {
         Outcome::Ended(ending, server.map(Box::new))
     }
 
+    /// The profile with the generation as it is now.
+    fn present_profile(&self) -> Arc<Profile> {
+        match self.desk.resets() {
+            0 => self.profile.clone(),
+            _ => Arc::new(Profile { generation: self.generation(), ..(*self.profile).clone() }),
+        }
+    }
+
     /// Stops the vCPU between two instructions and reads its state.
     fn stop(&mut self) -> Result<ramet_kvm::CpuState, Error> {
         let Machine { vcpu, body, .. } = &mut self.machine;
@@ -293,7 +333,7 @@ impl Live {
             return Err(Outcome::Born(Box::new(self.birth(state, order, None))));
         }
         drop(quiet);
-        let generation = self.profile.generation + 1;
+        let generation = self.generation() + 1;
         self.desk.answer(ticket, clone_answer(&forked, &order, generation));
         Ok(self)
     }
@@ -301,25 +341,28 @@ impl Live {
     /// In the child of fork(2): what the clone is made from.
     fn birth(self, state: ramet_kvm::CpuState, order: CloneOrder, place: Option<Place>) -> Birth {
         // The parent's KVM objects and timer go first: while they are open they keep its VM alive.
-        let Self { profile: parent, machine: Machine { vcpu, vm, body, .. }, runner, io, .. } = self;
+        let parent = self.present_profile();
+        let Self { machine: Machine { vcpu, vm, mut body }, runner, io, .. } = self;
         let waits = runner.waits();
         drop((vcpu, vm, runner));
         // The I/O thread does not exist here; its handle must not be joined.
         std::mem::forget(io);
+        body.forget_origin();
         Birth { stopped: Stopped { body, state, waits, working_set: None }, order, parent, place }
     }
 
     /// Becomes a template, and lives as one.
-    fn freeze(mut self, ticket: Ticket, settings: PoolSettings, raw: &mut Option<RawMode>) -> Outcome {
+    fn freeze(mut self, ticket: Ticket, settings: FreezeSettings, raw: &mut Option<RawMode>) -> Outcome {
         let state = match self.stop() {
             Ok(state) => state,
             Err(error) => return self.end(error.into()),
         };
+        let profile = self.present_profile();
         let Some(mut server) = self.io.finish(Drain::Briefly) else {
             return Outcome::Ended(Ending::Failed("the I/O thread ended".into()), None);
         };
         drop(raw.take());
-        let Self { profile, machine: Machine { vcpu, vm, body, .. }, runner, desk, .. } = self;
+        let Self { machine: Machine { vcpu, vm, mut body }, runner, desk, .. } = self;
         let waits = runner.waits();
         drop((vcpu, vm, runner));
         // Orders that came meanwhile: nothing that a template could do, except end.
@@ -331,6 +374,9 @@ impl Live {
                 | Order::Freeze(t, _)
                 | Order::Pool(t, _)
                 | Order::Clone(t, _)
+                | Order::Reset(t, _)
+                | Order::Write(t, _)
+                | Order::Read(t, ..)
                 | Order::Exec(t, _) => {
                     server.reply(t, &Err(Refusal::new("the VM was being frozen: ask again")));
                 }
@@ -342,17 +388,24 @@ impl Live {
             return Outcome::Ended(error.into(), Some(Box::new(server)));
         }
         body.ram.collapse();
+        body.forget_origin();
         if body.session.is_some() {
             server.reply(ticket, &Ok(serde_json::Value::Null));
             return copy::live(Stopped { body, state, waits, working_set: None }, profile, server);
         }
-        let pool = match Pool::open(profile.directory.clone(), settings) {
+        if settings.resettable {
+            match Still::take() {
+                Ok(still) => body.still = Some(still),
+                Err(error) => return Outcome::Ended(error.into(), Some(Box::new(server))),
+            }
+        }
+        let pool = match Pool::open(profile.directory.clone(), settings.pool) {
             Ok(pool) => pool,
             Err(error) => return Outcome::Ended(error.into(), Some(Box::new(server))),
         };
         server.reply(ticket, &Ok(serde_json::Value::Null));
         // Without it clones are slower, nothing else.
-        let working_set = settings.working_set.then(WorkingSet::new).and_then(Result::ok);
+        let working_set = settings.pool.working_set.then(WorkingSet::new).and_then(Result::ok);
         template::live(Stopped { body, state, waits, working_set }, profile, server, pool)
     }
 }

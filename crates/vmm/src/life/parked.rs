@@ -12,7 +12,7 @@ use super::{Live, Outcome, Report, copy, doorbell, exec, take_terminal, write_fi
 use crate::boot::GUEST_FLAGS;
 use crate::clone::{
     Assembled, CloneOrder, CloneSpec, Desk, Profile, Refusal, State, Stopped, assemble, begin, close_all_but,
-    learn, list_touches, start_time, use_streams,
+    learn, list_touches, note_origin, start_time, use_streams,
 };
 use crate::io::{Console, IoThread, RawMode, Requests, Server, Streams, Wish, tell};
 use crate::run::{Runner, Timer};
@@ -53,6 +53,8 @@ struct Parked {
     jobs: SyncSender<Job>,
     working_set: Option<WorkingSet>,
     line: OwnedFd,
+    state: CpuState,
+    waits: bool,
 }
 
 /// What the I/O thread waits for.
@@ -86,9 +88,15 @@ pub fn live(cradle: Cradle, report: &mut Report, raw: &mut Option<RawMode>) -> O
     let profile = Arc::new(Profile::of_clone(&parent, &order.spec));
     let CloneOrder { spec, streams, status_pipe, requested_tsc, mut reply } = order;
     *report = Report { profile: profile.clone(), status_pipe };
-    match begin_with(&mut parked, &spec, streams, &profile, raw) {
+    let console = begin_with(&mut parked, &spec, streams, &profile, raw);
+    let Parked { mut machine, runner, desk, io, jobs, line, state, waits, .. } = parked;
+    let begun = console.and_then(|console| {
+        note_origin(&mut machine, state, waits, &spec)?;
+        begin(&mut machine, &spec, &profile)?;
+        Ok(console)
+    });
+    match begun {
         Ok(console) => {
-            let Parked { machine, runner, desk, io, jobs, line, .. } = parked;
             let paused = spec.paused;
             let job = Job { profile: profile.clone(), spec, console, reply, requested_tsc, line };
             // It waits for nothing else.
@@ -145,7 +153,7 @@ fn park(stopped: Stopped, requests: &Requests, line: OwnedFd) -> Result<Parked, 
         let Ok(job) = incoming.recv() else { return Err(Error::Request("there is no clone".into())) };
         serve(job, &shared, their_desk, bell, began)
     })?;
-    Ok(Parked { machine, runner, desk, io, jobs, working_set, line })
+    Ok(Parked { machine, runner, desk, io, jobs, working_set, line, state, waits })
 }
 
 /// Makes the pages of the shared area that are written at the request this process's own.
@@ -233,7 +241,6 @@ fn begin_with(
     }
     take_terminal(machine, profile, raw)?;
     learn(machine, parked.working_set.take(), spec);
-    begin(machine, spec, profile)?;
     Ok(console)
 }
 

@@ -144,7 +144,7 @@ impl Live {
             file_bytes: self.machine.body.ram.limit().min(self.profile.session_memory),
             ram: self.machine.body.ram.present(),
             terminal: self.profile.tty.then(|| (size(&console.rows), size(&console.columns))),
-            generation: self.profile.generation,
+            generation: self.generation(),
         };
         keeper::start(&start, Streams::standard()?.fds)
     }

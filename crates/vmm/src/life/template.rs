@@ -68,7 +68,13 @@ pub fn live(stopped: Stopped, profile: Arc<Profile>, mut server: Server, mut poo
                     pool.set(settings);
                     server.reply(t, &Ok(pool.describe()));
                 }
-                Order::Pause(t) | Order::Resume(t) | Order::Freeze(t, _) | Order::Exec(t, _) => {
+                Order::Pause(t)
+                | Order::Resume(t)
+                | Order::Freeze(t, _)
+                | Order::Reset(t, _)
+                | Order::Write(t, _)
+                | Order::Read(t, ..)
+                | Order::Exec(t, _) => {
                     server.reply(t, &Err(Refusal::new("the VM is frozen")));
                 }
             }

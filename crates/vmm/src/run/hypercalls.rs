@@ -59,6 +59,13 @@ pub fn serve(runner: &mut Runner, machine: &mut Machine, number: u16) -> Result<
             body.hostfs.serve(&mut machine.vm, &body.shared.area) as u64
         }
         PROGRAM_STATE => {
+            if first == STATE_RESET {
+                if machine.body.origin.is_some() {
+                    return Ok(Some(Stop::Reset));
+                }
+                answer(machine, errno(libc::EOPNOTSUPP));
+                return Ok(None);
+            }
             call.result.store(0, Release);
             return Ok(Some(Stop::State(first)));
         }
@@ -163,12 +170,18 @@ fn grow(machine: &mut Machine, wanted: u64) -> Result<u64, Gone> {
     Ok(body.ram.present())
 }
 
-fn release(machine: &Machine, offset: u64, length: u64) -> u64 {
+fn release(machine: &mut Machine, offset: u64, length: u64) -> u64 {
     let ram = &machine.body.ram;
     let aligned = offset.is_multiple_of(PAGE_SIZE) && length.is_multiple_of(PAGE_SIZE);
     match offset.checked_add(length) {
         Some(end) if aligned && end <= ram.present() => match ram.release(offset, length) {
-            Ok(()) => 0,
+            Ok(()) => {
+                // In no log of KVM's.
+                if let Some(origin) = &mut machine.body.origin {
+                    origin.note(offset, length);
+                }
+                0
+            }
             Err(e) => errno(e.raw_os_error().unwrap_or(libc::EINVAL)),
         },
         _ => errno(libc::EINVAL),

@@ -33,6 +33,8 @@ pub enum Stop {
     Request,
     /// The program wrote to `/dev/ramet`: one of the `STATE_*` of [`ramet_abi::hypercall`].
     State(u64),
+    /// The program wants to be at its start again, and can be.
+    Reset,
     /// Begin a session ([`SESSION_OPEN`](ramet_abi::hypercall::SESSION_OPEN)); the guest waits for [`answer`].
     OpenSession,
     /// Make a child ([`FORK`](ramet_abi::hypercall::FORK)); the guest waits for [`answer`].
@@ -142,6 +144,14 @@ impl Runner {
     /// Says whether the guest is in the hypercall WAIT: of a clone, as of what it was cloned from.
     pub fn set_waits(&mut self, waits: bool) {
         self.waits = waits;
+    }
+
+    /// The guest is at its start again.
+    pub fn rewind(&mut self, waits: bool) -> Result<(), crate::vm::Error> {
+        self.timer.set(u64::MAX)?;
+        while crate::vm::take_pending().is_some() {}
+        (self.faults, self.waits) = ((0, 0), waits);
+        Ok(())
     }
 
     /// Runs the guest until something concerns more than this thread.

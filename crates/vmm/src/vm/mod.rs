@@ -3,13 +3,17 @@
 mod clock;
 mod error;
 mod identity;
+mod origin;
 mod shared;
 mod signals;
+mod still;
 
 pub use clock::{Clock, host_tsc, monotonic, realtime};
 pub use error::{Ending, Error, GuestFault};
 pub use identity::{Identity, renew as renew_identity, write as write_identity};
+pub use origin::{Done, First, Memory, Origin, Plan};
 pub use shared::{Shared, Wake};
+pub use still::Still;
 pub use signals::{KICK, TIMER, block, take_pending, unblock_all_but, wait_until};
 
 use crate::hostfs::HostFs;
@@ -17,7 +21,7 @@ use crate::session::Session;
 use ramet_abi::header::KernelHeader;
 use ramet_abi::mailbox::event;
 use ramet_kvm::{Host, SystemRegisters, Vcpu, Vm};
-use ramet_memory::{Mapping, Ram, WorkingSet, private_pages, used_pages};
+use ramet_memory::{Mapping, Page, Ram, WorkingSet, private_pages, used_pages};
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -68,6 +72,12 @@ pub struct Body {
     pub clock: Clock,
     /// This is a template's first clone: where it tells which pages it has used.
     pub learning: Option<Learning>,
+    /// The memory that this VM's clones, or it itself, go back to.
+    pub still: Option<Still>,
+    /// A clone that can be reset: what it goes back to.
+    pub origin: Option<Box<Origin>>,
+    /// Pages of the image (offset in bytes) that are this VM's own, with their bytes if they stay after a reset.
+    pub own_image: std::collections::BTreeMap<u64, Option<Box<Page>>>,
 }
 
 /// A template's first clone tells twice which pages it has used: at its first output, and when it then rests, if that is at once.
@@ -95,7 +105,8 @@ impl Body {
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> + '_ {
         let image = self.image.as_ref().and_then(|image| image.file.as_ref()).map(AsRawFd::as_raw_fd);
         let session = self.session.iter().flat_map(Session::descriptors);
-        [self.host.descriptor()].into_iter().chain(image).chain(self.hostfs.descriptors()).chain(session)
+        let still = self.still.iter().flat_map(Still::descriptors);
+        [self.host.descriptor()].into_iter().chain(image).chain(still).chain(self.hostfs.descriptors()).chain(session)
     }
 
     /// A new process, or a template's first clone, has given its first output or comes to rest: tells those that are made after it which
@@ -137,6 +148,24 @@ impl Body {
             // Not unmapped now: that has KVM flush what it has mapped.
             std::mem::forget(set);
         }
+    }
+
+    /// The VM is another's start from now on: what it would have gone back to itself is nobody's.
+    pub fn forget_origin(&mut self) {
+        (self.still, self.origin) = (None, None);
+        let Some(image) = &self.image else { return };
+        for (offset, bytes) in &mut self.own_image {
+            let mut page: Box<Page> = Box::new([0; ramet_abi::layout::PAGE_SIZE as usize]);
+            if image.mapping.read(*offset, &mut page[..]).is_ok() {
+                *bytes = Some(page);
+            }
+        }
+    }
+
+    /// Guest memory by the page.
+    pub fn memory(&self) -> Memory<'_> {
+        let image = self.image.as_ref().map(|image| &image.mapping);
+        Memory { ram: &self.ram, area: &self.shared.area, image }
     }
 
     /// Tells the guest of notices in its session's channel, and this thread of what the keeper wants. The keeper sends a kick after it has

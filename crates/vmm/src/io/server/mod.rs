@@ -131,6 +131,7 @@ impl Server {
     pub fn step(&mut self, limit: u64) -> Result<Vec<Order>, GuestFault> {
         let desk = self.desk.clone();
         let quiet = desk.quiet();
+        self.take_rewound();
         let mut orders = Vec::new();
         for (ticket, answer) in desk.answers() {
             self.reply(ticket, &answer);
@@ -146,6 +147,11 @@ impl Server {
         drop(quiet);
         poll(&mut polled, next);
         let _quiet = desk.quiet();
+        // What poll(2) said of the console was of the time before.
+        let is_rewound = self.take_rewound();
+        if is_rewound {
+            polled.clear();
+        }
         if monotonic() >= self.deadline {
             self.deadline = u64::MAX;
             orders.push(Order::End(Ending::Timeout));
@@ -156,6 +162,15 @@ impl Server {
         }
         self.dispatch(&polled, &mut orders)?;
         Ok(orders)
+    }
+
+    /// Follows the vCPU's thread to the VM's start. True: it has gone there.
+    fn take_rewound(&mut self) -> bool {
+        let Some(rewound) = self.desk.take_rewound() else { return false };
+        if let Some(console) = &mut self.console {
+            console.rewind(&self.shared, rewound);
+        }
+        true
     }
 
     /// Lets go of the standard streams, or takes them back, as the vCPU's thread wants it.

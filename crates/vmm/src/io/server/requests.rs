@@ -1,7 +1,10 @@
 //! What each request of `docs/spec/control.md` does.
 
 use super::{Server, Waiting, after};
-use crate::clone::{Answer, CloneOrder, ExecOrder, ExecSpec, Order, Refusal, State, Ticket};
+use crate::clone::{
+    Answer, BYTES_MOST, CloneOrder, ExecOrder, ExecSpec, FreezeSettings, Order, Refusal, ResetOrder, State, Ticket,
+    WriteSpec,
+};
 use crate::io::connection::Line;
 use crate::io::protocol::{Request, answer_line, parse};
 use crate::session;
@@ -53,9 +56,32 @@ impl Server {
             }
             Request::Pause => order(has_vcpu("pause"), Order::Pause(ticket), orders),
             Request::Resume => order(has_vcpu("resume"), Order::Resume(ticket), orders),
-            Request::Freeze { pool } => {
+            Request::Freeze { pool, resettable } => {
                 let answer = has_vcpu("freeze again").and_then(|answer| pool.check().map(|()| answer));
-                order(answer, Order::Freeze(ticket, pool), orders)
+                order(answer, Order::Freeze(ticket, FreezeSettings { pool, resettable }), orders)
+            }
+            Request::Reset { reset } => {
+                // What it has written is not lost, if somebody reads it.
+                if let Some(console) = self.console.as_mut().filter(|_| !frozen) {
+                    let _ = console.flush(&self.shared);
+                }
+                let wanted = has_vcpu("be reset").and_then(|_| ResetOrder::new(*reset, line.fds));
+                match wanted {
+                    Ok(reset) => order(Ok(Value::Null), Order::Reset(ticket, Box::new(reset)), orders),
+                    Err(refusal) => Ok(Err(refusal)),
+                }
+            }
+            Request::WriteMemory { address, bytes, keep } => {
+                match has_vcpu("be written to").and_then(|_| WriteSpec::new(address, &bytes, keep)) {
+                    Ok(write) => order(Ok(Value::Null), Order::Write(ticket, Box::new(write)), orders),
+                    Err(refusal) => Ok(Err(refusal)),
+                }
+            }
+            Request::ReadMemory { length, .. } if length > BYTES_MOST => {
+                Ok(Err(Refusal::new(format!("at most {BYTES_MOST} bytes at once"))))
+            }
+            Request::ReadMemory { address, length } => {
+                order(has_vcpu("be read"), Order::Read(ticket, address, length), orders)
             }
             Request::Pool { pool } => {
                 let answer = if frozen {
@@ -128,7 +154,8 @@ impl Server {
             "name": self.profile.name,
             "pid": std::process::id(),
             "state": state,
-            "generation": self.profile.generation,
+            "generation": self.profile.generation + self.desk.resets(),
+            "resets": self.desk.resets(),
             "parent": self.profile.parent,
             "ready": self.desk.ready(),
             "done": self.desk.done(),

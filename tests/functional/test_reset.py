@@ -259,7 +259,9 @@ def test_without_its_template() -> None:
 def test_what_it_goes_back_to_is_killed(template: ramet.Template) -> None:
     with ramet.freeze("python", ["python3", "-c", PROGRAM], resettable=True, timeout=PATIENCE, pool=0) as own:
         with own.clone() as vm:
-            still = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_still_of(pid, own.pid or 0)]
+            still = [
+                pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_still_of(pid, own.pid or 0)
+            ]
             assert len(still) == 1
             os.kill(still[0], signal.SIGKILL)
             with pytest.raises(ramet.VMError, match="is gone"):

@@ -151,6 +151,11 @@ impl Origin {
         self.adopted.insert(number);
     }
 
+    fn is_ring0(&self, number: u32) -> bool {
+        let gpa = u64::from(number) * PAGE_SIZE;
+        RING0.contains(&gpa) || (SPARE_TABLES_GPA..FREE_RAM_GPA).contains(&gpa) && self.level(number) > 0
+    }
+
     fn level(&self, number: u32) -> u8 {
         self.tables.as_ref().and_then(|tables| tables.get(&number)).copied().unwrap_or(0)
     }
@@ -162,7 +167,6 @@ impl Origin {
             return Err(Error::Request("what the memory was is gone: make a new clone".into()));
         }
         let mut fresh = self.read_log(vm)?;
-        plan.renew = fresh.iter().any(|number| is_ring0(*number));
         let mut own = std::mem::take(&mut self.own);
         for (word, mut bits) in memory.area.take_written().into_iter().enumerate() {
             while bits != 0 {
@@ -182,6 +186,7 @@ impl Origin {
         if self.tables.is_none() {
             self.find_tables(memory, &plan);
         }
+        plan.renew = fresh.iter().any(|number| self.is_ring0(*number));
         self.compare_tables(memory, &mut plan);
         Ok(plan)
     }
@@ -267,7 +272,11 @@ impl Origin {
             } else if kept.quiet != FOR_EVER {
                 kept.quiet += 1;
             }
-            if kept.quiet != FOR_EVER && (kept.quiet >= QUIET || is_ring0(kept.number)) {
+            let gpa = u64::from(kept.number) * PAGE_SIZE;
+            let is_spare_table = kept.level > 0 && (SPARE_TABLES_GPA..FREE_RAM_GPA).contains(&gpa);
+            // What is written of these is to be seen each time.
+            let is_ring0 = is_spare_table || RING0.contains(&gpa);
+            if kept.quiet != FOR_EVER && (kept.quiet >= QUIET || is_ring0) {
                 quiet.push(index);
             }
         }
@@ -330,11 +339,6 @@ fn mark(vm: &Vm, known: &mut Vec<Vec<u64>>, number: u32) -> bool {
         }
     }
     false
-}
-
-fn is_ring0(number: u32) -> bool {
-    let gpa = u64::from(number) * PAGE_SIZE;
-    RING0.contains(&gpa) || (SPARE_TABLES_GPA..FREE_RAM_GPA).contains(&gpa)
 }
 
 /// What these pages, in ascending order, were.

@@ -64,7 +64,7 @@ threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 extra = [os.open("/dev/null", os.O_RDONLY) for _ in range(30)] + list(os.pipe())
 signal.setitimer(signal.ITIMER_REAL, 50)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-os.kill(os.getpid(), signal.SIGUSR1)
+signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
 os.chdir("/tmp")
 os.umask(0o77)
 """
@@ -82,7 +82,7 @@ def ask(vm: ramet.VM, expression: str, do: str = "") -> Any:
     return json.loads(line)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def template() -> Any:
     with ramet.freeze("python", ["python3", "-c", PROGRAM], resettable=True, timeout=PATIENCE) as made:
         yield made

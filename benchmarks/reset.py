@@ -39,7 +39,7 @@ def plain(context: Context, pages: int) -> ramet.Template:
 
 
 def cycle(context: Context, pages: int) -> dict[str, Any]:
-    """One run and the reset after it: the mean of each of many short times. The program asks for it, so that nobody outside takes part."""
+    """One run and the reset after it: means over many short times. The program itself asks for it."""
     samples, clones = [], []
     with template(context, pages) as origin, plain(context, pages) as other:
         present = origin.info()["memory"]["present"]
@@ -93,15 +93,17 @@ def api(context: Context) -> dict[str, Any]:
     """`vm.reset()` and the next line that the clone writes, through the Python API."""
     program = "import ramet_guest\nramet_guest.ready()\nfor line in open(0):\n    print(line, end='', flush=True)\n"
     samples = []
-    with ramet.freeze(context.python(), ["python3", "-c", program], resettable=True, timeout=WAIT) as origin:
-        with origin.clone() as vm:
-            assert vm.stdin is not None and vm.stdout is not None
-            for number in range(context.count(200, 20)):
-                start = time.perf_counter()
-                vm.reset()
-                vm.stdin.write(b"%d\n" % number)
-                line = vm.stdout.readline()
-                samples.append(time.perf_counter() - start)
-                if line != b"%d\n" % number:
-                    raise HostError(f"the clone answered {line!r}")
+    with (
+        ramet.freeze(context.python(), ["python3", "-c", program], resettable=True, timeout=WAIT) as origin,
+        origin.clone() as vm,
+    ):
+        assert vm.stdin is not None and vm.stdout is not None
+        for number in range(context.count(200, 20)):
+            start = time.perf_counter()
+            vm.reset()
+            vm.stdin.write(b"%d\n" % number)
+            line = vm.stdout.readline()
+            samples.append(time.perf_counter() - start)
+            if line != b"%d\n" % number:
+                raise HostError(f"the clone answered {line!r}")
     return row(samples, "s")

@@ -257,17 +257,17 @@ def test_without_its_template() -> None:
 
 
 def test_what_it_goes_back_to_is_killed(template: ramet.Template) -> None:
-    with ramet.freeze("python", ["python3", "-c", PROGRAM], resettable=True, timeout=PATIENCE, pool=0) as own:
-        with own.clone() as vm:
-            still = [
-                pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_still_of(pid, own.pid or 0)
-            ]
-            assert len(still) == 1
-            os.kill(still[0], signal.SIGKILL)
-            with pytest.raises(ramet.VMError, match="is gone"):
-                vm.reset()
-            # Nothing has happened to it.
-            assert ask(vm, "1+1") == 2
+    with (
+        ramet.freeze("python", ["python3", "-c", PROGRAM], resettable=True, timeout=PATIENCE, pool=0) as own,
+        own.clone() as vm,
+    ):
+        still = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_still_of(pid, own.pid or 0)]
+        assert len(still) == 1
+        os.kill(still[0], signal.SIGKILL)
+        with pytest.raises(ramet.VMError, match="is gone"):
+            vm.reset()
+        # Nothing has happened to it.
+        assert ask(vm, "1+1") == 2
 
 
 def is_still_of(pid: int, template: int) -> bool:
@@ -280,23 +280,25 @@ def is_still_of(pid: int, template: int) -> bool:
 
 
 def test_one_clone_of_a_template_that_is_not() -> None:
-    with ramet.freeze("python", ["python3", "-c", PROGRAM], timeout=PATIENCE) as template:
-        with template.clone() as plain, template.clone(resettable=True) as vm:
-            with pytest.raises(ramet.VMError, match="resettable"):
-                plain.reset()
-            ask(vm, "0", SPOIL)
-            vm.reset()
-            assert ask(vm, "[len(numbers), sum(memory)]") == [0, 0]
-            with vm.clone(resettable=True, stdin=ramet.PIPE) as live:
-                assert ask(live, "len(numbers)", "numbers.append(1)") == 1
-                live.reset()
-                assert ask(live, "len(numbers)") == 0
+    with (
+        ramet.freeze("python", ["python3", "-c", PROGRAM], timeout=PATIENCE) as template,
+        template.clone() as plain,
+        template.clone(resettable=True) as vm,
+    ):
+        with pytest.raises(ramet.VMError, match="resettable"):
+            plain.reset()
+        ask(vm, "0", SPOIL)
+        vm.reset()
+        assert ask(vm, "[len(numbers), sum(memory)]") == [0, 0]
+        with vm.clone(resettable=True, stdin=ramet.PIPE) as live:
+            assert ask(live, "len(numbers)", "numbers.append(1)") == 1
+            live.reset()
+            assert ask(live, "len(numbers)") == 0
 
 
 def test_a_vm_that_was_never_cloned_says_what_to_do() -> None:
-    with ramet.run("python", ["python3", "-c", "input()"]) as vm:
-        with pytest.raises(ramet.VMError, match="never cloned"):
-            vm.reset()
+    with ramet.run("python", ["python3", "-c", "input()"]) as vm, pytest.raises(ramet.VMError, match="never cloned"):
+        vm.reset()
 
 
 def test_thorough(template: ramet.Template) -> None:
@@ -307,7 +309,8 @@ def test_thorough(template: ramet.Template) -> None:
 
 
 def test_breakpoints_are_one_clones_own(template: ramet.Template) -> None:
-    find = """next(int(line.split('-')[0], 16) for line in open('/proc/self/maps') if 'r-xp' in line and 'python' in line)"""
+    lines = "[line for line in open('/proc/self/maps') if 'r-xp' in line and 'python' in line]"
+    find = f"int({lines}[0].split('-')[0], 16)"
     vms = [vm for vm in template.clone(2) if isinstance(vm, ramet.VM)]
     try:
         first, second = vms

@@ -5,7 +5,9 @@
 //! at each [`Vm::read_log`]: whoever reads must add what he finds to what he knows.
 
 use crate::{Error, Slot, Vm};
-use kvm_bindings::{KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, KVMIO, kvm_enable_cap};
+use kvm_bindings::{
+    KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, KVMIO, kvm_enable_cap,
+};
 use std::os::fd::AsRawFd;
 
 const PAGE: u64 = 4096;

@@ -71,7 +71,8 @@ impl Vm {
     /// As [`Vm::add_slot`].
     pub unsafe fn add_logged_slot(&mut self, gpa: u64, address: u64, size: u64) -> Result<Slot, Error> {
         // SAFETY: the caller's.
-        let slot = unsafe { self.add(gpa, address, size, if self.logs { KVM_MEM_LOG_DIRTY_PAGES } else { 0 }) }?;
+        let slot =
+            unsafe { self.add(gpa, address, size, if self.logs { KVM_MEM_LOG_DIRTY_PAGES } else { 0 }) }?;
         if self.logs {
             self.logged.push(slot);
         }

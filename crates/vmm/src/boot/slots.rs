@@ -31,9 +31,7 @@ pub fn add(
 /// Adds one range of RAM.
 pub fn add_ram(vm: &mut Vm, ram: &Ram, range: &Range<u64>) -> Result<(), Error> {
     // SAFETY: RAM outlives the VM, never moves, and is accessed with volatile accesses only.
-    unsafe {
-        vm.add_logged_slot(RAM_GPA + range.start, ram.address(range.start), range.end - range.start)
-    }?;
+    unsafe { vm.add_logged_slot(RAM_GPA + range.start, ram.address(range.start), range.end - range.start) }?;
     Ok(())
 }
 

@@ -208,12 +208,9 @@ impl Desk {
         self.ring();
     }
 
-    /// The session is over.
-    pub fn close_line(&self) {
-        if let Some(line) = lock(&self.line).take() {
-            // SAFETY: concerns the socket only, whose other holder is about to close it.
-            unsafe { libc::shutdown(line.as_raw_fd(), libc::SHUT_RDWR) };
-        }
+    /// The session is about to be ended.
+    pub fn forget_line(&self) {
+        lock(&self.line).take();
     }
 
     /// For poll(2): hangs up when the session's keeper is gone.

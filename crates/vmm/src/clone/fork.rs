@@ -9,7 +9,8 @@ use crate::boot::{add_channel, add_slots};
 use crate::run::announce_events;
 use crate::session::Place;
 use crate::vm::{
-    Body, Error, First, Identity, KICK, Learning, Machine, Origin, Still, TIMER, host_tsc, renew_identity, write_identity,
+    Body, Error, First, Identity, KICK, Learning, Machine, Origin, Still, TIMER, host_tsc, renew_identity,
+    write_identity,
 };
 use ramet_abi::identity::flag::VOLUMES_READ_ONLY;
 use ramet_abi::layout::{TOUCH_OFFSET, TOUCH_SIZE};
@@ -211,11 +212,7 @@ pub fn begin(machine: &mut Machine, spec: &CloneSpec, profile: &Profile) -> Resu
     let area = &machine.body.shared.area;
     // In a copy of a session processes have the numbers that they have had.
     let pid = if machine.body.session.is_some() { own_pid(machine) } else { std::process::id() };
-    write_identity(
-        area,
-        pid,
-        &identity(spec, profile.generation),
-    )?;
+    write_identity(area, pid, &identity(spec, profile.generation))?;
     tell(machine, spec.share_volumes);
     note_first(machine, spec, profile)
 }

@@ -70,7 +70,9 @@ impl Window {
     /// What is mapped now.
     pub(super) fn keep(&self) -> io::Result<BTreeMap<u64, KeptMapping>> {
         let files = self.mapped.iter().filter_map(|(start, m)| Some((start, m, m.file.as_ref()?)));
-        files.map(|(start, m, f)| Ok((*start, (m.mapping.length(), m.writable, f.try_clone()?, m.offset)))).collect()
+        files
+            .map(|(start, m, f)| Ok((*start, (m.mapping.length(), m.writable, f.try_clone()?, m.offset))))
+            .collect()
     }
 
     /// Maps that again, and nothing else. False: slots are to be added.

@@ -20,11 +20,11 @@ mod tests;
 
 use fid::{Fid, Kind};
 use map::Window;
-pub use rewind::Kept;
 use ramet_abi::hostfs::{self as abi, FIDS, op};
 use ramet_kvm::Vm;
 use ramet_memory::SharedArea;
 use request::Call;
+pub use rewind::Kept;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};

@@ -1,7 +1,7 @@
 //! What a guest has open in its volumes, kept for a reset. The files themselves are the host's, and stay as they are.
 
-use super::fid::{Fid, Open};
 use super::HostFs;
+use super::fid::{Fid, Open};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;

@@ -103,8 +103,13 @@ impl Console {
         let trace = streams.fds[2].try_clone()?;
         let [input, output, error] = streams.fds;
         let consumer = |ring| if fresh { Consumer::new(ring) } else { Consumer::drop_content(area, ring) };
-        let out =
-            |ring, fd, kind| Output { ring, consumer: consumer(ring), fd: Some(fd), chunk: chunk_of(kind), closed: 0 };
+        let out = |ring, fd, kind| Output {
+            ring,
+            consumer: consumer(ring),
+            fd: Some(fd),
+            chunk: chunk_of(kind),
+            closed: 0,
+        };
         let outputs =
             [out(OUTPUT, output, kinds[1]), out(ERROR, error, kinds[2]), out(TRACE, trace, kinds[2])];
         // A clone of a VM that waited for room has it now. No kick: its vCPU has not run yet.
@@ -169,9 +174,11 @@ impl Console {
             let trace = streams[2].try_clone().ok();
             let [input, output, error] = streams;
             self.input_fd = (kinds[0] != kind::NULL).then_some(input);
-            for (output, (fd, kind)) in
-                self.outputs.iter_mut().zip([(Some(output), kinds[1]), (Some(error), kinds[2]), (trace, kinds[2])])
-            {
+            for (output, (fd, kind)) in self.outputs.iter_mut().zip([
+                (Some(output), kinds[1]),
+                (Some(error), kinds[2]),
+                (trace, kinds[2]),
+            ]) {
                 (output.fd, output.chunk, output.closed) = (fd, chunk_of(kind), 0);
             }
         }

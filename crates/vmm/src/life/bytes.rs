@@ -9,6 +9,7 @@ use crate::vm::{Body, Error};
 use ramet_abi::layout::{IMAGE_GPA, PAGE_SIZE, PROGRAM_END, RAM_GPA};
 use ramet_memory::{Page, translate};
 use serde_json::json;
+use std::collections::btree_map::Entry;
 
 /// Where a page of the program's is.
 enum Place {
@@ -64,7 +65,8 @@ impl Body {
     fn write_program(&mut self, write: &WriteSpec) -> Result<(), Refusal> {
         let parts = parts(write.address, write.bytes.len() as u64)?;
         // All or nothing.
-        let places: Result<Vec<Place>, Refusal> = parts.iter().map(|(address, _)| self.place(*address)).collect();
+        let places: Result<Vec<Place>, Refusal> =
+            parts.iter().map(|(address, _)| self.place(*address)).collect();
         let mut rest = &write.bytes[..];
         for (place, (address, count)) in places?.into_iter().zip(parts) {
             let (bytes, later) = rest.split_at(count);
@@ -94,9 +96,12 @@ impl Body {
         let page = offset - offset % PAGE_SIZE;
         let Some(image) = &self.image else { return Err(fault(offset)) };
         let Some(file) = &image.file else { return Err(Refusal::new("the image's file is not open here")) };
-        if !self.own_image.contains_key(&page) {
-            image.mapping.make_own(file, page).map_err(|error| Refusal::host("a page of the image", &error))?;
-            self.own_image.insert(page, None);
+        if let Entry::Vacant(place) = self.own_image.entry(page) {
+            image
+                .mapping
+                .make_own(file, page)
+                .map_err(|error| Refusal::host("a page of the image", &error))?;
+            place.insert(None);
         }
         image.mapping.write(offset, bytes).map_err(|_| fault(offset))?;
         if keep {

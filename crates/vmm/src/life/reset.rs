@@ -35,7 +35,9 @@ impl Live {
     pub(super) fn reset(&mut self, ticket: Ticket, order: ResetOrder) -> Result<(), Error> {
         if self.machine.body.origin.is_none() {
             let why = match &self.profile.parent {
-                None => "it was never cloned, so that there is no state to go back to: freeze it, and clone it as resettable",
+                None => {
+                    "it was never cloned, so that there is no state to go back to: freeze it, and clone it as resettable"
+                }
                 Some(_) => "it was not cloned as resettable: say so when it, or its template, is made",
             };
             self.desk.answer(ticket, Err(Refusal::new(why)));
@@ -86,7 +88,9 @@ impl Live {
             }
         };
         // From here on it is neither what it was nor what it is to be.
-        let Some(first) = &mut origin.first else { return Err(Error::Request("a clone without a start".into())) };
+        let Some(first) = &mut origin.first else {
+            return Err(Error::Request("a clone without a start".into()));
+        };
         plan.renew |= spec.thorough | body.session.is_some();
         plan.renew |= !body.hostfs.rewind(&first.files).map_err(Error::host("volumes"))?;
         first.identity.generation = self.profile.generation + desk.resets() + 1;
@@ -119,7 +123,7 @@ impl Live {
             machine.vcpu.rewind(&origin.state, cr3)?;
         }
         if let Some(session) = session {
-            self.end_session(session);
+            self.end_session(session)?;
         }
         let waits = origin.waits;
         self.machine.body.origin = Some(origin);
@@ -177,11 +181,14 @@ impl Live {
     }
 
     /// A clone has no session when it begins: what it has forked since ends.
-    fn end_session(&self, session: Session) {
-        // Its keeper hangs up when nobody holds the other end, and the host's kernel ends the others.
-        self.desk.close_line();
-        drop(session);
+    fn end_session(&self, session: Session) -> Result<(), Error> {
+        self.desk.forget_line();
+        // With its keeper the host's kernel ends the others.
+        if !session.end() {
+            return Err(Error::Request("the session's keeper does not end".into()));
+        }
         self.desk.return_streams();
+        Ok(())
     }
 
     /// The identity's generation as it is now.

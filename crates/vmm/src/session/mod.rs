@@ -107,6 +107,26 @@ impl Session {
         }
     }
 
+    /// Ends the session, and waits until its keeper is gone: it reads the standard streams as long as it is there. False: it does not go.
+    pub fn end(self) -> bool {
+        const PATIENCE: libc::c_int = 5000;
+        // SAFETY: concerns the socket only: the keeper sees its end.
+        unsafe { libc::shutdown(self.socket.as_raw_fd(), libc::SHUT_WR) };
+        loop {
+            let mut polled = libc::pollfd { fd: self.socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            // SAFETY: one pollfd of this frame.
+            match unsafe { libc::poll(&mut polled, 1, PATIENCE) } {
+                0 => return false,
+                1 => match message::receive(self.socket.as_fd(), &mut [0], 0) {
+                    Ok(received) if received.count > 0 => {}
+                    _ => return true,
+                },
+                // A signal.
+                _ => {}
+            }
+        }
+    }
+
     /// Whether the guest has notices to read.
     pub fn has_notices(&self) -> bool {
         self.channel.has_notices()

@@ -13,8 +13,8 @@ pub use error::{Ending, Error, GuestFault};
 pub use identity::{Identity, renew as renew_identity, write as write_identity};
 pub use origin::{Done, First, Memory, Origin, Plan};
 pub use shared::{Shared, Wake};
-pub use still::Still;
 pub use signals::{KICK, TIMER, block, take_pending, unblock_all_but, wait_until};
+pub use still::Still;
 
 use crate::hostfs::HostFs;
 use crate::session::Session;
@@ -106,7 +106,12 @@ impl Body {
         let image = self.image.as_ref().and_then(|image| image.file.as_ref()).map(AsRawFd::as_raw_fd);
         let session = self.session.iter().flat_map(Session::descriptors);
         let still = self.still.iter().flat_map(Still::descriptors);
-        [self.host.descriptor()].into_iter().chain(image).chain(still).chain(self.hostfs.descriptors()).chain(session)
+        [self.host.descriptor()]
+            .into_iter()
+            .chain(image)
+            .chain(still)
+            .chain(self.hostfs.descriptors())
+            .chain(session)
     }
 
     /// A new process, or a template's first clone, has given its first output or comes to rest: tells those that are made after it which

@@ -11,7 +11,7 @@
 
 use super::{Error, Identity, Still};
 use crate::hostfs;
-use ramet_abi::layout::{PAGE_SIZE, RAM_GPA, SHARED_GPA, SHARED_SIZE, SPARE_TABLES_GPA, FREE_RAM_GPA};
+use ramet_abi::layout::{FREE_RAM_GPA, PAGE_SIZE, RAM_GPA, SHARED_GPA, SHARED_SIZE, SPARE_TABLES_GPA};
 use ramet_kvm::{CpuState, Vm};
 use ramet_memory::{Hard, Mapping, Page, Ram, SharedArea, Tables, Undo, find_tables};
 use std::collections::BTreeSet;
@@ -131,7 +131,17 @@ impl<'a> Memory<'a> {
 impl Origin {
     /// Of a vCPU that is about to run for the first time.
     pub fn new(state: CpuState, waits: bool) -> Self {
-        Self { state, waits, first: None, known: Vec::new(), kept: Vec::new(), tables: None, own: BTreeSet::new(), adopted: BTreeSet::new(), broken: false }
+        Self {
+            state,
+            waits,
+            first: None,
+            known: Vec::new(),
+            kept: Vec::new(),
+            tables: None,
+            own: BTreeSet::new(),
+            adopted: BTreeSet::new(),
+            broken: false,
+        }
     }
 
     /// This VMM has changed RAM at `offset..offset + length`.
@@ -180,7 +190,8 @@ impl Origin {
         let room = MOST.saturating_sub(self.kept.len());
         let mut fetched = fetch(&fresh, memory, still).inspect_err(|_| self.broken = true)?;
         plan.loose = fetched.split_off(fetched.len().min(room));
-        let kept = |(number, page)| Kept { number, level: self.level(number), quiet: 0, page: Box::new(page) };
+        let kept =
+            |(number, page)| Kept { number, level: self.level(number), quiet: 0, page: Box::new(page) };
         let mut fetched: Vec<Kept> = fetched.into_iter().map(kept).collect();
         self.kept.append(&mut fetched);
         if self.tables.is_none() {
@@ -220,7 +231,8 @@ impl Origin {
             .map(|kept| (kept.number, &*kept.page))
             .chain(plan.loose.iter().map(|(number, page)| (*number, page)))
             .collect();
-        let found = find_tables(|number| first.get(&number).map(|page| **page).or_else(|| memory.page(number)));
+        let found =
+            find_tables(|number| first.get(&number).map(|page| **page).or_else(|| memory.page(number)));
         // Tables that make no sense: none is known, and each reset is with new KVM objects.
         let tables = found.unwrap_or_default();
         for kept in &mut self.kept {
@@ -236,7 +248,8 @@ impl Origin {
         for kept in self.kept.iter_mut().filter(|kept| kept.level > 0) {
             let Some(now) = memory.page(kept.number) else { continue };
             if now != *kept.page
-                && plan.undo.table(kept.level, &now, &mut kept.page, &mut |number| memory.page(number)) == Err(Hard)
+                && plan.undo.table(kept.level, &now, &mut kept.page, &mut |number| memory.page(number))
+                    == Err(Hard)
             {
                 plan.renew = true;
                 return;
@@ -245,7 +258,9 @@ impl Origin {
         let known = |range: &std::ops::Range<u64>| {
             range.end <= memory.ram.mapping().length()
                 || Undo::is_image(range)
-                    && memory.image.is_some_and(|image| range.end <= ramet_abi::layout::IMAGE_GPA + image.length())
+                    && memory
+                        .image
+                        .is_some_and(|image| range.end <= ramet_abi::layout::IMAGE_GPA + image.length())
         };
         plan.renew |= !plan.undo.stale.iter().all(known);
     }
@@ -306,7 +321,8 @@ impl Origin {
             let mut bitmap = vec![0u64; slot.words()];
             let first = slot.gpa / PAGE_SIZE;
             for number in pages.iter().map(|number| u64::from(*number)) {
-                if let Some(index) = number.checked_sub(first).filter(|index| *index < slot.size / PAGE_SIZE) {
+                if let Some(index) = number.checked_sub(first).filter(|index| *index < slot.size / PAGE_SIZE)
+                {
                     let bit = 1 << (index % 64);
                     bitmap[(index / 64) as usize] |= bit;
                     known[(index / 64) as usize] &= !bit;
@@ -330,7 +346,9 @@ fn measure(vm: &Vm, known: &mut Vec<Vec<u64>>) {
 fn mark(vm: &Vm, known: &mut Vec<Vec<u64>>, number: u32) -> bool {
     measure(vm, known);
     for (slot, known) in vm.logged().iter().zip(known) {
-        let index = u64::from(number).checked_sub(slot.gpa / PAGE_SIZE).filter(|index| *index < slot.size / PAGE_SIZE);
+        let index = u64::from(number)
+            .checked_sub(slot.gpa / PAGE_SIZE)
+            .filter(|index| *index < slot.size / PAGE_SIZE);
         if let Some(index) = index {
             let (word, bit) = (&mut known[(index / 64) as usize], 1 << (index % 64));
             let is_new = *word & bit == 0;

@@ -2,8 +2,8 @@
 
 use super::{Server, Waiting, after};
 use crate::clone::{
-    Answer, BYTES_MOST, CloneOrder, ExecOrder, ExecSpec, FreezeSettings, Order, Refusal, ResetOrder, State, Ticket,
-    WriteSpec,
+    Answer, BYTES_MOST, CloneOrder, ExecOrder, ExecSpec, FreezeSettings, Order, Refusal, ResetOrder, State,
+    Ticket, WriteSpec,
 };
 use crate::io::connection::Line;
 use crate::io::protocol::{Request, answer_line, parse};

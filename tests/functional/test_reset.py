@@ -273,7 +273,7 @@ def test_what_it_goes_back_to_is_killed(template: ramet.Template) -> None:
 def is_still_of(pid: int, template: int) -> bool:
     try:
         with open(f"/proc/{pid}/status") as status:
-            fields = dict(line.rstrip().split(":\t", 1) for line in status if ":\t" in line)
+            fields = {key: value.strip() for key, _, value in (line.partition(":") for line in status)}
     except OSError:
         return False
     return fields["Name"] == "ramet-still" and int(fields["PPid"]) == template

@@ -261,7 +261,7 @@ def test_what_it_goes_back_to_is_killed(template: ramet.Template) -> None:
         ramet.freeze("python", ["python3", "-c", PROGRAM], resettable=True, timeout=PATIENCE, pool=0) as own,
         own.clone() as vm,
     ):
-        still = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_still_of(pid, own.pid or 0)]
+        still = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_still_of(pid, vm.pid or 0)]
         assert len(still) == 1
         os.kill(still[0], signal.SIGKILL)
         with pytest.raises(ramet.VMError, match="is gone"):
@@ -270,13 +270,13 @@ def test_what_it_goes_back_to_is_killed(template: ramet.Template) -> None:
         assert ask(vm, "1+1") == 2
 
 
-def is_still_of(pid: int, template: int) -> bool:
+def is_still_of(pid: int, parent: int) -> bool:
     try:
         with open(f"/proc/{pid}/status") as status:
             fields = {key: value.strip() for key, _, value in (line.partition(":") for line in status)}
     except OSError:
         return False
-    return fields["Name"] == "ramet-still" and int(fields["PPid"]) == template
+    return fields["Name"] == "ramet-still" and int(fields["PPid"]) == parent
 
 
 def test_one_clone_of_a_template_that_is_not() -> None:

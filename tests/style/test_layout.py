@@ -199,5 +199,7 @@ def test_the_kernel_uses_its_own_maps_and_cells() -> None:
         name = str(path.relative_to(ROOT))
         if re.match(r"crates/(kcore|kernel)/src/", name) and not re.search(r"tests?\b|/(map|cell|sort)\.rs$", name):
             body = path.read_text().split("#[cfg(test)]")[0]
-            found = [line for line in body.splitlines() if forbidden.search(line) and not line.lstrip().startswith("//")]
+            found = [
+                line for line in body.splitlines() if forbidden.search(line) and not line.lstrip().startswith("//")
+            ]
             assert not found, f"{name}: {found}: crate::map, crate::cell, crate::sort"

@@ -28,9 +28,9 @@ class Conversation:
         self._ended: Ended | None = None
         self._exchange: Exchange | None = None
         self.tty = tty
-        self.set_streams(near)
+        self._set_streams(near)
 
-    def set_streams(self, near: Sequence[int | None]) -> None:
+    def _set_streams(self, near: Sequence[int | None]) -> None:
         """Takes the caller's ends of new streams."""
         self._stdin = None if near[0] is None else os.fdopen(near[0], "wb", buffering=0)
         self._stdout = None if near[1] is None else os.fdopen(near[1], "rb")

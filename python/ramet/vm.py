@@ -305,7 +305,7 @@ class VM(Parent, Conversation):
             raise
         made.started()
         self.close_streams()
-        self.set_streams(made.near)
+        self._set_streams(made.near)
         return answer
 
     # Its memory

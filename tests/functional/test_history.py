@@ -39,12 +39,13 @@ def test_a_removed_vm_is_remembered(ramet_home: Path, cli) -> None:
     assert (newest["id"], oldest["id"]) == (second.id, first.id)
     assert (oldest["name"], oldest["args"], oldest["status"]) == ("worker", ["program", "argument"], 3)
     assert oldest["removed"] >= oldest["created"]
-    assert json.loads(cli("inspect", first.id, check=0).stdout)["kind"] == "removed"
+    assert "no VM" in cli("inspect", first.id, check=1).stderr
+    assert json.loads(cli("inspect", "--removed", first.id, check=0).stdout)["kind"] == "removed"
     # The last one of a name.
     again = ended("worker", status=4)
-    assert json.loads(cli("inspect", "worker", check=0).stdout)["kind"] == "vm"
+    assert json.loads(cli("inspect", "--removed", "worker", check=0).stdout)["kind"] == "vm"
     registry.remove(again)
-    assert json.loads(cli("inspect", "worker", check=0).stdout)["status"] == 4
+    assert json.loads(cli("inspect", "--removed", "worker", check=0).stdout)["status"] == 4
     assert first.id[:12] in cli("ps", "--removed", check=0).stdout
     with sqlite3.connect(paths.data_home() / "registry.db") as database:
         assert database.execute("pragma journal_mode").fetchone() == ("wal",)

@@ -184,18 +184,20 @@ fn a_session_ends_with_its_first_process() {
 }
 
 #[test]
-fn a_session_of_several_is_neither_frozen_nor_cloned() {
+fn a_session_of_several_is_frozen_whole_and_ends_whole() {
     let scratch = Scratch::new();
     let mut child = begin(&scratch, 1, 2);
+    let first = child.id();
     let mut control = Control::connect(&scratch.0.join("vm"));
     control.ok(json!({"op": "wait_ready"}));
-    let answer = control.ask(json!({"op": "freeze"}));
-    assert_eq!(answer["ok"], false);
-    let text = answer["error"].as_str().unwrap();
-    assert!(text.contains("processes ") && text.contains(" are alive"), "{text}");
-    // Nothing has happened to it.
-    control.ok(json!({"op": "signal", "signal": 10}));
-    assert_eq!(wait(&mut child).code(), Some(3));
+    control.ok(json!({"op": "freeze"}));
+    assert_eq!(control.ok(json!({"op": "info"}))["state"], "frozen");
+    // None of them is gone, and none listens to a signal.
+    assert_eq!(processes(&scratch, first).1.len(), 3);
+    assert_eq!(control.ask(json!({"op": "signal", "signal": 10}))["ok"], false);
+    control.ok(json!({"op": "kill"}));
+    assert_eq!(wait(&mut child).code(), Some(137));
+    nothing_left(&scratch, first);
 }
 
 #[test]

@@ -22,12 +22,13 @@ __all__ = ["configure", "run"]
 def configure(parser: ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("thing", metavar="IMAGE|VM|TEMPLATE", help="name, id or digest; a VM or template comes first")
+    parser.add_argument("--removed", action="store_true", help="of a VM that was removed, what is remembered")
     add_json(parser)  # it is JSON anyway
 
 
 def run(options: Namespace) -> int:
     """Prints the JSON object, whose `kind` is `vm`, `template`, `image`, or `removed` of a VM that is remembered."""
-    print_json(_vm(options.thing) or _image(options.thing))
+    print_json(_vm(options.thing) or _image(options.thing, removed=options.removed))
     return 0
 
 
@@ -56,15 +57,15 @@ def _processes(entry: Entry) -> list[dict[str, Any]]:
         return []
 
 
-def _image(reference: str) -> dict[str, Any]:
+def _image(reference: str, *, removed: bool) -> dict[str, Any]:
     from ramet.image import Store
 
     try:
         return {"kind": "image", **Store().find(reference).to_json()}
     except ImageNotFound as error:
-        removed = history.lookup(reference)
-        if removed is not None:
-            return {"kind": "removed", **removed}
+        remembered = history.lookup(reference) if removed else None
+        if remembered is not None:
+            return {"kind": "removed", **remembered}
         raise VMNotFound(
             f"no VM, template or image named {reference!r}",
             hint="`ramet ps -a`, `ramet template ls` and `ramet images` list them",

@@ -39,6 +39,8 @@ pub mod cap {
     pub const SYS_PTRACE: u32 = 19;
     /// Administration: mount(2) and much else.
     pub const SYS_ADMIN: u32 = 21;
+    /// Restart the machine.
+    pub const SYS_BOOT: u32 = 22;
     /// Raise priorities.
     pub const SYS_NICE: u32 = 23;
     /// Raise limits.

@@ -261,12 +261,16 @@ def test_what_it_goes_back_to_is_killed(template: ramet.Template) -> None:
         ramet.freeze("python", ["python3", "-c", PROGRAM], resettable=True, timeout=PATIENCE, pool=0) as own,
         own.clone() as vm,
     ):
+        # From its first instruction on it has one.
+        ask(vm, "0", SPOIL)
         still = [
             pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_still_of(pid, {own.pid, vm.pid})
         ]
         assert still
         for pid in still:
             os.kill(pid, signal.SIGKILL)
+        while any(is_still_of(pid, {own.pid, vm.pid}) for pid in still):
+            time.sleep(0.01)
         with pytest.raises(ramet.VMError, match="is gone"):
             vm.reset()
         # Nothing has happened to it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import selectors
@@ -48,6 +49,17 @@ def open_terminal() -> tuple[int, int]:
     return master, slave
 
 
+def _like_ours(terminal: int) -> None:
+    """Makes its window as large as that of the terminal we are on, if we are on one: the program may ask at once."""
+    import fcntl
+    import struct
+    import termios
+
+    with contextlib.suppress(OSError):
+        size = os.get_terminal_size(0)
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size.lines, size.columns, 0, 0))
+
+
 class Streams:
     """The three descriptors for a VM, and the caller's ends of those that are pipes (or of the one pseudo-terminal)."""
 
@@ -59,6 +71,7 @@ class Streams:
             if tty:
                 master, slave = open_terminal()
                 self._close.append(slave)
+                _like_ours(slave)
                 self.child = [slave] * 3
                 self.near = [master, os.dup(master), None]
                 return
